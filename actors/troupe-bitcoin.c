@@ -1,0 +1,146 @@
+/* troupe-bitcoin: a Bitcoin node, a wallet and a terminal view, each a role of its own, in three
+ * processes or in one. This file says what the program consists of; launcher/ runs it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "actors/bitcoin/params.h"
+#include "actors/bitcoin/version.h"
+#include "actors/node/node.h"
+#include "actors/ui/ui.h"
+#include "actors/wallet/wallet.h"
+#include "interfaces/ui.h"
+#include "launcher/launcher.h"
+
+#define PATH_SIZE 4096
+
+static char data_folder[PATH_SIZE];
+
+/* ---- the data directory ---- */
+
+/* Makes a folder and those above it that are missing, for its owner only. */
+static int make_folder(const char *path)
+{
+    char part[PATH_SIZE];
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (char *at = part + 1; *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return -1;
+        *at = '/';
+    }
+    return mkdir(part, 0700) == 0 || errno == EEXIST ? 0 : -1;
+}
+
+static const char *data_directory(const struct troupe_arguments *arguments)
+{
+    const char *network = troupe_argument(arguments, "network");
+    const char *datadir = troupe_argument(arguments, "datadir");
+    const struct btc_params *params = btc_params_by_name(network);
+    if (params == NULL) {
+        fprintf(stderr, "%s: there is no network \"%s\": --network=main, signet or regtest\n",
+                BTC_PROGRAM_NAME, network);
+        return NULL;
+    }
+    if (datadir == NULL || datadir[0] == '\0') {
+        fprintf(stderr, "%s: no data directory: set HOME, or choose one with --datadir\n",
+                BTC_PROGRAM_NAME);
+        return NULL;
+    }
+    if (snprintf(data_folder, PATH_SIZE, "%s/%s", datadir, params->name) >= PATH_SIZE) {
+        fprintf(stderr, "%s: %s: the path is too long\n", BTC_PROGRAM_NAME, datadir);
+        return NULL;
+    }
+    if (make_folder(data_folder) != 0) {
+        fprintf(stderr, "%s: %s: %s; choose another place with --datadir\n", BTC_PROGRAM_NAME,
+                data_folder, strerror(errno));
+        return NULL;
+    }
+    return data_folder;
+}
+
+/* ---- the program ---- */
+
+static struct troupe_option options[] = {
+    {"network", "NAME", "regtest", "main, signet or regtest"},
+    {"datadir", "DIR", NULL, "where chain and wallet are kept"},
+    {"import", "FILE", NULL, "read blocks: bootstrap.dat, blk*.dat"},
+    {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
+    {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
+};
+
+static const char *const wallet_uses[] = {"node", NULL};
+static const char *const ui_uses[] = {"node", "wallet", NULL};
+
+static const struct troupe_role roles[] = {
+    {"node", &node_actor, NULL},
+    {"wallet", &wallet_actor, wallet_uses},
+    {"ui", &ui_actor, ui_uses},
+};
+
+static const char *const node_reads[] = {"import", "import-headers", NULL};
+
+static const struct troupe_sandbox sandboxes[] = {
+    {.role = "node", .folder = "node", .reads = node_reads, .connects = true},
+    {.role = "wallet", .folder = "wallet", .secret = true},
+};
+
+static const enum troupe_restart restarts[] = {TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
+                                               TROUPE_RESTART_NEVER};
+
+/* A person who looks at the screen sees what became of node and wallet. */
+static void on_process(struct troupe *troupe, const struct troupe_process_event *event)
+{
+    struct troupe_ref ui;
+    char text[UI_NOTIFY_TEXT_BYTES_MAX];
+    bool died = event->kind == TROUPE_PROCESS_DIED;
+    snprintf(text, sizeof(text), "process %s %s", event->process, event->text);
+    struct ui_notify_args args = {.level = died ? UI_LEVEL_WARNING : UI_LEVEL_INFO,
+                                  .text = troupe_text(text)};
+    if (troupe_host_find(troupe, "ui", &ui) != 0 || ui_notify(troupe, ui, &args) != 0)
+        return; /* a command stands in its place, or it has too much to read: stderr has it too */
+}
+
+static const char epilog[] =
+    "Without a command the program runs until Ctrl-C or, where nobody sits before it, until all "
+    "is\n"
+    "imported and counted. A command attaches to the program that runs on the same data "
+    "directory,\n"
+    "or starts one for its own length.\n"
+    "\n"
+    "  troupe-bitcoin                          a chain of its own (regtest), 101 blocks mined to "
+    "you\n"
+    "  troupe-bitcoin balance                  what you have there\n"
+    "  troupe-bitcoin --network=main --import=bootstrap.dat\n"
+    "  troupe-bitcoin --network=main watch 12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S\n";
+
+int main(int argc, char **argv)
+{
+    options[1].preset = ui_preset_datadir();
+    struct troupe_program program = {
+        .name = BTC_PROGRAM_NAME,
+        .version = BTC_PROGRAM_VERSION,
+        .summary = "a Bitcoin node, a wallet and a view of them, in three processes",
+        .epilog = epilog,
+        .options = options,
+        .options_count = sizeof(options) / sizeof(options[0]),
+        .commands = ui_commands,
+        .commands_count = ui_commands_count,
+        .roles = roles,
+        .roles_count = sizeof(roles) / sizeof(roles[0]),
+        .sandboxes = sandboxes,
+        .sandboxes_count = sizeof(sandboxes) / sizeof(sandboxes[0]),
+        .front = "ui",
+        .split = "node,wallet",
+        .restarts = restarts,
+        .on_process = on_process,
+        .data_directory = data_directory,
+    };
+    return troupe_main(argc, argv, &program);
+}

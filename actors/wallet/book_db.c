@@ -1,0 +1,231 @@
+/* The book's statements, and how they are run: the one place that speaks SQLite's error codes. */
+#include "actors/wallet/book_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const statements[BOOK_SQL_COUNT] = {
+    [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [BOOK_SQL_COMMIT] = "COMMIT",
+    [BOOK_SQL_ROLLBACK] = "ROLLBACK",
+    [BOOK_SQL_STATE] = "SELECT height, own, own_immature, watched, watched_immature FROM state",
+    [BOOK_SQL_SET_STATE] = "UPDATE state SET height = ?, own = ?, own_immature = ?, watched = ?,"
+                           " watched_immature = ?",
+    [BOOK_SQL_BLOCK] = "SELECT hash FROM block WHERE height = ?",
+    [BOOK_SQL_ADD_BLOCK] = "INSERT INTO block (height, hash) VALUES (?, ?)",
+    [BOOK_SQL_PRUNE_BLOCKS] = "DELETE FROM block WHERE height > 0 AND height <= ?",
+    [BOOK_SQL_FORGET_BLOCKS] = "DELETE FROM block WHERE height > ?",
+    [BOOK_SQL_ADD_SCRIPT] = "INSERT INTO script (script, label) VALUES (?, ?)"
+                            " ON CONFLICT (script) DO NOTHING",
+    [BOOK_SQL_ADD_OWN_SCRIPT] = "INSERT INTO script (script, chain, child) VALUES (?, ?, ?)"
+                                " ON CONFLICT (script) DO UPDATE"
+                                " SET chain = excluded.chain, child = excluded.child",
+    [BOOK_SQL_FIND_SCRIPT] = "SELECT id, chain IS NOT NULL, used FROM script WHERE script = ?",
+    [BOOK_SQL_USE_SCRIPT] = "UPDATE script SET used = 1 WHERE id = ?",
+    [BOOK_SQL_GIVE_SCRIPT] = "UPDATE script SET given = 1, label = ? WHERE id = ?",
+    [BOOK_SQL_LABEL_SCRIPT] = "UPDATE script SET label = ? WHERE id = ?",
+    [BOOK_SQL_CHAIN_STATE] =
+        "SELECT (SELECT max(child) FROM script WHERE chain = ?1),"
+        " (SELECT child FROM script WHERE chain = ?1 AND (used OR given)"
+        "  ORDER BY child DESC LIMIT 1),"
+        " (SELECT child FROM script WHERE chain = ?1 AND used ORDER BY child DESC LIMIT 1)",
+    [BOOK_SQL_CHAIN_SCRIPT] = "SELECT " BOOK_SCRIPT_COLUMNS
+                              " FROM script s WHERE s.chain = ? AND s.child = ?",
+    [BOOK_SQL_OWN_COINS] = "UPDATE coin SET own = 1 WHERE own = 0 AND script IN"
+                           " (SELECT id FROM script WHERE chain IS NOT NULL)",
+    [BOOK_SQL_ADD_COIN] = "INSERT INTO coin (txid, vout, height, script, amount, coinbase, own)"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [BOOK_SQL_FIND_COIN] = "SELECT id, amount, height, coinbase, own FROM coin"
+                           " WHERE txid = ? AND vout = ? AND spent_height IS NULL",
+    [BOOK_SQL_SPEND_COIN] = "UPDATE coin SET spent_height = ? WHERE id = ?",
+    [BOOK_SQL_MATURING] = "SELECT own, sum(amount) FROM coin WHERE spent_height IS NULL"
+                          " AND height = ? AND coinbase = 1 GROUP BY own",
+    [BOOK_SQL_UNSPEND_COINS] = "UPDATE coin SET spent_height = NULL WHERE spent_height > ?",
+    [BOOK_SQL_FORGET_COINS] = "DELETE FROM coin WHERE spent_height IS NULL AND height > ?",
+    [BOOK_SQL_SUM_COINS] = "SELECT own, coinbase = 1 AND ? - height < ?, sum(amount) FROM coin"
+                           " WHERE spent_height IS NULL GROUP BY 1, 2",
+    [BOOK_SQL_ADD_ENTRY] = "INSERT INTO entry (height, position, txid, time, received, sent, fee,"
+                           " coinbase) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [BOOK_SQL_FORGET_ENTRIES] = "DELETE FROM entry WHERE height > ?",
+    [BOOK_SQL_SUM_ENTRIES] = "SELECT sum(received) - sum(sent) FROM entry",
+    [BOOK_SQL_LIST_ENTRIES] = "SELECT height, position, txid, time, received, sent, fee, coinbase"
+                              " FROM entry WHERE (height, position) < (?, ?)"
+                              " ORDER BY height DESC, position DESC LIMIT ?",
+    [BOOK_SQL_LIST_COINS] =
+        "SELECT c.id, c.txid, c.vout, c.amount, c.height, c.coinbase, " BOOK_SCRIPT_COLUMNS
+        " FROM coin c JOIN script s ON s.id = c.script WHERE c.spent_height IS NULL"
+        " AND (c.height, c.id) < (?, ?) ORDER BY c.height DESC, c.id DESC LIMIT ?",
+    [BOOK_SQL_LIST_SCRIPTS] = "SELECT " BOOK_SCRIPT_COLUMNS " FROM script s WHERE s.id > ?"
+                              " AND (s.used OR s.given OR s.chain IS NULL) ORDER BY s.id LIMIT ?",
+    [BOOK_SQL_ALL_SCRIPTS] = "SELECT script FROM script",
+    [BOOK_SQL_ALL_COINS] = "SELECT txid, vout FROM coin WHERE spent_height IS NULL",
+    [BOOK_SQL_SENTENCE] = "SELECT entropy FROM seed",
+};
+
+int book_db_fail(struct book *book, struct btc_error *err)
+{
+    const char *why = sqlite3_errmsg(book->db);
+    switch (sqlite3_errcode(book->db) & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return btc_fail(err, BTC_EINUSE,
+                        "%s is in use by another process: end that one, or give another directory",
+                        book->path);
+    case SQLITE_FULL:
+        return btc_fail(err, BTC_EIO, "%s: the disk is full; free some space and try again",
+                        book->path);
+    case SQLITE_NOMEM:
+        return btc_fail(err, BTC_ENOMEM, "%s: no memory", book->path);
+    case SQLITE_NOTADB:
+        return btc_fail(err, BTC_EUSAGE, "%s is not a wallet file: move it away", book->path);
+    case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return btc_fail(err, BTC_ECORRUPT,
+                        "%s is damaged (%s): restore it from a backup or from its words",
+                        book->path, why);
+    default:
+        return btc_fail(err, BTC_EIO, "%s: %s", book->path, why);
+    }
+}
+
+int book_exec(struct book *book, const char *sql, struct btc_error *err)
+{
+    return sqlite3_exec(book->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : book_db_fail(book, err);
+}
+
+static int prepare(struct book *book, enum book_sql which, struct btc_error *err)
+{
+    if (book->statements[which])
+        return 0;
+    if (sqlite3_prepare_v3(book->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           &book->statements[which], NULL) != SQLITE_OK)
+        return book_db_fail(book, err);
+    return 0;
+}
+
+/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized): it cannot see that callers start `args` */
+static int bind(sqlite3_stmt *statement, const char *types, va_list args)
+{
+    int rc = SQLITE_OK;
+    for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
+        if (types[i] == 'i') {
+            rc = sqlite3_bind_int64(statement, i + 1, va_arg(args, int64_t));
+        } else if (types[i] == 't') {
+            rc = sqlite3_bind_text(statement, i + 1, va_arg(args, const char *), -1, SQLITE_STATIC);
+        } else {
+            const void *data = va_arg(args, const void *);
+            size_t size = va_arg(args, size_t);
+            rc = sqlite3_bind_blob64(statement, i + 1, data ? data : "", size, SQLITE_STATIC);
+        }
+    }
+    return rc;
+}
+/* NOLINTEND(clang-analyzer-valist.Uninitialized) */
+
+int book_next(struct book *book, sqlite3_stmt *statement, struct btc_error *err)
+{
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW)
+        return BOOK_ROW;
+    rc = rc == SQLITE_DONE ? 0 : book_db_fail(book, err);
+    sqlite3_reset(statement);
+    return rc;
+}
+
+static int start(struct book *book, enum book_sql which, struct btc_error *err, const char *types,
+                 va_list args)
+{
+    int rc = prepare(book, which, err);
+    if (rc < 0)
+        return rc;
+    if (bind(book->statements[which], types, args) != SQLITE_OK)
+        return book_db_fail(book, err);
+    return book_next(book, book->statements[which], err);
+}
+
+int book_query(struct book *book, enum book_sql which, sqlite3_stmt **ret_statement,
+               struct btc_error *err, const char *types, ...)
+{
+    va_list args;
+    va_start(args, types);
+    int rc = start(book, which, err, types, args);
+    va_end(args);
+    *ret_statement = book->statements[which];
+    return rc;
+}
+
+int book_run(struct book *book, enum book_sql which, struct btc_error *err, const char *types, ...)
+{
+    va_list args;
+    va_start(args, types);
+    int rc = start(book, which, err, types, args);
+    va_end(args);
+    if (rc == BOOK_ROW)
+        sqlite3_reset(book->statements[which]);
+    return rc < 0 ? rc : 0;
+}
+
+int book_begin(struct book *book, bool is_durable, struct btc_error *err)
+{
+    int rc = book_exec(
+        book, is_durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
+    return rc < 0 ? rc : book_run(book, BOOK_SQL_BEGIN, err, "");
+}
+
+int book_end(struct book *book, int rc, struct btc_error *err)
+{
+    if (rc >= 0) {
+        int committed = book_run(book, BOOK_SQL_COMMIT, err, "");
+        if (committed == 0)
+            return rc;
+        rc = committed;
+    }
+    /* After some errors (a full disk) SQLite has rolled back by itself. */
+    if (!sqlite3_get_autocommit(book->db) && book_run(book, BOOK_SQL_ROLLBACK, NULL, "") < 0)
+        return rc;
+    return rc;
+}
+
+int book_column_bytes(struct book *book, sqlite3_stmt *statement, int column, void *ret_bytes,
+                      size_t size, struct btc_error *err)
+{
+    const void *bytes = sqlite3_column_blob(statement, column);
+    if (!bytes || (size_t)sqlite3_column_bytes(statement, column) != size)
+        return btc_fail(err, BTC_ECORRUPT,
+                        "%s is damaged (%s is not of %zu bytes): restore it from its words",
+                        book->path, sqlite3_column_name(statement, column), size);
+    memcpy(ret_bytes, bytes, size);
+    return 0;
+}
+
+void book_column_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_max)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    snprintf(ret_text, size_max, "%s", text ? (const char *)text : "");
+}
+
+int book_get_state(struct book *book, struct book_state *ret_state, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    int rc = book_query(book, BOOK_SQL_STATE, &row, err, "");
+    if (rc < 0)
+        return rc;
+    if (rc != BOOK_ROW)
+        return btc_fail(err, BTC_ECORRUPT, "%s is damaged (no state): restore it from its words",
+                        book->path);
+    *ret_state = (struct book_state){
+        .height = sqlite3_column_int(row, 0),
+        .sums[1] = {sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2)},
+        .sums[0] = {sqlite3_column_int64(row, 3), sqlite3_column_int64(row, 4)},
+    };
+    sqlite3_reset(row);
+    return 0;
+}
+
+int book_set_state(struct book *book, const struct book_state *state, struct btc_error *err)
+{
+    return book_run(book, BOOK_SQL_SET_STATE, err, "iiiii", (int64_t)state->height,
+                    state->sums[1][0], state->sums[1][1], state->sums[0][0], state->sums[0][1]);
+}

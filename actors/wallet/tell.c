@@ -1,0 +1,172 @@
+/* The book's rows in the interface's types, and what the wallet publishes. */
+#include <string.h>
+#include <time.h>
+
+#include "actors/wallet/wallet_impl.h"
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct wallet_hash32 hash_of(const struct btc_hash *hash)
+{
+    struct wallet_hash32 bytes;
+    memcpy(bytes.bytes, hash->bytes, sizeof(bytes.bytes));
+    return bytes;
+}
+
+struct wallet_address wallet_address_of(const struct book_script *script)
+{
+    return (struct wallet_address){
+        .id = script->id,
+        .owner = script->chain == BOOK_RECEIVE  ? WALLET_SCRIPT_OWNER_RECEIVE
+                 : script->chain == BOOK_CHANGE ? WALLET_SCRIPT_OWNER_CHANGE
+                                                : WALLET_SCRIPT_OWNER_WATCHED,
+        .index = script->index,
+        .text = troupe_text(script->text),
+        .label = troupe_text(script->label),
+        .is_used = script->is_used,
+    };
+}
+
+struct wallet_tx wallet_tx_of(const struct book_entry *entry)
+{
+    return (struct wallet_tx){
+        .txid = hash_of(&entry->txid),
+        .height = (uint32_t)entry->height,
+        .position = entry->position,
+        .time_s = entry->time_s,
+        .received_sat = entry->received,
+        .sent_sat = entry->sent,
+        .net_sat = entry->net,
+        .has_fee_sat = entry->fee >= 0,
+        .fee_sat = entry->fee >= 0 ? entry->fee : 0,
+        .is_coinbase = entry->is_coinbase,
+    };
+}
+
+struct wallet_coin wallet_coin_of(const struct book_coin *coin)
+{
+    return (struct wallet_coin){
+        .txid = hash_of(&coin->outpoint.txid),
+        .index = coin->outpoint.index,
+        .amount_sat = coin->amount,
+        .height = (uint32_t)coin->height,
+        .is_coinbase = coin->is_coinbase,
+        .is_mature = coin->is_mature,
+        .address = wallet_address_of(&coin->script),
+    };
+}
+
+struct wallet_balance wallet_balance_of(const struct book_balance *balance)
+{
+    return (struct wallet_balance){
+        .confirmed_sat = balance->confirmed,
+        .immature_sat = balance->immature,
+        .pending_sat = balance->pending,
+        .watch_only_sat = balance->watch_only,
+    };
+}
+
+int wallet_synced(struct wallet *wallet, struct wallet_synced *ret_synced, struct btc_error *err)
+{
+    int32_t height = 0;
+    struct btc_hash hash;
+    int rc = book_synced(wallet->book, &height, &hash, err);
+    if (rc == 0)
+        *ret_synced = (struct wallet_synced){
+            .height = (uint32_t)height, .hash = hash_of(&hash), .node_height = wallet->node_height};
+    return rc;
+}
+
+/* ---- events ---- */
+
+static void tell_tx(struct troupe_actor *self, const struct book_entry *entry, bool is_removed)
+{
+    struct wallet_tx_changed event = {.tx = wallet_tx_of(entry), .is_removed = is_removed};
+    wallet_publish_tx_changed(self, &event);
+}
+
+void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t height, size_t count)
+{
+    struct book_entry *rows = wallet->page.txs.rows;
+    int64_t cursor = 0;
+    size_t got = 0;
+    while (count > 0) {
+        size_t wanted = count < WALLET_PAGE_MAX ? count : WALLET_PAGE_MAX;
+        if (book_list_entries(wallet->book, &cursor, rows, wanted, &got, NULL) != 0 || got == 0)
+            return;
+        for (size_t i = 0; i < got && rows[i].height == height; i++)
+            tell_tx(self, &rows[i], false);
+        if (cursor == 0)
+            return;
+        count -= got;
+    }
+}
+
+void wallet_tell_removed(struct troupe_actor *self, struct wallet *wallet, int32_t height)
+{
+    struct book_entry *rows = wallet->page.txs.rows;
+    int64_t cursor = 0;
+    do {
+        size_t got = 0;
+        if (book_list_entries(wallet->book, &cursor, rows, WALLET_PAGE_MAX, &got, NULL) != 0)
+            return;
+        for (size_t i = 0; i < got; i++) {
+            if (rows[i].height <= height)
+                return;
+            tell_tx(self, &rows[i], true);
+        }
+    } while (cursor != 0);
+}
+
+static void tell_balance(struct troupe_actor *self, struct wallet *wallet, uint32_t height)
+{
+    struct book_balance now;
+    if (book_balance(wallet->book, &now, NULL) != 0)
+        return;
+    if (wallet->was_told && now.confirmed == wallet->balance.confirmed &&
+        now.immature == wallet->balance.immature && now.pending == wallet->balance.pending &&
+        now.watch_only == wallet->balance.watch_only)
+        return;
+    wallet->balance = now;
+    wallet->was_told = true;
+    struct wallet_balance_changed event = {.balance = wallet_balance_of(&now), .height = height};
+    wallet_publish_balance_changed(self, &event);
+}
+
+void wallet_tell_state(struct troupe_actor *self, struct wallet *wallet, bool is_last)
+{
+    struct wallet_synced_to event;
+    uint64_t now = now_ms();
+    if (wallet_synced(wallet, &event.synced, NULL) != 0)
+        return;
+    tell_balance(self, wallet, event.synced.height);
+    if (!is_last && now - wallet->told_ms < WALLET_TELL_MS)
+        return;
+    wallet->told_ms = now;
+    wallet_publish_synced_to(self, &event);
+}
+
+void wallet_fail_book(struct troupe_call *call, int code, const struct btc_error *err)
+{
+    switch (code) {
+    case BTC_EFORMAT:
+    case BTC_ELIMIT:
+    case BTC_EUSAGE:
+        wallet_fail_invalid(call, err->text);
+        return;
+    case BTC_ENETWORK:
+        wallet_fail_wrong_network(call, err->text);
+        return;
+    case BTC_ENOMEM:
+        troupe_fail(call, TROUPE_ENOMEM, err->text);
+        return;
+    default:
+        troupe_fail(call, TROUPE_ESYSTEM, err->text);
+        return;
+    }
+}

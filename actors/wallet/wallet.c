@@ -1,0 +1,365 @@
+/* The wallet's actor: start and stop, and what it answers from its book. See wallet.h and
+ * wallet_impl.h. */
+#include "actors/wallet/wallet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actors/bitcoin/version.h"
+#include "actors/wallet/wallet_impl.h"
+#include "launcher/launcher.h"
+
+/* ---- start and stop ---- */
+
+static int open_book(struct wallet *wallet, const struct troupe_arguments *arguments,
+                     struct btc_error *err)
+{
+    const char *network = troupe_argument(arguments, "network");
+    const char *datadir = troupe_argument(arguments, "datadir");
+    if (network == NULL || datadir == NULL)
+        return btc_fail(err, BTC_EUSAGE, "the program gives no --network or no --datadir");
+    wallet->params = btc_params_by_name(network);
+    if (wallet->params == NULL)
+        return btc_fail(err, BTC_EUSAGE, "there is no network \"%s\": main, signet or regtest",
+                        network);
+    if (snprintf(wallet->folder, sizeof(wallet->folder), "%s/%s/wallet", datadir,
+                 wallet->params->name) >= (int)sizeof(wallet->folder))
+        return btc_fail(err, BTC_EUSAGE, "the data directory's path is too long");
+    struct book_options options = {.dir = wallet->folder, .params = wallet->params};
+    return book_open(&options, &wallet->book, err);
+}
+
+static int start(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    int rc = open_book(wallet, argument, &err);
+    if (rc != 0) {
+        troupe_report(self, "%s%s", err.text,
+                      rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
+        return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
+    }
+    int error = wallet_follow_start(self, wallet);
+    if (error != 0) {
+        troupe_report(self, "can't follow the node: %s", troupe_error_text(error));
+        return error;
+    }
+    wallet_tell_state(self, wallet, true);
+    return 0;
+}
+
+static void stop(struct troupe_actor *self, void *state)
+{
+    struct wallet *wallet = state;
+    (void)self;
+    book_close(wallet->book);
+    free(wallet->block);
+}
+
+/* ---- helpers ---- */
+
+/* `text` with a NUL, cut to the room there is: the interface's bounds leave nothing to cut. */
+static const char *terminated(struct troupe_text text, char *to, size_t room)
+{
+    size_t size = text.size < room ? text.size : room - 1;
+    if (size > 0)
+        memcpy(to, text.data, size);
+    to[size] = '\0';
+    return to;
+}
+
+/* A NUL within would let the rest of a text go unread. */
+static bool has_nul(struct troupe_text text)
+{
+    return text.size > 0 && memchr(text.data, '\0', text.size) != NULL;
+}
+
+static size_t page_of(uint32_t wanted)
+{
+    return wanted == 0 || wanted > WALLET_PAGE_MAX ? WALLET_PAGE_MAX : wanted;
+}
+
+/* ---- addresses ---- */
+
+static void new_address(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct wallet_new_address_args *args)
+{
+    struct wallet *wallet = state;
+    struct wallet_new_address_results results = {.is_beyond_gap = false};
+    struct book_script script;
+    struct btc_error err;
+    char label[BOOK_LABEL_SIZE];
+    (void)self;
+    if (has_nul(args->label)) {
+        wallet_fail_invalid(call, "a label has no NUL");
+        return;
+    }
+    int rc = book_new_address(wallet->book, BOOK_RECEIVE,
+                              terminated(args->label, label, sizeof(label)), &script,
+                              &results.is_beyond_gap, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    results.address = wallet_address_of(&script);
+    wallet_new_address_reply(call, &results);
+}
+
+static void list_addresses(struct troupe_actor *self, void *state, struct troupe_call *call,
+                           const struct wallet_list_addresses_args *args)
+{
+    struct wallet *wallet = state;
+    struct book_script *rows = wallet->page.scripts.rows;
+    struct wallet_address *items = wallet->page.scripts.items;
+    struct wallet_list_addresses_results results = {.addresses = items, .cursor = args->cursor};
+    struct btc_error err;
+    (void)self;
+    int rc = book_list_scripts(wallet->book, &results.cursor, rows, page_of(args->max),
+                               &results.addresses_count, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    for (size_t i = 0; i < results.addresses_count; i++)
+        items[i] = wallet_address_of(&rows[i]);
+    wallet_list_addresses_reply(call, &results);
+}
+
+/* Is it in the book? Reads all of its scripts: for a person's question, not for a loop. */
+static int find_address(struct wallet *wallet, const char *address, bool *ret_found,
+                        struct btc_error *err)
+{
+    struct book_script *rows = wallet->page.scripts.rows;
+    int64_t cursor = 0;
+    bool found = false;
+    do {
+        size_t count = 0;
+        int rc = book_list_scripts(wallet->book, &cursor, rows, WALLET_PAGE_MAX, &count, err);
+        if (rc != 0)
+            return rc;
+        for (size_t i = 0; i < count && !found; i++)
+            found = strcmp(rows[i].text, address) == 0;
+    } while (cursor != 0 && !found);
+    *ret_found = found;
+    return 0;
+}
+
+static enum wallet_address_kind kind_of(struct btc_span script)
+{
+    switch (btc_script_classify(script).kind) {
+    case BTC_SCRIPT_P2PKH:
+        return WALLET_ADDRESS_KIND_P2PKH;
+    case BTC_SCRIPT_P2SH:
+        return WALLET_ADDRESS_KIND_P2SH;
+    case BTC_SCRIPT_P2WPKH:
+        return WALLET_ADDRESS_KIND_P2WPKH;
+    case BTC_SCRIPT_P2WSH:
+        return WALLET_ADDRESS_KIND_P2WSH;
+    case BTC_SCRIPT_P2TR:
+        return WALLET_ADDRESS_KIND_P2TR;
+    default:
+        return WALLET_ADDRESS_KIND_UNKNOWN;
+    }
+}
+
+static void validate_address(struct troupe_actor *self, void *state, struct troupe_call *call,
+                             const struct wallet_validate_address_args *args)
+{
+    struct wallet *wallet = state;
+    struct wallet_validate_address_results results = {.is_valid = false};
+    struct btc_script script;
+    struct btc_error err = {.code = 0};
+    char text[WALLET_VALIDATE_ADDRESS_ADDRESS_BYTES_MAX + 1];
+    char canonical[BTC_ADDRESS_SIZE];
+    (void)self;
+    terminated(args->address, text, sizeof(text));
+    int rc = has_nul(args->address) ? btc_fail(&err, BTC_EFORMAT, "an address has no NUL")
+                                    : btc_address_decode(wallet->params, text, &script, &err);
+    if (rc != 0) {
+        results.reason = troupe_text(err.text);
+        if (results.reason.size > WALLET_VALIDATE_ADDRESS_RESULTS_REASON_BYTES_MAX)
+            results.reason = troupe_text("it is no address of this network");
+        wallet_validate_address_reply(call, &results);
+        return;
+    }
+    struct btc_span span = btc_script_span(&script);
+    results.is_valid = true;
+    results.kind = kind_of(span);
+    results.has_script = true;
+    results.script = (struct troupe_bytes){.data = span.data, .size = span.size};
+    if (btc_address_encode(wallet->params, span, canonical) == 0)
+        rc = find_address(wallet, canonical, &results.is_mine, &err);
+    if (rc != 0)
+        wallet_fail_book(call, rc, &err);
+    else
+        wallet_validate_address_reply(call, &results);
+}
+
+static void watch(struct troupe_actor *self, void *state, struct troupe_call *call,
+                  const struct wallet_watch_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    char text[WALLET_WATCH_TEXT_BYTES_MAX + 1];
+    char label[BOOK_LABEL_SIZE];
+    int32_t from = !args->has_from_height          ? -1
+                   : args->from_height > INT32_MAX ? INT32_MAX
+                                                   : (int32_t)args->from_height;
+    if (has_nul(args->text) || has_nul(args->label)) {
+        wallet_fail_invalid(call, "neither a key nor a label has a NUL");
+        return;
+    }
+    int rc = book_watch(wallet->book, terminated(args->text, text, sizeof(text)),
+                        terminated(args->label, label, sizeof(label)), from, &err);
+    if (rc < 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    if (rc == 0) {
+        wallet_follow(self, wallet);
+        wallet_tell_state(self, wallet, true);
+    }
+    struct wallet_watch_results results = {.is_known = rc == BOOK_KNOWN};
+    wallet_watch_reply(call, &results);
+}
+
+static void set_label(struct troupe_actor *self, void *state, struct troupe_call *call,
+                      const struct wallet_set_label_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    char label[BOOK_LABEL_SIZE];
+    (void)self;
+    if (has_nul(args->label)) {
+        wallet_fail_invalid(call, "a label has no NUL");
+        return;
+    }
+    int rc = book_set_label(wallet->book, args->id, terminated(args->label, label, sizeof(label)),
+                            &err);
+    if (rc == BOOK_NONE)
+        wallet_fail_not_found(call, "there is no address of that number");
+    else if (rc < 0)
+        wallet_fail_book(call, rc, &err);
+    else
+        wallet_set_label_reply(call);
+}
+
+/* ---- balance and history ---- */
+
+static void get_info(struct troupe_actor *self, void *state, struct troupe_call *call)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    struct wallet_get_info_results results = {
+        .network = (enum wallet_network)wallet->params->network,
+        .version = troupe_text(BTC_PROGRAM_VERSION),
+        .datadir = troupe_text(wallet->folder),
+        .pid = (uint32_t)getpid(),
+    };
+    (void)self;
+    int rc = wallet_synced(wallet, &results.synced, &err);
+    if (rc != 0)
+        wallet_fail_book(call, rc, &err);
+    else
+        wallet_get_info_reply(call, &results);
+}
+
+static void get_synced(struct troupe_actor *self, void *state, struct troupe_call *call)
+{
+    struct wallet_get_synced_results results;
+    struct btc_error err;
+    (void)self;
+    int rc = wallet_synced(state, &results.synced, &err);
+    if (rc != 0)
+        wallet_fail_book(call, rc, &err);
+    else
+        wallet_get_synced_reply(call, &results);
+}
+
+static void get_balance(struct troupe_actor *self, void *state, struct troupe_call *call)
+{
+    struct wallet *wallet = state;
+    struct wallet_get_balance_results results;
+    struct book_balance balance;
+    struct btc_error err;
+    (void)self;
+    int rc = book_balance(wallet->book, &balance, &err);
+    if (rc == 0)
+        rc = wallet_synced(wallet, &results.synced, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    results.balance = wallet_balance_of(&balance);
+    wallet_get_balance_reply(call, &results);
+}
+
+static void list_txs(struct troupe_actor *self, void *state, struct troupe_call *call,
+                     const struct wallet_list_txs_args *args)
+{
+    struct wallet *wallet = state;
+    struct book_entry *rows = wallet->page.txs.rows;
+    struct wallet_tx *items = wallet->page.txs.items;
+    struct wallet_list_txs_results results = {.txs = items, .cursor = args->cursor};
+    struct btc_error err;
+    (void)self;
+    int rc = book_list_entries(wallet->book, &results.cursor, rows, page_of(args->max),
+                               &results.txs_count, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    for (size_t i = 0; i < results.txs_count; i++)
+        items[i] = wallet_tx_of(&rows[i]);
+    wallet_list_txs_reply(call, &results);
+}
+
+static void list_coins(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct wallet_list_coins_args *args)
+{
+    struct wallet *wallet = state;
+    struct book_coin *rows = wallet->page.coins.rows;
+    struct wallet_coin *items = wallet->page.coins.items;
+    struct wallet_list_coins_results results = {.coins = items, .cursor = args->cursor};
+    struct btc_error err;
+    (void)self;
+    int rc = book_list_coins(wallet->book, &results.cursor, rows, page_of(args->max),
+                             &results.coins_count, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    for (size_t i = 0; i < results.coins_count; i++)
+        items[i] = wallet_coin_of(&rows[i]);
+    wallet_list_coins_reply(call, &results);
+}
+
+/* ---- definition ---- */
+
+static const struct wallet_handlers handlers = {
+    .get_info = get_info,
+    .new_address = new_address,
+    .list_addresses = list_addresses,
+    .validate_address = validate_address,
+    .watch = watch,
+    .set_label = set_label,
+    .get_balance = get_balance,
+    .list_txs = list_txs,
+    .list_coins = list_coins,
+    .get_synced = get_synced,
+    .wait_synced = wallet_serve_wait_synced,
+};
+
+static const struct troupe_service services[] = {{&wallet_interface, &handlers}};
+
+const struct troupe_actor_def wallet_actor = {
+    .name = "wallet",
+    .state_size = sizeof(struct wallet),
+    .start = start,
+    .stop = stop,
+    .services = services,
+    .services_count = 1,
+    .flags = TROUPE_DETACHED,
+};

@@ -1,0 +1,66 @@
+/* bench.h - how things are measured here.
+ *
+ * Figures of different runs can't be compared on a shared machine, so everything that is compared
+ * runs in one run, in interleaved rounds, and is printed as a ratio to the first of its table. A
+ * ratio is the median over the rounds of the ratio within a round.
+ *
+ * A *peer* is one way to get a message of BENCH_MESSAGE_BYTES to another process and an answer
+ * back. Its server runs in a process of its own, started from this same program, and both inherit
+ * the placement: all threads on one CPU, or wherever the kernel likes. To add one, write its file,
+ * declare it below and list it in bench_main.c. */
+#ifndef TROUPE_BENCH_H
+#define TROUPE_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BENCH_MESSAGE_BYTES = 64,
+    BENCH_FDS = 2, /* stream socketpairs between client and server, for each its own use */
+    BENCH_ROUNDS_MAX = 16,
+};
+
+/* Called on the main thread of its process. What fails calls bench_die. */
+struct bench_peer {
+    const char *name;
+    /* In the server: answers every message until the other end is gone. Owns the descriptors. */
+    void (*serve)(const int fds[BENCH_FDS]);
+    /* In the client: the other ends of the same descriptors, which become the peer's to close. */
+    void *(*open)(const int fds[BENCH_FDS]);
+    /* Sends one message and waits for its answer. */
+    void (*round_trip)(void *state);
+    /* Sends `count` messages, at most `window` of them unanswered, and waits for all answers.
+     * NULL: it can't. */
+    void (*pipeline)(void *state, size_t window, size_t count);
+    void (*close)(void *state);
+};
+
+extern const struct bench_peer bench_socketpair;        /* a write per message: the reference */
+extern const struct bench_peer bench_socketpair_joined; /* waiting messages joined into one write */
+extern const struct bench_peer bench_nng;               /* pair0 over socket://, callbacks */
+extern const struct bench_peer bench_troupe;            /* a call through a link */
+extern const struct bench_peer bench_troupe_local;      /* the same call to an actor next door */
+
+/* The table of what encoding and decoding one frame costs. */
+void bench_codec(void);
+
+uint64_t bench_now_ns(void);
+void bench_die(const char *what) __attribute__((noreturn));
+
+/* How often this thread has called malloc, calloc or realloc; 0 for ever under a sanitizer. */
+uint64_t bench_allocations(void);
+
+/* Sorts `samples`; the smallest that at least `percent` of them do not exceed. */
+uint64_t bench_percentile(uint64_t *samples, size_t count, unsigned percent);
+
+/* One line of a table: the figure of each round, for the ratio to the reference line. */
+struct bench_line {
+    const char *name;
+    double rounds[BENCH_ROUNDS_MAX];
+};
+double bench_median(const struct bench_line *line, size_t rounds);
+double bench_ratio(const struct bench_line *line, const struct bench_line *reference,
+                   size_t rounds);
+
+#endif

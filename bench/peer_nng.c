@@ -1,0 +1,197 @@
+/* peer_nng.c - NNG alone, as Troupe's links use it but one NNG message per message: pair0 over
+ * socket://, two task threads, a server made of callbacks. What Troupe costs beyond it is ours. */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <nng/nng.h>
+#include <nng/protocol/pair0/pair.h>
+
+#define QUEUE_MESSAGES 1024 /* NNG's own, each way; without it pipelining crawls */
+
+/* One end. The server answers in callbacks; the client waits for its aios, or counts. */
+struct end {
+    nng_socket socket;
+    nng_aio *send;
+    nng_aio *receive;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool gone;
+    size_t sent; /* of a pipeline */
+    size_t answered;
+    size_t count;
+    size_t window;
+};
+
+static void check(int error, const char *what)
+{
+    if (error == 0)
+        return;
+    errno = EPROTO;
+    bench_die(what);
+}
+
+static void on_gone(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct end *end = argument;
+    (void)pipe;
+    (void)event;
+    pthread_mutex_lock(&end->lock);
+    end->gone = true;
+    pthread_cond_signal(&end->changed);
+    pthread_mutex_unlock(&end->lock);
+}
+
+static void end_open(struct end *end, int fd, void (*on_send)(void *), void (*on_receive)(void *))
+{
+    nng_listener listener;
+    nng_init_set_parameter(NNG_INIT_NUM_TASK_THREADS, 2);
+    nng_init_set_parameter(NNG_INIT_MAX_TASK_THREADS, 2);
+    nng_init_set_parameter(NNG_INIT_NUM_EXPIRE_THREADS, 1);
+    nng_init_set_parameter(NNG_INIT_NUM_POLLER_THREADS, 1);
+    nng_init_set_parameter(NNG_INIT_NUM_RESOLVER_THREADS, 1);
+    pthread_mutex_init(&end->lock, NULL);
+    pthread_cond_init(&end->changed, NULL);
+    check(nng_pair0_open(&end->socket), "nng: pair0");
+    check(nng_socket_set_int(end->socket, NNG_OPT_SENDBUF, QUEUE_MESSAGES), "nng: sendbuf");
+    check(nng_socket_set_int(end->socket, NNG_OPT_RECVBUF, QUEUE_MESSAGES), "nng: recvbuf");
+    check(nng_pipe_notify(end->socket, NNG_PIPE_EV_REM_POST, on_gone, end), "nng: notify");
+    check(nng_aio_alloc(&end->send, on_send, end), "nng: aio");
+    check(nng_aio_alloc(&end->receive, on_receive, end), "nng: aio");
+    check(nng_listen(end->socket, "socket://", &listener, 0), "nng: listen");
+    check(nng_listener_set_int(listener, NNG_OPT_SOCKET_FD, fd), "nng: descriptor");
+}
+
+static void end_close(struct end *end)
+{
+    nng_aio_stop(end->send);
+    nng_aio_stop(end->receive);
+    nng_close(end->socket);
+    nng_aio_free(end->send);
+    nng_aio_free(end->receive);
+    nng_fini();
+}
+
+/* ---- server ---------------------------------------------------------------------------------- */
+
+static void on_request(void *argument)
+{
+    struct end *end = argument;
+    if (nng_aio_result(end->receive) != 0)
+        return;
+    nng_aio_set_msg(end->send, nng_aio_get_msg(end->receive));
+    nng_send_aio(end->socket, end->send);
+}
+
+static void on_answered(void *argument)
+{
+    struct end *end = argument;
+    if (nng_aio_result(end->send) != 0)
+        nng_msg_free(nng_aio_get_msg(end->send));
+    else
+        nng_recv_aio(end->socket, end->receive);
+}
+
+static void serve(const int fds[BENCH_FDS])
+{
+    struct end end = {0};
+    end_open(&end, fds[0], on_answered, on_request);
+    nng_recv_aio(end.socket, end.receive);
+    pthread_mutex_lock(&end.lock);
+    while (!end.gone)
+        pthread_cond_wait(&end.changed, &end.lock);
+    pthread_mutex_unlock(&end.lock);
+    end_close(&end);
+}
+
+/* ---- client ---------------------------------------------------------------------------------- */
+
+/* Counts the answers of a pipeline; in a round trip the waiting client takes the message. */
+static void on_answer(void *argument)
+{
+    struct end *end = argument;
+    if (end->count == 0)
+        return;
+    check(nng_aio_result(end->receive), "nng: receive");
+    nng_msg_free(nng_aio_get_msg(end->receive));
+    pthread_mutex_lock(&end->lock);
+    end->answered++;
+    bool done = end->answered == end->count;
+    if (done || end->sent - end->answered == end->window / 2)
+        pthread_cond_signal(&end->changed);
+    pthread_mutex_unlock(&end->lock);
+    if (!done)
+        nng_recv_aio(end->socket, end->receive);
+}
+
+static void *client_open(const int fds[BENCH_FDS])
+{
+    struct end *end = calloc(1, sizeof *end);
+    if (!end)
+        bench_die("nng");
+    end_open(end, fds[0], NULL, on_answer);
+    close(fds[1]);
+    return end;
+}
+
+static void send_one(struct end *end)
+{
+    nng_msg *message;
+    check(nng_msg_alloc(&message, BENCH_MESSAGE_BYTES), "nng: message");
+    nng_aio_set_msg(end->send, message);
+    nng_send_aio(end->socket, end->send);
+    nng_aio_wait(end->send);
+    check(nng_aio_result(end->send), "nng: send");
+}
+
+static void round_trip(void *state)
+{
+    struct end *end = state;
+    send_one(end);
+    nng_recv_aio(end->socket, end->receive);
+    nng_aio_wait(end->receive);
+    check(nng_aio_result(end->receive), "nng: receive");
+    nng_msg_free(nng_aio_get_msg(end->receive));
+}
+
+static void pipeline(void *state, size_t window, size_t count)
+{
+    struct end *end = state;
+    end->sent = 0;
+    end->answered = 0;
+    end->count = count;
+    end->window = window;
+    nng_recv_aio(end->socket, end->receive);
+    pthread_mutex_lock(&end->lock);
+    while (end->answered < count) {
+        if (end->sent == count || end->sent - end->answered == window) {
+            pthread_cond_wait(&end->changed, &end->lock);
+            continue;
+        }
+        end->sent++;
+        pthread_mutex_unlock(&end->lock);
+        send_one(end);
+        pthread_mutex_lock(&end->lock);
+    }
+    pthread_mutex_unlock(&end->lock);
+    nng_aio_wait(end->receive);
+    end->count = 0;
+}
+
+static void client_close(void *state)
+{
+    end_close(state);
+    free(state);
+}
+
+const struct bench_peer bench_nng = {
+    .name = "NNG pair0, a message each",
+    .serve = serve,
+    .open = client_open,
+    .round_trip = round_trip,
+    .pipeline = pipeline,
+    .close = client_close,
+};

@@ -1,0 +1,512 @@
+/* answer.c - the callee's side of a request: its turn, its answer, its stream.
+ *
+ * A request that was handled but not answered is in its actor's list of open calls: when the actor
+ * ends they fail with TROUPE_ELOST. One that was never handled is bounced: TROUPE_EDOWN, or
+ * TROUPE_ETIMEOUT when its time was over before its turn came. Cancels and credits find the call by
+ * the address that its answer goes to. Runs on the thread that runs the actor; ti_deliver and
+ * ti_bounce on any. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/runtime.h"
+
+static bool same_address(const struct ti_address *a, const struct ti_address *b)
+{
+    return a->kind == b->kind && a->actor == b->actor && a->object == b->object && a->id == b->id;
+}
+
+/* ---- answering ----------------------------------------------------------------------------------------- */
+
+void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer)
+{
+    if (to->kind == TI_TO_ACTOR) {
+        answer->serial = to->id;
+        if (ti_push(troupe, to->actor, answer, false) == 0) {
+            return;
+        }
+        ti_late(troupe, to->actor, answer);
+    } else if (to->kind == TI_TO_CALLER) {
+        struct ti_caller *caller = to->object;
+        pthread_mutex_lock(&caller->lock);
+        if (caller->waiting && caller->serial == to->id) {
+            answer->next = NULL;
+            if (caller->first == NULL) {
+                caller->first = answer;
+            } else {
+                caller->last->next = answer;
+            }
+            caller->last = answer;
+            pthread_cond_signal(&caller->wake);
+            answer = NULL;
+        }
+        pthread_mutex_unlock(&caller->lock);
+        if (answer == NULL) {
+            return;
+        }
+        ti_late(troupe, 0, answer);
+    } else if (to->kind ==
+               TI_TO_LINK) { /* it was forwarded: it came by one link, leaves by another */
+        int error = ti_link_answer(to->object, to->id, answer->kind, answer->wipe, &answer->body,
+                                   answer->kind == TI_ERROR ? answer->as.error : NULL);
+        (void)error; /* the link is gone, and with it whoever asked */
+    }
+    ti_message_release(answer);
+}
+
+/* An answer that can't be made is an error for the asker: memory, mostly. */
+static void deliver_error(struct troupe *troupe, const struct ti_address *to,
+                          const struct troupe_error *error)
+{
+    if (to->kind == TI_TO_LINK) {
+        int gone = ti_link_answer(to->object, to->id, TI_ERROR, false, NULL, error);
+        (void)gone;
+        return;
+    }
+    struct troupe_message *answer = ti_message_error_copy(error);
+    if (answer != NULL) {
+        ti_deliver(troupe, to, answer);
+    } /* else its deadline completes it */
+}
+
+/* Takes the call out of its actor's hands. */
+static void detach(struct troupe_call *call)
+{
+    struct troupe_actor *self = call->self;
+    if (self == NULL) {
+        return;
+    }
+    if (self->handling == &call->message) {
+        self->answered = true;
+    }
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else if (self->calls == call) {
+        self->calls = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+    call->previous = call->next = NULL;
+    call->self = NULL;
+}
+
+static void trace_answer(struct troupe *troupe, const struct troupe_call *call, int code,
+                         size_t size)
+{
+    ti_trace(troupe, TROUPE_TRACE_ANSWER, call->message.trace, call->message.target,
+             (struct troupe_ref){0}, call->message.interface, call->message.ordinal, code, size);
+}
+
+int troupe_reply(struct troupe_call *call, const struct troupe_body *results)
+{
+    struct troupe *troupe = call->self->troupe;
+    const struct ti_address *to = &call->message.from;
+    struct troupe_body body = ti_body(results);
+    bool wipe = (call->method->flags & TROUPE_SECRET_RESULTS) != 0;
+    int error = 0;
+    trace_answer(troupe, call, 0, body.size);
+    detach(call);
+    if (to->kind == TI_TO_LINK) {
+        error = ti_link_answer(to->object, to->id, TI_REPLY, wipe, &body, NULL);
+    } else if (to->kind != TI_NOBODY) {
+        struct troupe_message *answer = ti_message_new(TI_REPLY, &body);
+        error = answer == NULL ? TROUPE_ENOMEM : 0;
+        if (answer != NULL) {
+            answer->wipe = wipe;
+            answer->trace = call->message.trace;
+            answer->interface = call->message.interface;
+            answer->ordinal = call->message.ordinal;
+            ti_deliver(troupe, to, answer);
+        }
+    }
+    if (error != 0 && error != TROUPE_EDOWN) {
+        struct troupe_error story;
+        ti_error_set(&story, error, NULL);
+        deliver_error(troupe, to, &story);
+    }
+    ti_message_release(&call->message);
+    return error;
+}
+
+int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error)
+{
+    struct troupe *troupe = call->self->troupe;
+    trace_answer(troupe, call, error->code, 0);
+    detach(call);
+    if (call->message.from.kind != TI_NOBODY) {
+        deliver_error(troupe, &call->message.from, error);
+    } else {
+        ti_dead_letter(troupe, call->message.target, call->message.interface, call->message.ordinal,
+                       error->code);
+    }
+    ti_message_release(&call->message);
+    return 0;
+}
+
+int troupe_fail(struct troupe_call *call, int code, const char *text)
+{
+    struct troupe_error error;
+    ti_error_set(&error, code, text);
+    return troupe_fail_with(call, &error);
+}
+
+void troupe_defer(struct troupe_call *call)
+{
+    call->deferred = true;
+}
+
+/* Tells whoever asked where the call is now: its cancel and its credits go there. */
+static void tell_moved(struct troupe *troupe, const struct ti_address *asker,
+                       const struct ti_route *route, uint64_t wire)
+{
+    if (asker->kind == TI_TO_LINK) {
+        ti_link_moved(asker->object, asker->id, route, wire);
+        return;
+    }
+    struct troupe_message *message = ti_message_new(TI_MOVED, NULL);
+    if (message == NULL) {
+        return; /* it stays uncancelled until its deadline */
+    }
+    struct ti_address now = {.kind = TI_TO_ACTOR, .actor = route->actor};
+    if (route->actor == 0) {
+        now = (struct ti_address){.kind = TI_TO_LINK, .object = route->link, .id = wire};
+    }
+    message->from = ti_address_hold(now);
+    ti_deliver(troupe, asker, message);
+}
+
+int troupe_forward(struct troupe_call *call, struct troupe_ref to)
+{
+    struct troupe *troupe = call->self->troupe;
+    struct troupe_message *message = &call->message;
+    struct ti_route route;
+    uint64_t wire = 0;
+    int error = ti_route_find(troupe, to, &route);
+    if (error != 0) {
+        troupe_fail(call, error, "the actor that was to answer is gone");
+        return error;
+    }
+    call->cancelled = troupe_cancelled(call); /* a cancel in this mailbox would be lost */
+    if (route.actor != 0) {
+        detach(call);
+        call->deferred = false;
+        tell_moved(troupe, &message->from, &route, 0);
+        error = ti_push(troupe, route.actor, message, true);
+        if (error != 0) {
+            ti_bounce(troupe, message, error, "the actor that was to answer could not take it");
+        }
+        return error;
+    }
+    error = ti_link_request(route.link, route.target, call->method, &message->body, &message->from,
+                            message->deadline_ns, message->trace, &wire);
+    if (error != 0) {
+        troupe_fail(call, error, "the actor that was to answer could not be reached");
+    } else {
+        tell_moved(troupe, &message->from, &route, wire);
+        detach(call);
+        ti_message_release(message);
+    }
+    ti_route_release(&route);
+    return error;
+}
+
+void ti_bounce(struct troupe *troupe, struct troupe_message *message, int code, const char *text)
+{
+    if (message->from.kind == TI_NOBODY) {
+        ti_dead_letter(troupe, message->target, message->interface, message->ordinal, code);
+    } else {
+        struct troupe_error error;
+        ti_error_set(&error, code, text);
+        deliver_error(troupe, &message->from, &error);
+    }
+    ti_message_release(message);
+}
+
+int troupe_gen_reply(struct troupe_call *call, const struct troupe_writer *writer)
+{
+    if (writer->error != 0) {
+        char text[TROUPE_TEXT_BYTES_MAX];
+        snprintf(text, sizeof text, "the answer does not fit its interface: %s",
+                 writer->what != NULL ? writer->what : "too large");
+        int error = writer->error;
+        troupe_fail(call, error, text);
+        return error;
+    }
+    struct troupe_body body = ti_written(writer);
+    bool secret = (call->method->flags & TROUPE_SECRET_RESULTS) != 0;
+    int error = troupe_reply(call, &body);
+    if (secret) {
+        ti_writer_wipe(writer);
+    }
+    return error;
+}
+
+int troupe_gen_fail(struct troupe_call *call, int code, const struct troupe_writer *writer,
+                    const char *text)
+{
+    struct troupe_error error;
+    ti_error_set(&error, code, text);
+    if (writer->error == 0 && writer->size <= sizeof error.data) {
+        memcpy(error.data, writer->data, writer->size);
+        error.data_size = writer->size;
+    }
+    return troupe_fail_with(call, &error);
+}
+
+void troupe_gen_refuse(struct troupe_call *call, struct troupe_reader *reader)
+{
+    struct troupe_error error;
+    if (troupe_reader_finish(reader, &error) != 0) {
+        troupe_fail_with(call, &error);
+    }
+}
+
+void troupe_gen_error_reader(const struct troupe_error *error, struct troupe_reader *ret_reader)
+{
+    ti_reader_init(ret_reader, error->data, error->data_size, NULL, NULL);
+}
+
+/* ---- handling ------------------------------------------------------------------------------------------ */
+
+static const struct troupe_method *method_of(const struct troupe_interface *interface,
+                                             uint32_t ordinal)
+{
+    for (size_t i = 0; i < interface->methods_count; i++) {
+        if (interface->methods[i].ordinal == ordinal) {
+            return &interface->methods[i];
+        }
+    }
+    return NULL;
+}
+
+void ti_call_credit(struct troupe_call *call)
+{
+    if (call->arrived_on != NULL) {
+        struct ti_link *link = call->arrived_on;
+        call->arrived_on = NULL;
+        ti_link_consumed(link, call->credit_bytes);
+        ti_link_release(link);
+    }
+}
+
+void ti_handle_request(struct troupe_actor *self, struct troupe_call *call)
+{
+    struct troupe_message *message = &call->message;
+    const struct troupe_method *method = NULL;
+    const void *handlers = NULL;
+    ti_call_credit(call);
+    if (message->deadline_ns <= ti_now_ns()) {
+        ti_bounce(self->troupe, message, TROUPE_ETIMEOUT, "its time was over before its turn came");
+        return;
+    }
+    if (message->from.kind == TI_TO_LINK && ti_link_is_full(message->from.object)) {
+        ti_bounce(self->troupe, message, TROUPE_EBUSY, "the answers before it are still unread");
+        return;
+    }
+    for (size_t i = 0; i < self->def->services_count && method == NULL; i++) {
+        if (self->def->services[i].interface->id == message->interface) {
+            method = method_of(self->def->services[i].interface, message->ordinal);
+            handlers = self->def->services[i].handlers;
+        }
+    }
+    if (method == NULL) {
+        ti_bounce(self->troupe, message, TROUPE_EUNIMPLEMENTED, NULL);
+        return;
+    }
+    message->wipe = message->wipe || (method->flags & TROUPE_SECRET_ARGS) != 0;
+    call->self = self;
+    call->method = method;
+    call->window = TROUPE_STREAM_WINDOW_MESSAGES;
+    call->link_full = false;
+    call->on_room = NULL;
+    call->next = self->calls;
+    if (self->calls != NULL) {
+        self->calls->previous = call;
+    }
+    self->calls = call;
+    ti_trace(self->troupe, TROUPE_TRACE_HANDLE, message->trace, message->target,
+             (struct troupe_ref){0}, message->interface, message->ordinal, 0, message->body.size);
+    atomic_fetch_add_explicit(&message->holders, 1, memory_order_relaxed);
+    self->answered = false;
+    struct troupe_reader reader;
+    ti_reader_init(&reader, message->body.data, message->body.size, &message->body,
+                   &message->arena);
+    method->dispatch(handlers, self, self->state, call, &reader);
+    if (!self->answered && !call->deferred) { /* once answered, the call may be elsewhere */
+        if (message->from.kind == TI_NOBODY) {
+            detach(call);
+            ti_message_release(message);
+        } else {
+            troupe_fail(call, TROUPE_EUNANSWERED, NULL);
+        }
+    }
+    ti_message_release(message);
+}
+
+static struct troupe_call *open_call(struct troupe_actor *self, const struct ti_address *from)
+{
+    struct troupe_call *call = self->calls;
+    while (call != NULL && !same_address(&call->message.from, from)) {
+        call = call->next;
+    }
+    return call;
+}
+
+/* Or a reason to find out that nobody listens. */
+static bool has_room(const struct troupe_call *call)
+{
+    return (call->window > 0 && !call->link_full) || call->cancelled;
+}
+
+static void run_on_room(struct troupe_actor *self, struct troupe_call *call)
+{
+    troupe_room_fn *on_room = call->on_room;
+    if (on_room != NULL && has_room(call)) {
+        call->on_room = NULL;
+        self->trace = call->message.trace;
+        self->deadline_ns = call->message.deadline_ns;
+        on_room(self, call->room_user, call);
+    }
+}
+
+void ti_handle_cancel(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct troupe_call *call = open_call(self, &message->from);
+    if (call != NULL) {
+        call->cancelled = true;
+        run_on_room(self, call);
+    }
+}
+
+static void restart_deadline(struct troupe_call *call)
+{
+    call->message.deadline_ns = ti_now_ns() + ti_wait_ns(call->method, NULL);
+}
+
+void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct troupe_call *call = open_call(self, &message->from);
+    if (call == NULL) {
+        return;
+    }
+    /* More than was sent can't come back: a link has checked that, and an actor does not lie. */
+    call->window += (uint32_t)message->serial;
+    call->link_full = false;
+    restart_deadline(call);
+    run_on_room(self, call);
+}
+
+int troupe_item(struct troupe_call *call, const struct troupe_body *item)
+{
+    const struct ti_address *to = &call->message.from;
+    struct troupe_body body = ti_body(item);
+    bool wipe = (call->method->flags & TROUPE_SECRET_RESULTS) != 0;
+    int error = 0;
+    if (troupe_cancelled(call)) {
+        return TROUPE_ECANCELED;
+    }
+    if (call->window == 0) {
+        return TROUPE_EBUSY;
+    }
+    if (to->kind == TI_TO_LINK) {
+        if (!ti_link_item_room(to->object, to->id, body.size + body.blob.size)) {
+            call->link_full = true;
+            return TROUPE_EBUSY;
+        }
+        error = ti_link_answer(to->object, to->id, TI_ITEM, wipe, &body, NULL);
+    } else {
+        struct troupe_message *answer = ti_message_new(TI_ITEM, &body);
+        if (answer == NULL) {
+            return TROUPE_ENOMEM;
+        }
+        answer->wipe = wipe;
+        answer->trace = call->message.trace;
+        ti_deliver(call->self->troupe, to, answer);
+    }
+    if (error == 0) {
+        call->window--;
+        restart_deadline(call);
+    }
+    return error == TROUPE_EDOWN ? TROUPE_ECANCELED : error;
+}
+
+int troupe_gen_item(struct troupe_call *call, const struct troupe_writer *writer)
+{
+    if (writer->error != 0) {
+        return writer->error;
+    }
+    struct troupe_body body = ti_written(writer);
+    int error = troupe_item(call, &body);
+    if ((call->method->flags & TROUPE_SECRET_RESULTS) != 0) {
+        ti_writer_wipe(writer);
+    }
+    return error;
+}
+
+void troupe_on_room(struct troupe_call *call, troupe_room_fn *on_room, void *user)
+{
+    call->on_room = on_room;
+    call->room_user = user;
+    call->deferred = true;
+    if (has_room(call)) { /* already: say so, but later */
+        struct troupe_actor *self = call->self;
+        struct ti_route route = {.actor = atomic_load(&self->id)};
+        ti_send_credit(self->troupe, &route, 0, &call->message.from, 0);
+    }
+}
+
+/* The cancel may wait in this actor's own mailbox: look, without handling what comes before it. */
+static bool cancel_waits(struct troupe_call *call)
+{
+    struct troupe_actor *self = call->self;
+    ti_actor_collect(self);
+    for (struct troupe_message *m = self->first; m != NULL; m = m->next) {
+        if (m->kind == TI_CANCEL && same_address(&m->from, &call->message.from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool troupe_cancelled(const struct troupe_call *call)
+{
+    return call->cancelled || call->message.deadline_ns <= ti_now_ns() ||
+           cancel_waits((struct troupe_call *)call);
+}
+
+uint32_t troupe_remaining_ms(const struct troupe_call *call)
+{
+    uint64_t now = ti_now_ns();
+    uint64_t due = call->message.deadline_ns;
+    return due <= now ? 0 : (uint32_t)((due - now) / 1000000u);
+}
+
+/* Whether an actor of this process serves the method. */
+static bool serves(struct troupe *troupe, uint64_t actor, const struct troupe_method *method)
+{
+    struct troupe_actor *slot = ti_actor_slot(troupe, actor);
+    bool has = false;
+    pthread_mutex_lock(&troupe->actors_lock); /* keeps `def` */
+    const struct troupe_actor_def *def = slot != NULL && atomic_load(&slot->id) == actor ? slot->def
+                                                                                         : NULL;
+    for (size_t i = 0; def != NULL && i < def->services_count; i++) {
+        has = has || (def->services[i].interface->id == method->interface->id &&
+                      method_of(def->services[i].interface, method->ordinal) != NULL);
+    }
+    pthread_mutex_unlock(&troupe->actors_lock);
+    return has;
+}
+
+bool troupe_gen_has(struct troupe *troupe, struct troupe_ref ref,
+                    const struct troupe_method *method)
+{
+    struct ti_route route;
+    if (ti_route_find(troupe, ref, &route) != 0) {
+        return false;
+    }
+    uint32_t version = method->since != 0 ? method->since : 1;
+    bool has = route.actor != 0 ? serves(troupe, route.actor, method)
+                                : ti_link_serves(route.link, method->interface->id, version);
+    ti_route_release(&route);
+    return has;
+}

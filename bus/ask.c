@@ -1,0 +1,434 @@
+/* ask.c - the asker's side of a request, and its one completion.
+ *
+ * An ask is an entry in the asker's table of pending things, under a serial that nothing else ever
+ * has. Whatever ends it (an answer, its deadline, a cancel, the loss of its target) arrives as a
+ * message with that serial; the first one takes the entry away and runs the callback, all others
+ * find nothing and are counted as late. So completion needs no lock and can't happen twice; and it
+ * can't fail to happen, because every entry has a timer.
+ * The callee's side is answer.c. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "bus/runtime.h"
+
+/* ---- sending ------------------------------------------------------------------------------------- */
+
+static uint64_t trace_now(struct troupe *troupe)
+{
+    struct troupe_actor *self = ti_current();
+    if (self != NULL && self->trace != 0) {
+        return self->trace;
+    }
+    return atomic_fetch_add_explicit(&troupe->next_trace, 1, memory_order_relaxed);
+}
+
+uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options)
+{
+    uint64_t ms = options != NULL && options->deadline_ms != 0 ? options->deadline_ms
+                                                               : method->deadline_ms;
+    if (ms == 0 || ms > TROUPE_DEADLINE_MS_MAX) {
+        ms = ms == 0 ? TROUPE_DEADLINE_MS : TROUPE_DEADLINE_MS_MAX;
+    }
+    return ms * 1000000u;
+}
+
+uint64_t ti_deadline(const struct troupe_method *method, const struct troupe_options *options)
+{
+    uint64_t due = ti_now_ns() + ti_wait_ns(method, options);
+    struct troupe_actor *self = ti_current();
+    return self != NULL && self->deadline_ns != 0 && self->deadline_ns < due ? self->deadline_ns
+                                                                             : due;
+}
+
+static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_method *method,
+                     const struct troupe_body *body, const struct ti_address *from,
+                     uint64_t deadline_ns, uint64_t trace)
+{
+    struct troupe_message *message = ti_message_new(TI_REQUEST, body);
+    if (message == NULL) {
+        return TROUPE_ENOMEM;
+    }
+    message->interface = method->interface->id;
+    message->ordinal = method->ordinal;
+    message->wipe = (method->flags & TROUPE_SECRET_ARGS) != 0;
+    message->deadline_ns = deadline_ns;
+    message->trace = trace;
+    message->from = ti_address_hold(*from);
+    int error = ti_push(troupe, actor, message, true);
+    if (error != 0) {
+        ti_message_release(message);
+    }
+    return error;
+}
+
+int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
+                    const struct troupe_body *arguments, const struct ti_address *from,
+                    uint64_t deadline_ns, struct ti_route *ret_route, uint64_t *ret_wire)
+{
+    uint64_t trace = trace_now(troupe);
+    struct troupe_body body = ti_body(arguments);
+    struct ti_route route;
+    int error = ti_route_find(troupe, to, &route);
+    if (error != 0) {
+        return error;
+    }
+    *ret_wire = 0;
+    if (route.actor != 0) {
+        error = send_here(troupe, route.actor, method, &body, from, deadline_ns, trace);
+    } else {
+        error = ti_link_request(route.link, route.target, method, &body, from, deadline_ns, trace,
+                                ret_wire);
+    }
+    if (error != 0) {
+        ti_route_release(&route);
+        return error;
+    }
+    TI_COUNT(troupe, messages_sent);
+    struct troupe_actor *self = ti_current();
+    ti_trace(troupe, TROUPE_TRACE_SEND, trace, self != NULL ? atomic_load(&self->id) : 0, to,
+             method->interface->id, method->ordinal, 0, body.size);
+    *ret_route = route;
+    return 0;
+}
+
+int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
+                const struct troupe_body *body)
+{
+    static const struct ti_address nobody;
+    struct ti_route route;
+    uint64_t wire;
+    int error = ti_send_request(troupe, to, method, body, &nobody, ti_deadline(method, NULL),
+                                &route, &wire);
+    if (error == 0) {
+        ti_route_release(&route);
+    }
+    return error;
+}
+
+void ti_send_cancel(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
+                    const struct ti_address *from)
+{
+    if (route->actor == 0) {
+        ti_link_cancel(route->link, wire);
+        return;
+    }
+    struct troupe_message *message = ti_message_new(TI_CANCEL, NULL);
+    if (message == NULL) {
+        return;
+    }
+    message->from = ti_address_hold(*from);
+    if (ti_push(troupe, route->actor, message, false) != 0) {
+        ti_message_release(message);
+    }
+}
+
+void ti_send_credit(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
+                    const struct ti_address *from, uint32_t items)
+{
+    if (route->actor == 0) {
+        ti_link_stream_credit(route->link, wire, items);
+        return;
+    }
+    struct troupe_message *message = ti_message_new(TI_CREDIT, NULL);
+    if (message == NULL) {
+        return; /* the stream ends by its deadline */
+    }
+    message->from = ti_address_hold(*from);
+    message->serial = items;
+    if (ti_push(troupe, route->actor, message, false) != 0) {
+        ti_message_release(message);
+    }
+}
+
+/* ---- asking from an actor -------------------------------------------------------------------------- */
+
+static struct ti_address address_of(struct troupe_actor *self, uint64_t serial)
+{
+    return (struct ti_address){.kind = TI_TO_ACTOR, .actor = atomic_load(&self->id), .id = serial};
+}
+
+void ti_timer_to_actor(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
+{
+    (void)object;
+    struct troupe_message *message = ti_message_new(TI_TIMER, NULL);
+    if (message == NULL) { /* a deadline must not get lost: try again */
+        ti_timer_add(troupe, ti_now_ns() + 10000000u, ti_timer_to_actor, id, serial, NULL);
+        return;
+    }
+    message->serial = serial;
+    if (ti_push(troupe, id, message, false) != 0) {
+        ti_message_release(message);
+    }
+}
+
+/* The one way to ask: `prepared` holds the callbacks. */
+static int ask(struct troupe_actor *self, struct troupe_ref to, const struct troupe_method *method,
+               const struct troupe_body *body, const struct ti_pending *prepared,
+               const struct troupe_options *options)
+{
+    struct troupe *troupe = self->troupe;
+    uint64_t due = ti_deadline(method, options);
+    struct ti_pending *pending = ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX);
+    if (pending == NULL) {
+        TI_COUNT(troupe, refused_busy);
+        return self->counts[TI_ASK] >= TROUPE_ASKS_MAX ? TROUPE_EBUSY : TROUPE_ENOMEM;
+    }
+    pending->method = method;
+    pending->item_ns = ti_wait_ns(method, options);
+    pending->user = prepared->user;
+    pending->on_done = prepared->on_done;
+    pending->on_item = prepared->on_item;
+    pending->typed = prepared->typed;
+    pending->typed_item = prepared->typed_item;
+    uint64_t serial = pending->serial;
+    pending->timer = ti_timer_add(troupe, due, ti_timer_to_actor, atomic_load(&self->id), serial,
+                                  NULL);
+    if (pending->timer == 0) {
+        ti_pending_free(self, pending);
+        return TROUPE_ENOMEM;
+    }
+    struct ti_address from = address_of(self, serial);
+    int error = ti_send_request(troupe, to, method, body, &from, due, &pending->route,
+                                &pending->wire);
+    if (error != 0) {
+        ti_timer_remove(troupe, pending->timer);
+        ti_pending_free(self, pending);
+        return error;
+    }
+    TI_COUNT(troupe, asks_open);
+    if (options != NULL && options->ret_token != NULL) {
+        *options->ret_token = serial;
+    }
+    return 0;
+}
+
+int troupe_ask(struct troupe_actor *self, struct troupe_ref to, const struct troupe_method *method,
+               const struct troupe_body *body, troupe_done_fn *on_done, void *user,
+               const struct troupe_options *options)
+{
+    struct ti_pending prepared = {.on_done = (troupe_any_fn *)on_done, .user = user};
+    return ask(self, to, method, body, &prepared, options);
+}
+
+struct troupe_body ti_written(const struct troupe_writer *writer)
+{
+    return (struct troupe_body){.data = writer->data,
+                                .size = writer->size,
+                                .refs = writer->refs,
+                                .refs_count = writer->refs_count,
+                                .blob = writer->blob};
+}
+
+void ti_written_wipe(const struct troupe_writer *writer, const struct troupe_method *method)
+{
+    if ((method->flags & TROUPE_SECRET_ARGS) != 0) {
+        ti_writer_wipe(writer);
+    }
+}
+
+int troupe_gen_ask(struct troupe_actor *self, struct troupe_ref to,
+                   const struct troupe_method *method, const struct troupe_writer *writer,
+                   troupe_typed_fn *typed, troupe_any_fn *on_done, void *user,
+                   const struct troupe_options *options)
+{
+    return troupe_gen_ask_stream(self, to, method, writer, NULL, NULL, typed, on_done, user,
+                                 options);
+}
+
+int troupe_gen_ask_stream(struct troupe_actor *self, struct troupe_ref to,
+                          const struct troupe_method *method, const struct troupe_writer *writer,
+                          troupe_typed_fn *typed_item, troupe_any_fn *on_item,
+                          troupe_typed_fn *typed, troupe_any_fn *on_done, void *user,
+                          const struct troupe_options *options)
+{
+    if (writer->error != 0) {
+        return writer->error;
+    }
+    struct ti_pending prepared = {.typed = (troupe_any_fn *)typed,
+                                  .typed_item = (troupe_any_fn *)typed_item,
+                                  .on_done = on_done,
+                                  .on_item = on_item,
+                                  .user = user};
+    struct troupe_body body = ti_written(writer);
+    int error = ask(self, to, method, &body, &prepared, options);
+    ti_written_wipe(writer, method);
+    return error;
+}
+
+int troupe_gen_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
+                    const struct troupe_writer *writer)
+{
+    if (writer->error != 0) {
+        return writer->error;
+    }
+    struct troupe_body body = ti_written(writer);
+    int error = troupe_tell(troupe, to, method, &body);
+    ti_written_wipe(writer, method);
+    return error;
+}
+
+/* ---- completion -------------------------------------------------------------------------------------- */
+
+/* The end of an ask: takes the entry away, then runs the callback in the context of the ask. */
+static void complete(struct troupe_actor *self, struct ti_pending *pending,
+                     const struct troupe_error *error, struct troupe_message *reply)
+{
+    struct ti_pending entry = *pending;
+    assert((error == NULL) != (reply == NULL));
+    ti_timer_remove(self->troupe, entry.timer);
+    ti_pending_free(self, pending);
+    TI_SUB(self->troupe, asks_open);
+    TI_COUNT(self->troupe, asks_completed);
+    self->trace = entry.trace != 0 ? entry.trace : self->trace;
+    self->deadline_ns = entry.deadline_ns;
+    ti_trace(self->troupe, TROUPE_TRACE_DONE, self->trace, atomic_load(&self->id),
+             (struct troupe_ref){0}, entry.method->interface->id, entry.method->ordinal,
+             error != NULL ? error->code : 0, reply != NULL ? reply->body.size : 0);
+    if (entry.typed == NULL) {
+        ((troupe_done_fn *)entry.on_done)(self, entry.user, error,
+                                          error != NULL ? NULL : &reply->body);
+    } else if (error != NULL) {
+        ((troupe_typed_fn *)entry.typed)(self, entry.on_done, entry.user, error, NULL);
+    } else {
+        struct troupe_reader reader;
+        ti_reader_init(&reader, reply->body.data, reply->body.size, &reply->body, &reply->arena);
+        ((troupe_typed_fn *)entry.typed)(self, entry.on_done, entry.user, NULL, &reader);
+    }
+    ti_route_release(&entry.route);
+}
+
+static void complete_with(struct troupe_actor *self, struct ti_pending *pending, int code,
+                          const char *text)
+{
+    struct troupe_error error;
+    ti_error_set(&error, code, text);
+    struct ti_address from = address_of(self, pending->serial);
+    ti_send_cancel(self->troupe, &pending->route, pending->wire, &from);
+    complete(self, pending, &error, NULL);
+}
+
+void ti_handle_deadline(struct troupe_actor *self, struct ti_pending *pending)
+{
+    pending->timer = 0;
+    complete_with(self, pending, TROUPE_ETIMEOUT, NULL);
+}
+
+void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending)
+{
+    struct ti_address from = address_of(self, pending->serial);
+    ti_timer_remove(self->troupe, pending->timer);
+    ti_send_cancel(self->troupe, &pending->route, pending->wire, &from);
+    ti_route_release(&pending->route);
+    TI_SUB(self->troupe, asks_open);
+    TI_COUNT(self->troupe, asks_completed);
+}
+
+/* One result of a stream: the callback, a new deadline, and now and then room for more. */
+static void handle_item(struct troupe_actor *self, struct ti_pending *pending,
+                        struct troupe_message *message)
+{
+    struct troupe *troupe = self->troupe;
+    uint64_t serial = pending->serial;
+    if (pending->typed_item == NULL) {
+        return; /* the method has no items: nobody asked for this */
+    }
+    ti_timer_remove(troupe, pending->timer);
+    pending->timer = ti_timer_add(troupe, ti_now_ns() + pending->item_ns, ti_timer_to_actor,
+                                  atomic_load(&self->id), serial, NULL);
+    if (pending->timer == 0) {
+        complete_with(self, pending, TROUPE_ENOMEM, NULL);
+        return;
+    }
+    self->trace = pending->trace != 0 ? pending->trace : self->trace;
+    self->deadline_ns = pending->deadline_ns;
+    struct troupe_reader reader;
+    ti_reader_init(&reader, message->body.data, message->body.size, &message->body,
+                   &message->arena);
+    ((troupe_typed_fn *)pending->typed_item)(self, pending->on_item, pending->user, NULL, &reader);
+    /* The callback may have asked: the table may have moved. Or it has cancelled. */
+    pending = ti_pending_find(self, serial);
+    if (pending == NULL || pending->cancelled) {
+        return;
+    }
+    if (reader.error != 0) {
+        complete_with(self, pending, TROUPE_EMALFORMED, "an item of the stream is not valid");
+        return;
+    }
+    if (++pending->consumed == TROUPE_STREAM_WINDOW_MESSAGES / 4) {
+        struct ti_address from = address_of(self, serial);
+        ti_send_credit(troupe, &pending->route, pending->wire, &from, pending->consumed);
+        pending->consumed = 0;
+    }
+}
+
+void ti_handle_answer(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct ti_pending *pending = ti_pending_find(self, message->serial);
+    bool last_word = message->kind == TI_ERROR && message->as.error->code == TROUPE_ECANCELED;
+    if (pending == NULL || pending->kind != TI_ASK || (pending->cancelled && !last_word)) {
+        ti_late(self->troupe, message->target, message);
+        return;
+    }
+    if (message->kind == TI_ITEM) {
+        handle_item(self, pending, message);
+    } else if (message->kind == TI_ERROR) {
+        complete(self, pending, message->as.error, NULL);
+    } else {
+        complete(self, pending, NULL, message);
+    }
+}
+
+void ti_handle_moved(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct ti_pending *pending = ti_pending_find(self, message->serial);
+    struct ti_route route = {.actor = message->from.actor};
+    if (message->from.kind == TI_TO_LINK) {
+        route.link = message->from.object;
+    }
+    if (pending == NULL || pending->kind != TI_ASK || pending->cancelled) {
+        struct ti_address from = address_of(self, message->serial);
+        ti_send_cancel(self->troupe, &route, message->from.id, &from); /* given up meanwhile */
+        return;
+    }
+    ti_route_release(&pending->route);
+    pending->route = route;
+    pending->wire = message->from.id;
+    if (route.link != NULL) {
+        ti_link_hold(route.link);
+    }
+}
+
+int troupe_cancel(struct troupe_actor *self, uint64_t token)
+{
+    struct ti_pending *pending = ti_pending_find(self, token);
+    if (pending == NULL || pending->cancelled) {
+        return TROUPE_ENOENT;
+    }
+    if (pending->kind == TI_AFTER) {
+        ti_timer_remove(self->troupe, pending->timer);
+        ti_pending_free(self, pending);
+        return 0;
+    }
+    if (pending->kind == TI_WATCH) {
+        ti_watch_end(self, pending);
+        ti_pending_free(self, pending);
+        return 0;
+    }
+    if (pending->kind != TI_ASK) {
+        return TROUPE_ENOENT;
+    }
+    /* Its callback runs later, like any completion: as a message to ourselves. */
+    struct troupe_message *message = ti_message_error(TROUPE_ECANCELED, NULL);
+    if (message == NULL) {
+        return TROUPE_ENOMEM;
+    }
+    message->serial = token;
+    struct ti_address from = address_of(self, token);
+    ti_send_cancel(self->troupe, &pending->route, pending->wire, &from);
+    int error = ti_push(self->troupe, atomic_load(&self->id), message, false);
+    if (error != 0) {
+        ti_message_release(message);
+    }
+    pending->cancelled = error == 0;
+    return error;
+}

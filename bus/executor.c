@@ -1,0 +1,117 @@
+/* executor.c - ready queues and the threads that run them.
+ *
+ * A thread waits only when its queue is empty, and a push wakes one only when somebody sleeps. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus/runtime.h"
+
+static void *work(void *argument)
+{
+    struct ti_executor *executor = argument;
+    struct troupe_actor *actor;
+    while ((actor = ti_executor_take(executor, UINT32_MAX)) != NULL) {
+        ti_actor_run(actor);
+    }
+    return NULL;
+}
+
+int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd)
+{
+    *executor = (struct ti_executor){.event_fd = -1};
+    if (with_fd && (executor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
+        return TROUPE_ESYSTEM;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&executor->lock, NULL);
+    pthread_cond_init(&executor->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    executor->made = true;
+    for (unsigned i = 0; i < threads; i++) {
+        if (pthread_create(&executor->threads[i], NULL, work, executor) != 0) {
+            ti_executor_close(executor);
+            return TROUPE_ESYSTEM;
+        }
+        executor->threads_count++;
+    }
+    return 0;
+}
+
+void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool was_empty = executor->first == NULL;
+    actor->ready_next = NULL;
+    if (was_empty) {
+        executor->first = actor;
+    } else {
+        executor->last->ready_next = actor;
+    }
+    executor->last = actor;
+    if (executor->sleepers > 0) {
+        pthread_cond_signal(&executor->wake);
+    }
+    if (was_empty && executor->event_fd >= 0) {
+        uint64_t one = 1;
+        ssize_t written = write(executor->event_fd, &one, sizeof one);
+        (void)written; /* a counter at its maximum is readable, which is all we want */
+    }
+    pthread_mutex_unlock(&executor->lock);
+}
+
+struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t timeout_ms)
+{
+    uint64_t due = ti_now_ns() + (uint64_t)timeout_ms * 1000000u;
+    struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
+                             .tv_nsec = (long)(due % 1000000000u)};
+    pthread_mutex_lock(&executor->lock);
+    while (executor->first == NULL && !executor->closing && timeout_ms != 0) {
+        executor->sleepers++;
+        int code = 0;
+        if (timeout_ms == UINT32_MAX) {
+            pthread_cond_wait(&executor->wake, &executor->lock);
+        } else {
+            code = pthread_cond_timedwait(&executor->wake, &executor->lock, &until);
+        }
+        executor->sleepers--;
+        if (code == ETIMEDOUT) {
+            break;
+        }
+    }
+    struct troupe_actor *actor = executor->first;
+    if (actor != NULL) {
+        executor->first = actor->ready_next;
+    }
+    if (executor->first == NULL && executor->event_fd >= 0) {
+        uint64_t count;
+        ssize_t got = read(executor->event_fd, &count, sizeof count);
+        (void)got;
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return actor;
+}
+
+void ti_executor_close(struct ti_executor *executor)
+{
+    if (!executor->made) {
+        return;
+    }
+    executor->made = false;
+    pthread_mutex_lock(&executor->lock);
+    executor->closing = true;
+    pthread_cond_broadcast(&executor->wake);
+    pthread_mutex_unlock(&executor->lock);
+    for (unsigned i = 0; i < executor->threads_count; i++) {
+        pthread_join(executor->threads[i], NULL);
+    }
+    if (executor->event_fd >= 0) {
+        close(executor->event_fd);
+    }
+    pthread_cond_destroy(&executor->wake);
+    pthread_mutex_destroy(&executor->lock);
+}

@@ -1,0 +1,231 @@
+/* link.h - a link: what joins this process to one other.
+ *
+ *              open            hello came             close, or BYE came      both BYEs acknowledged
+ *   CONNECTING -----> (hello) -----------> UP ------------------> DRAINING -----------------> GONE
+ *        |                                  |                        |                          ^
+ *        +-- no hello in time --------------+-- carrier gone, or ----+-- time is over ----------+
+ *                                               peer broke a rule
+ *
+ * links.c lists them, link.c holds the life of one. What leaves: link_ask.c and link_answer.c make
+ * the frames, link_out.c has the lanes. What arrives: link_in.c, link_blob.c, link_control.c. One lock
+ * per link covers all of it. Frames arrive on one carrier thread at a time; anyone sends. What must
+ * not happen inside a carrier's callback (closing) is done on the timer thread. */
+#ifndef TROUPE_BUS_LINK_H
+#define TROUPE_BUS_LINK_H
+
+#include "bus/carrier.h"
+#include "bus/frame.h"
+#include "bus/runtime.h"
+
+/* Frames that wait, joined: what will be one NNG message. */
+struct ti_segment {
+    struct ti_segment *next;
+    size_t size;
+    size_t room;
+    uint32_t frames;
+    bool wipe; /* holds a secret */
+    uint8_t data[];
+};
+
+/* A queue of segments. Frames are numbered, so that it can be said which have left. */
+struct ti_lane {
+    struct ti_segment *first;
+    struct ti_segment *last;
+    uint64_t queued; /* frames ever put in */
+    uint64_t sent;   /* frames ever handed to the carrier */
+};
+
+/* A blob: its frame goes first, then the chunks as credit allows. The frame of an answer goes here,
+ * between the chunks of two blobs; that of a request in the normal lane, where ids rise. */
+struct ti_bulk {
+    struct ti_bulk *next;
+    struct ti_segment *frame; /* NULL: sent, or not here */
+    uint64_t after;           /* the normal lane's frame that must have left before the chunks */
+    uint64_t stream;
+    struct troupe_chunk *blob; /* NULL: none */
+    size_t offset;
+    bool wipe;
+};
+
+/* A message whose blob is still arriving. */
+struct ti_assembly {
+    struct troupe_message *message;
+    struct troupe_chunk *last; /* being filled */
+    size_t room;               /* left in it */
+    size_t expected;
+    size_t received;
+};
+
+/* A request of ours, until it is answered. */
+struct ti_outgoing {
+    uint64_t id;
+    struct ti_address from;
+    const struct troupe_method *method;
+    uint64_t number;  /* of its frame in the normal lane */
+    uint64_t items;   /* that came */
+    uint64_t granted; /* that may come */
+    struct ti_assembly assembly;
+};
+
+/* A request of the peer's, until it is answered. */
+struct ti_incoming {
+    uint64_t id;
+    uint64_t actor;
+    struct ti_link *onward; /* held: it was forwarded there, and `actor` is 0 */
+    uint64_t onward_id;
+    uint64_t items;
+    uint64_t credited; /* items that the peer has acknowledged */
+    bool bulk;         /* an item went through the bulk lane: all that follows must, too */
+    bool waits;        /* an item was refused for want of room */
+    bool cancelled;
+    struct ti_assembly assembly;
+};
+
+enum ti_link_phase { TI_LINK_CONNECTING, TI_LINK_UP, TI_LINK_DRAINING, TI_LINK_GONE };
+
+struct ti_link_seat {
+    char *role;
+    uint32_t number; /* of the role in this process */
+    bool up;         /* its event socket is connected */
+    uint32_t listener;
+    struct ti_publisher *publisher;   /* of an export */
+    struct ti_subscriber *subscriber; /* of an import */
+    struct ti_link *link;
+};
+
+#define TI_PEER_INTERFACES_MAX 64
+
+struct ti_link {
+    atomic_uint holders;
+    struct troupe *troupe;
+    uint64_t id;
+    char peer[64];
+    struct ti_link *next; /* in troupe->links */
+    pthread_mutex_t lock;
+    enum ti_link_phase phase;
+    struct ti_carrier *carrier;
+    struct ti_link_seat *exports;
+    size_t exports_count;
+    struct ti_link_seat *imports;
+    size_t imports_count;
+    int why; /* of the end */
+    char why_text[TROUPE_TEXT_BYTES_MAX + 1];
+    uint64_t timer; /* for hello, then for the drain */
+    uint64_t frames_in;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    /* out */
+    bool sending;
+    bool apart; /* being taken apart: nothing leaves any more */
+    bool hello_in;
+    bool bulk_turn;
+    bool bye_wanted;
+    bool bye_out;
+    bool bye_acked;
+    struct ti_lane control;
+    struct ti_lane normal;
+    struct ti_bulk *bulk_first;
+    struct ti_bulk *bulk_last;
+    struct ti_segment *spare;
+    size_t queued_bytes;      /* in all lanes */
+    size_t bulk_bytes;        /* of them in the bulk lane */
+    bool streams_wait;        /* an item was refused for want of room */
+    uint32_t window_messages; /* what we may still send */
+    size_t window_bytes;
+    size_t window_chunk_bytes;
+    uint64_t next_id;
+    struct ti_table outgoing;
+    struct ti_table shared; /* actors handed to the peer: id -> times */
+    /* in */
+    bool bye_in;
+    uint64_t last_id;
+    struct ti_table incoming;
+    size_t incoming_cancelled; /* of them, by the peer */
+    uint32_t unread_messages;  /* of the peer's, not yet handled here */
+    size_t unread_bytes;
+    uint32_t owed_messages; /* handled, the peer not yet told */
+    size_t owed_bytes;
+    size_t owed_chunk_bytes;
+    size_t blob_bytes; /* of blobs on their way in */
+    struct frame_interface interfaces[TI_PEER_INTERFACES_MAX];
+    size_t interfaces_count;
+};
+
+/* ---- links.c ---- */
+/* A link as `config` has it, not open yet, held once. NULL: no memory. */
+struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_config *config);
+/* Gives it an id and lists it. TROUPE_EBUSY: TROUPE_LINKS_MAX. */
+int ti_links_add(struct ti_link *link);
+void ti_links_remove(struct ti_link *link);
+
+/* ---- link.c ---- */
+/* The lock is held: the link ends for this reason; the timer thread takes it apart. */
+void ti_link_end(struct ti_link *link, int why, const char *text);
+/* The lock is held: looks whether hello, or the drain, is complete. */
+void ti_link_progress(struct ti_link *link);
+/* The lock is held: no new requests; BYE when the rest is done. */
+void ti_link_drain(struct ti_link *link);
+
+/* ---- link_out.c: the lock is held in all of these ---- */
+struct ti_segment *ti_segment_new(struct ti_link *link, size_t room);
+/* With a copy of the blob. NULL: out of memory. */
+struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob);
+void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
+/* Sends the next batch, if none is on its way. Ends the link when too much waits. */
+void ti_link_pump(struct ti_link *link);
+/* Room for a frame of at most `max` bytes at the end of a lane; NULL: no memory. Then commit. */
+uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max);
+void ti_lane_commit(struct ti_link *link, struct ti_lane *lane, size_t size);
+/* Puts a credit frame in the control lane. */
+void ti_link_send_credit(struct ti_link *link, uint64_t channel, size_t bytes, uint32_t messages);
+bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outgoing);
+/* Frees what waits to be sent. */
+void ti_link_out_free(struct ti_link *link);
+bool ti_link_out_empty(const struct ti_link *link);
+
+/* ---- link_ask.c: the lock is held ---- */
+/* How the peer can name what `body` holds. Hands actors of this process over. */
+int ti_link_body_out(struct ti_link *link, const struct troupe_body *body,
+                     struct frame_body *ret_body);
+/* Puts a cancel of our request `wire` in its lane. */
+void ti_link_put_cancel(struct ti_link *link, uint64_t wire);
+
+/* ---- link_answer.c: the lock is held ---- */
+/* Tells streams that found no room once there is some. */
+void ti_link_wake_streams(struct ti_link *link);
+
+/* ---- agent.c ---- */
+/* Answers a request to the agent that must not wait for its turn; false: it may. No lock is held. */
+bool ti_agent_quick(struct ti_link *link, const struct frame_request *request);
+
+/* ---- link_in.c ---- */
+/* The carrier's on_receive. */
+void ti_link_received(void *user, const uint8_t *data, size_t size);
+/* The subscriber's on_event; user is a seat. */
+void ti_link_event(void *user, const uint8_t *data, size_t size);
+void ti_outgoing_free(struct ti_outgoing *outgoing);
+
+/* ---- link_blob.c ---- */
+/* The lock is held in these two. Starts to wait for the blob of `message` [owned on success]. */
+int ti_link_assemble(struct ti_link *link, struct ti_assembly *assembly,
+                     struct troupe_message *message, uint64_t size);
+void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly);
+void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk);
+
+/* ---- link_control.c ---- */
+/* The lock is held: the peer broke a rule; it is told, and the link ends. */
+void ti_link_refuse(struct ti_link *link, int why, const char *text);
+/* A code of the wire, as in enum troupe_error_code. */
+int ti_link_code(uint32_t code);
+void ti_link_handle_hello(struct ti_link *link, struct frame_hello *hello);
+void ti_link_handle_cancel(struct ti_link *link, uint64_t id);
+void ti_link_handle_credit(struct ti_link *link, const struct frame_credit *credit);
+void ti_link_handle_drop(struct ti_link *link, uint64_t actor);
+void ti_link_handle_bye(struct ti_link *link, bool ack);
+void ti_link_handle_goaway(struct ti_link *link, const struct frame_goaway *goaway);
+
+/* ---- link.c ---- */
+/* Of one that is no longer in the table, and whose assembly is empty. */
+void ti_incoming_free(struct ti_incoming *incoming);
+
+#endif

@@ -1,0 +1,175 @@
+/* link_answer.c - our answers to the peer's requests.
+ *
+ * Called on the thread of the actor that answers, or of a link that an answer came by. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/link.h"
+
+static size_t write_answer(uint8_t *to, size_t max, uint64_t id, enum ti_kind kind, uint64_t index,
+                           const struct frame_body *body, const struct troupe_error *error)
+{
+    if (kind == TI_ERROR) {
+        assert(error != NULL);
+        struct frame_error frame = {
+            .id = id,
+            .code = (uint32_t)(error->code < 0 ? -error->code : error->code),
+            .text = troupe_text(error->text),
+            .data = {.data = error->data, .size = error->data_size}};
+        size_t size = ti_frame_write_error(to, max, &frame);
+        if (size == 0) { /* a text that is not UTF-8, or a code of 0: an error all the same */
+            frame.text = troupe_text("");
+            frame.code = frame.code != 0 ? frame.code : (uint32_t)-TROUPE_EINVAL;
+            size = ti_frame_write_error(to, max, &frame);
+        }
+        return size;
+    }
+    if (kind == TI_ITEM) {
+        struct frame_item frame = {.id = id, .index = index, .body = *body};
+        return ti_frame_write_item(to, max, &frame);
+    }
+    struct frame_reply frame = {.id = id, .body = *body};
+    return ti_frame_write_reply(to, max, &frame);
+}
+
+static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum ti_kind kind,
+                      bool wipe, const struct troupe_body *body, const struct troupe_error *error)
+{
+    static const struct troupe_body empty;
+    struct frame_body out;
+    body = body != NULL ? body : &empty;
+    if (body->size > TROUPE_FRAME_BYTES_MAX) {
+        return TROUPE_ETOOLARGE;
+    }
+    int code = ti_link_body_out(link, body, &out);
+    if (code != 0) {
+        return code;
+    }
+    size_t max = body->size + TI_FRAME_HEAD_BYTES_MAX +
+                 (error != NULL ? TROUPE_TEXT_BYTES_MAX + TROUPE_ERROR_DATA_BYTES_MAX : 0);
+    if (body->blob.size == 0 && !incoming->bulk) {
+        uint8_t *to = ti_lane_room(link, &link->normal, max);
+        if (to == NULL) {
+            return TROUPE_ENOMEM;
+        }
+        size_t size = write_answer(to, max, incoming->id, kind, incoming->items, &out, error);
+        assert(size != 0);
+        ti_lane_commit(link, &link->normal, size);
+        link->normal.last->wipe = link->normal.last->wipe || wipe;
+        return 0;
+    }
+    struct ti_bulk *bulk = ti_bulk_new((incoming->id << 1) | 1, &body->blob);
+    struct ti_segment *segment = bulk != NULL ? ti_segment_new(link, max) : NULL;
+    if (segment == NULL) {
+        if (bulk != NULL) {
+            ti_chunks_free(bulk->blob, wipe);
+        }
+        free(bulk);
+        return TROUPE_ENOMEM;
+    }
+    segment->size = write_answer(segment->data, segment->room, incoming->id, kind, incoming->items,
+                                 &out, error);
+    assert(segment->size != 0);
+    segment->frames = 1;
+    segment->wipe = wipe;
+    bulk->frame = segment;
+    bulk->wipe = wipe;
+    ti_bulk_add(link, bulk);
+    incoming->bulk = true;
+    return 0;
+}
+
+int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wipe,
+                   const struct troupe_body *body, const struct troupe_error *error)
+{
+    pthread_mutex_lock(&link->lock);
+    struct ti_incoming *incoming = link->phase != TI_LINK_GONE ? ti_table_get(&link->incoming, id)
+                                                               : NULL;
+    int code = incoming != NULL ? put_answer(link, incoming, kind, wipe, body, error)
+                                : TROUPE_EDOWN;
+    if (code == 0 && kind == TI_ITEM) {
+        incoming->items++;
+    } else if (code == 0) {
+        assert(incoming->assembly.message == NULL); /* nobody has a request before it is whole */
+        ti_table_take(&link->incoming, id);
+        link->incoming_cancelled -= incoming->cancelled;
+        ti_incoming_free(incoming);
+        ti_link_progress(link);
+    }
+    if (code == 0) {
+        ti_link_pump(link);
+    }
+    pthread_mutex_unlock(&link->lock);
+    return code;
+}
+
+bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size)
+{
+    pthread_mutex_lock(&link->lock);
+    struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
+    bool room = incoming == NULL || link->queued_bytes == 0 ||
+                link->queued_bytes + size <= TROUPE_LINK_QUEUE_BYTES_MAX;
+    if (!room) {
+        incoming->waits = link->streams_wait = true;
+    }
+    pthread_mutex_unlock(&link->lock);
+    return room;
+}
+
+void ti_link_wake_streams(struct ti_link *link)
+{
+    if (!link->streams_wait || link->queued_bytes > TROUPE_LINK_QUEUE_BYTES_MAX / 2) {
+        return;
+    }
+    link->streams_wait = false;
+    for (size_t i = 0; i < link->incoming.room; i++) {
+        struct ti_incoming *incoming = link->incoming.entries[i].key != 0
+                                           ? link->incoming.entries[i].value
+                                           : NULL;
+        if (incoming == NULL || !incoming->waits) {
+            continue;
+        }
+        struct troupe_message *message = ti_message_new(TI_CREDIT, NULL);
+        if (message == NULL) {
+            link->streams_wait = true; /* again, after the next batch */
+            continue;
+        }
+        incoming->waits = false;
+        message->from = ti_address_hold(
+            (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = incoming->id});
+        if (ti_push(link->troupe, incoming->actor, message, false) != 0) {
+            ti_message_release(message);
+        }
+    }
+}
+
+bool ti_link_is_full(struct ti_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    bool full = link->queued_bytes >= TROUPE_LINK_QUEUE_BYTES_MAX;
+    pthread_mutex_unlock(&link->lock);
+    return full;
+}
+
+void ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire)
+{
+    bool cancelled = false;
+    pthread_mutex_lock(&link->lock);
+    struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
+    if (incoming != NULL && incoming->cancelled && route->link != NULL) {
+        cancelled = true; /* meanwhile: its answer will not come back */
+        ti_table_take(&link->incoming, id);
+        link->incoming_cancelled--;
+        ti_incoming_free(incoming);
+        ti_link_progress(link);
+    } else if (incoming != NULL) {
+        incoming->actor = route->actor;
+        incoming->onward = route->link != NULL ? ti_link_hold(route->link) : NULL;
+        incoming->onward_id = wire;
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (cancelled) {
+        ti_link_cancel(route->link, wire);
+    }
+}

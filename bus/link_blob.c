@@ -1,0 +1,141 @@
+/* link_blob.c - blobs that arrive: their chunks, until they are whole.
+ *
+ * The frame that announces a blob is kept until its last chunk has come; then it goes where it would
+ * have gone at once. Runs on a carrier thread, like link_in.c, which calls it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/link.h"
+
+void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly)
+{
+    if (assembly->message != NULL) {
+        link->blob_bytes -= assembly->expected;
+        ti_message_release(assembly->message);
+        *assembly = (struct ti_assembly){0};
+    }
+}
+
+int ti_link_assemble(struct ti_link *link, struct ti_assembly *assembly,
+                     struct troupe_message *message, uint64_t size)
+{
+    if (assembly->message != NULL) {
+        return TROUPE_EPROTOCOL; /* the one before it is not complete */
+    }
+    if (link->blob_bytes + size > TROUPE_LINK_BLOB_BYTES_MAX) {
+        return TROUPE_EBUSY;
+    }
+    *assembly = (struct ti_assembly){.message = message, .expected = (size_t)size};
+    link->blob_bytes += (size_t)size;
+    return 0;
+}
+
+/* Pieces have a size of our own, so that a peer's tiny chunks cost no more than large ones. */
+static bool add_piece(struct ti_assembly *assembly)
+{
+    size_t room = assembly->expected - assembly->received;
+    room = room < TROUPE_CHUNK_BYTES_MAX ? room : TROUPE_CHUNK_BYTES_MAX;
+    struct troupe_chunk *piece = malloc(sizeof *piece + room);
+    if (piece == NULL) {
+        return false;
+    }
+    piece->next = NULL;
+    piece->size = 0;
+    if (assembly->last == NULL) {
+        assembly->message->chunks = piece;
+    } else {
+        assembly->last->next = piece;
+    }
+    assembly->last = piece;
+    assembly->room = room;
+    return true;
+}
+
+/* Adds a chunk. Returns the message when it is complete. The lock is held. */
+static struct troupe_message *add_chunk(struct ti_link *link, struct ti_assembly *assembly,
+                                        const struct frame_chunk *chunk, int *ret_error)
+{
+    if (chunk->offset != assembly->received || chunk->bytes.size == 0 ||
+        chunk->bytes.size > assembly->expected - assembly->received ||
+        chunk->last != (assembly->received + chunk->bytes.size == assembly->expected)) {
+        *ret_error = TROUPE_EPROTOCOL;
+        return NULL;
+    }
+    for (size_t at = 0; at < chunk->bytes.size;) {
+        if (assembly->room == 0 && !add_piece(assembly)) {
+            *ret_error = TROUPE_ENOMEM;
+            return NULL;
+        }
+        size_t left = chunk->bytes.size - at;
+        size_t size = left < assembly->room ? left : assembly->room;
+        memcpy(assembly->last->data + assembly->last->size, chunk->bytes.data + at, size);
+        assembly->last->size += size;
+        assembly->room -= size;
+        assembly->received += size;
+        at += size;
+    }
+    if (!chunk->last) {
+        return NULL;
+    }
+    struct troupe_message *message = assembly->message;
+    message->body.blob = (struct troupe_blob){
+        .data = message->chunks->next == NULL ? message->chunks->data : NULL,
+        .size = assembly->expected,
+        .chunks = message->chunks};
+    link->blob_bytes -= assembly->expected;
+    *assembly = (struct ti_assembly){0};
+    return message;
+}
+void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
+{
+    struct troupe_message *message = NULL;
+    struct ti_address to = {.kind = TI_NOBODY};
+    struct ti_outgoing *done = NULL;
+    uint64_t actor = 0;
+    int code = 0;
+    bool answer = (chunk->stream & 1) != 0;
+    uint64_t id = chunk->stream >> 1;
+    pthread_mutex_lock(&link->lock);
+    struct ti_outgoing *outgoing = answer ? ti_table_get(&link->outgoing, id) : NULL;
+    struct ti_incoming *incoming = answer ? NULL : ti_table_get(&link->incoming, id);
+    struct ti_assembly *assembly = outgoing != NULL   ? &outgoing->assembly
+                                   : incoming != NULL ? &incoming->assembly
+                                                      : NULL;
+    if (assembly != NULL && assembly->message != NULL) {
+        message = add_chunk(link, assembly, chunk, &code);
+    } /* else the request was given up, or refused: let the rest pass */
+    if (code != 0) {
+        ti_link_refuse(link, code, "a chunk that does not continue its blob");
+    } else {
+        link->owed_chunk_bytes += chunk->bytes.size;
+        if (link->owed_chunk_bytes >= TROUPE_CHUNK_WINDOW_BYTES / 4) {
+            ti_link_send_credit(link, 1, link->owed_chunk_bytes, 0);
+            ti_link_pump(link);
+        }
+    }
+    if (message != NULL && outgoing != NULL) {
+        to = ti_address_hold(outgoing->from);
+        if (message->kind == TI_REPLY) {
+            done = ti_table_take(&link->outgoing, id);
+            ti_link_progress(link);
+        }
+    } else if (message != NULL) {
+        actor = incoming->actor;
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (message == NULL) {
+        return;
+    }
+    if (actor == 0) {
+        ti_deliver(link->troupe, &to, message);
+        ti_address_release(&to);
+        if (done != NULL) {
+            ti_outgoing_free(done);
+        }
+    } else {
+        code = ti_push(link->troupe, actor, message, true);
+        if (code != 0) {
+            ti_bounce(link->troupe, message, code, NULL);
+        }
+    }
+}

@@ -1,0 +1,497 @@
+/* link_in.c - what arrives over a link. Every byte of it may be hostile.
+ *
+ * Frames are checked whole before anything is done with them (frame.c). What breaks a rule that an
+ * honest peer can't break (malformed bytes, ids that do not rise, more than its window, a chunk that
+ * does not fit) ends this link, with the reason told to the peer and to the report hook. What can
+ * happen to an honest one (a target that has just ended, a late answer) is answered or passed over.
+ *
+ * Runs on a carrier thread, one call at a time per link. Copies what it keeps: the input is the
+ * carrier's. Hands messages to actors and callers with the lock released. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/link.h"
+
+/* ---- bodies ------------------------------------------------------------------------------------------- */
+
+/* What the peer names, as a ref of ours. The lock is held. */
+static int ref_in(struct ti_link *link, const struct frame_ref *in, struct troupe_ref *ret_ref)
+{
+    if (in->owner == FRAME_OWNER_SENDER) {
+        *ret_ref = (struct troupe_ref){.place = link->id, .id = in->id};
+        if (in->id >= 1 && in->id <= link->imports_count) {
+            *ret_ref = (struct troupe_ref){.place = TI_PLACE_ROLE,
+                                           .id = link->imports[in->id - 1].number};
+        }
+        return 0;
+    }
+    if (in->id >= 1 && in->id <= link->exports_count) {
+        *ret_ref = (struct troupe_ref){.place = TI_PLACE_ROLE,
+                                       .id = link->exports[in->id - 1].number};
+        return 0;
+    }
+    *ret_ref = ti_ref_here(in->id);
+    return ti_table_get(&link->shared, in->id) != NULL ? 0 : TROUPE_EREF;
+}
+
+static int body_in(struct ti_link *link, const struct frame_body *in, struct troupe_ref *refs,
+                   struct troupe_body *ret_body)
+{
+    *ret_body = (struct troupe_body){
+        .data = in->data.data, .size = in->data.size, .refs = refs, .refs_count = in->refs_count};
+    for (size_t i = 0; i < in->refs_count; i++) {
+        int error = ref_in(link, &in->refs[i], &refs[i]);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+/* The actor that a target names; 0 with a reason if there is none for this peer. */
+static uint64_t find_target(struct ti_link *link, uint64_t target, int *ret_code)
+{
+    struct troupe *troupe = link->troupe;
+    if (target == 0) {
+        return troupe->agent;
+    }
+    if (target <= link->exports_count) {
+        struct ti_role *role = ti_role_at(troupe, link->exports[target - 1].number);
+        uint64_t actor = atomic_load(&role->actor);
+        *ret_code = TROUPE_EDOWN;
+        return actor;
+    }
+    *ret_code = TROUPE_EPERM;
+    return ti_table_get(&link->shared, target) != NULL ? target : 0;
+}
+
+/* A method that a role of this process serves; NULL: none does, but an actor still may. */
+static const struct troupe_method *find_method(struct troupe *troupe, uint32_t interface,
+                                               uint32_t method)
+{
+    for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {
+        const struct troupe_role *role = ti_role_at(troupe, number)->role;
+        for (size_t i = 0; role != NULL && i < role->actor->services_count; i++) {
+            const struct troupe_interface *served = role->actor->services[i].interface;
+            for (size_t m = 0; served->id == interface && m < served->methods_count; m++) {
+                if (served->methods[m].ordinal == method) {
+                    return &served->methods[m];
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static void answer_error(struct ti_link *link, uint64_t id, int code, const char *text)
+{
+    struct troupe_error error;
+    if (id == 0) {
+        return;
+    }
+    ti_error_set(&error, code, text);
+    int gone = ti_link_answer(link, id, TI_ERROR, false, NULL, &error);
+    (void)gone;
+}
+
+static struct ti_incoming *new_incoming(struct ti_link *link, uint64_t id, uint64_t actor)
+{
+    struct ti_incoming *incoming = calloc(1, sizeof *incoming);
+    if (incoming != NULL && ti_table_put(&link->incoming, id, incoming)) {
+        incoming->id = id;
+        incoming->actor = actor;
+        return incoming;
+    }
+    free(incoming);
+    return NULL;
+}
+
+static struct troupe_call *new_call(struct ti_link *link, const struct frame_request *request,
+                                    const struct troupe_method *method,
+                                    const struct troupe_body *body)
+{
+    struct troupe_call *call = (struct troupe_call *)ti_message_new(TI_REQUEST, body);
+    if (call == NULL) {
+        return NULL;
+    }
+    struct troupe_message *message = &call->message;
+    message->interface = request->interface;
+    message->ordinal = request->method;
+    message->trace = request->trace;
+    message->deadline_ns = ti_now_ns() + request->budget_ms * 1000000ull;
+    if (request->id != 0) {
+        message->from = ti_address_hold(
+            (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = request->id});
+    }
+    message->wipe = method != NULL && (method->flags & TROUPE_SECRET_ARGS) != 0;
+    call->arrived_on = ti_link_hold(link);
+    call->credit_bytes = body->size;
+    return call;
+}
+
+/* Rules that an honest peer keeps. NULL: kept. */
+static const char *check_request(const struct ti_link *link, const struct frame_request *request)
+{
+    if (link->bye_in) {
+        return "a request after BYE";
+    }
+    if (request->id != 0 && request->id <= link->last_id) {
+        return "request ids must rise";
+    }
+    if (link->unread_messages >= TROUPE_LINK_WINDOW_MESSAGES ||
+        link->unread_bytes + request->body.data.size > TROUPE_LINK_WINDOW_BYTES) {
+        return "more requests than the credit given";
+    }
+    if (link->incoming.count - link->incoming_cancelled >= TROUPE_LINK_INFLIGHT_MAX) {
+        return "more requests in flight than hello allows";
+    }
+    return NULL;
+}
+
+/* Takes one request in. Sets *ret_call to what is complete; answers what can't be taken. */
+static void take_request(struct ti_link *link, const struct frame_request *request,
+                         struct troupe_call **ret_call, uint64_t *ret_actor, int *ret_code)
+{
+    struct troupe_ref refs[TROUPE_REFS_MAX];
+    struct troupe_body body;
+    if (request->id != 0) {
+        link->last_id = request->id;
+    }
+    link->unread_messages++;
+    link->unread_bytes += request->body.data.size;
+    *ret_code = 0;
+    int code = 0;
+    uint64_t actor = find_target(link, request->target, &code);
+    struct ti_incoming *incoming = request->id != 0 ? new_incoming(link, request->id, actor) : NULL;
+    *ret_code = actor == 0 ? code : body_in(link, &request->body, refs, &body);
+    const struct troupe_method *method = find_method(link->troupe, request->interface,
+                                                     request->method);
+    if (*ret_code == 0 && method != NULL && request->body.blob_size > method->blob_args_bytes_max) {
+        *ret_code = TROUPE_ETOOLARGE;
+    }
+    if (*ret_code == 0 && link->incoming.count >= 2 * TROUPE_LINK_INFLIGHT_MAX) {
+        *ret_code = TROUPE_EBUSY; /* cancelled by the peer, but still being worked on */
+    }
+    struct troupe_call *call = *ret_code == 0 ? new_call(link, request, method, &body) : NULL;
+    if (*ret_code == 0 && (call == NULL || (request->id != 0 && incoming == NULL))) {
+        *ret_code = TROUPE_ENOMEM;
+    }
+    if (*ret_code == 0 && request->body.blob_size != 0) {
+        *ret_code = incoming != NULL ? ti_link_assemble(link, &incoming->assembly, &call->message,
+                                                        request->body.blob_size)
+                                     : TROUPE_EINVAL;
+        if (*ret_code == 0) {
+            return; /* delivered with its last chunk */
+        }
+    }
+    *ret_call = call;
+    *ret_actor = actor;
+}
+
+static void handle_request(struct ti_link *link, const struct frame_request *request)
+{
+    struct troupe_call *call = NULL;
+    uint64_t actor = 0;
+    int code = 0;
+    pthread_mutex_lock(&link->lock);
+    if (link->phase == TI_LINK_GONE) { /* what it brings is nobody's any more */
+        pthread_mutex_unlock(&link->lock);
+        return;
+    }
+    const char *broken = check_request(link, request);
+    if (broken != NULL) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL, broken);
+    } else {
+        take_request(link, request, &call, &actor, &code);
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (broken != NULL) {
+        return;
+    }
+    if (call != NULL && ti_agent_quick(link, request)) {
+        ti_message_release(&call->message);
+        return;
+    }
+    if (code == 0 && call != NULL) {
+        code = ti_push(link->troupe, actor, &call->message, true);
+        if (code == 0) {
+            return;
+        }
+    }
+    if (code != 0) {
+        if (request->id == 0) {
+            ti_dead_letter(link->troupe, actor, request->interface, request->method, code);
+        }
+        answer_error(link, request->id, code, NULL);
+        if (call != NULL) {
+            ti_message_release(&call->message); /* gives the credit back */
+        } else {
+            ti_link_consumed(link, request->body.data.size);
+        }
+    }
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------- */
+
+void ti_outgoing_free(struct ti_outgoing *outgoing)
+{
+    ti_address_release(&outgoing->from);
+    free(outgoing);
+}
+
+/* Ends one of our requests with an error of this side. The lock is not held. */
+static void deliver_error(struct ti_link *link, struct ti_outgoing *outgoing, int code)
+{
+    struct troupe_message *message = ti_message_error(code, NULL);
+    if (message != NULL) {
+        ti_deliver(link->troupe, &outgoing->from, message);
+    }
+    ti_outgoing_free(outgoing);
+}
+
+/* Rules that an honest peer keeps. NULL: kept. */
+static const char *check_answer(const struct ti_outgoing *outgoing, enum ti_kind kind,
+                                uint64_t index)
+{
+    if (outgoing->assembly.message != NULL) {
+        return "an answer before the blob of the one before it is whole";
+    }
+    if (kind == TI_REPLY) {
+        return NULL;
+    }
+    if ((outgoing->method->flags & TROUPE_STREAM) == 0) {
+        return "an item of a method that is not a stream";
+    }
+    if (index != outgoing->items) {
+        return "an item out of its order";
+    }
+    return outgoing->items < outgoing->granted ? NULL : "more items than the credit given";
+}
+
+/* A reply, or an item with its index. */
+static void handle_answer(struct ti_link *link, enum ti_kind kind, uint64_t id, uint64_t index,
+                          const struct frame_body *in)
+{
+    struct troupe_ref refs[TROUPE_REFS_MAX];
+    struct troupe_body body;
+    struct troupe_message *message = NULL;
+    struct ti_address to = {.kind = TI_NOBODY};
+    int code = 0;
+    pthread_mutex_lock(&link->lock);
+    struct ti_outgoing *outgoing = ti_table_get(&link->outgoing, id);
+    if (outgoing == NULL) { /* given up: late */
+        pthread_mutex_unlock(&link->lock);
+        ti_late(link->troupe, 0, &(struct troupe_message){.kind = kind});
+        return;
+    }
+    const char *broken = check_answer(outgoing, kind, index);
+    if (broken != NULL) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL, broken);
+        pthread_mutex_unlock(&link->lock);
+        return;
+    }
+    outgoing->items += kind == TI_ITEM;
+    code = body_in(link, in, refs, &body);
+    if (code == 0 && in->blob_size > outgoing->method->blob_results_bytes_max) {
+        code = TROUPE_ETOOLARGE;
+    }
+    if (code == 0 && (message = ti_message_new(kind, &body)) == NULL) {
+        code = TROUPE_ENOMEM;
+    }
+    if (code == 0) {
+        message->interface = outgoing->method->interface->id;
+        message->ordinal = outgoing->method->ordinal;
+        message->wipe = (outgoing->method->flags & TROUPE_SECRET_RESULTS) != 0;
+        if (in->blob_size != 0) {
+            code = ti_link_assemble(link, &outgoing->assembly, message, in->blob_size);
+            if (code == 0) {
+                pthread_mutex_unlock(&link->lock);
+                return;
+            }
+            ti_message_release(message);
+        }
+    }
+    to = ti_address_hold(outgoing->from);
+    if (code != 0 || kind == TI_REPLY) {
+        ti_table_take(&link->outgoing, id);
+        ti_assembly_free(link, &outgoing->assembly);
+        if (kind == TI_ITEM) { /* the peer would go on with its stream */
+            ti_link_put_cancel(link, id);
+            ti_link_pump(link);
+        }
+        ti_link_progress(link);
+    } else {
+        outgoing = NULL; /* goes on */
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (code != 0) {
+        deliver_error(link, outgoing, code);
+    } else {
+        ti_deliver(link->troupe, &to, message);
+        if (outgoing != NULL) {
+            ti_outgoing_free(outgoing);
+        }
+    }
+    ti_address_release(&to);
+}
+
+static void handle_error(struct ti_link *link, const struct frame_error *error)
+{
+    pthread_mutex_lock(&link->lock);
+    struct ti_outgoing *outgoing = ti_table_take(&link->outgoing, error->id);
+    if (outgoing != NULL) {
+        ti_assembly_free(link, &outgoing->assembly);
+        ti_link_progress(link);
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (outgoing == NULL) {
+        ti_late(link->troupe, 0, &(struct troupe_message){.kind = TI_ERROR});
+        return;
+    }
+    struct troupe_error story = {.data_size = error->data.size};
+    story.code = ti_link_code(error->code);
+    memcpy(story.text, error->text.data, error->text.size);
+    if (error->data.size != 0) {
+        memcpy(story.data, error->data.data, error->data.size);
+    }
+    struct troupe_message *message = ti_message_error_copy(&story);
+    if (message != NULL) {
+        ti_deliver(link->troupe, &outgoing->from, message);
+    }
+    ti_outgoing_free(outgoing);
+}
+/* ---- dispatch ---------------------------------------------------------------------------------------------------- */
+
+static void dispatch(struct ti_link *link, struct frame *frame)
+{
+    switch (frame->kind) {
+    case FRAME_HELLO:
+        ti_link_handle_hello(link, &frame->hello);
+        break;
+    case FRAME_REQUEST:
+        handle_request(link, &frame->request);
+        break;
+    case FRAME_REPLY:
+        handle_answer(link, TI_REPLY, frame->reply.id, 0, &frame->reply.body);
+        break;
+    case FRAME_ITEM:
+        handle_answer(link, TI_ITEM, frame->item.id, frame->item.index, &frame->item.body);
+        break;
+    case FRAME_ERROR:
+        handle_error(link, &frame->error);
+        break;
+    case FRAME_CHUNK:
+        ti_link_handle_chunk(link, &frame->chunk);
+        break;
+    case FRAME_CANCEL:
+        ti_link_handle_cancel(link, frame->cancel);
+        break;
+    case FRAME_CREDIT:
+        ti_link_handle_credit(link, &frame->credit);
+        break;
+    case FRAME_DROP:
+        ti_link_handle_drop(link, frame->drop);
+        break;
+    case FRAME_BYE:
+        ti_link_handle_bye(link, false);
+        break;
+    case FRAME_BYE_ACK:
+        ti_link_handle_bye(link, true);
+        break;
+    case FRAME_GOAWAY:
+        ti_link_handle_goaway(link, &frame->goaway);
+        break;
+    case FRAME_EVENT:
+    case FRAME_HEARTBEAT:
+        pthread_mutex_lock(&link->lock);
+        ti_link_refuse(link, TROUPE_EPROTOCOL, "an event on the request socket");
+        pthread_mutex_unlock(&link->lock);
+        break;
+    }
+}
+
+/* Counts a frame and says whether to go on with it. */
+static bool admit(struct ti_link *link, enum frame_kind kind, size_t size)
+{
+    pthread_mutex_lock(&link->lock);
+    link->frames_in++;
+    link->bytes_in += size;
+    if (!link->hello_in && kind != FRAME_HELLO && kind != FRAME_GOAWAY) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL,
+                       "the first frame must be hello: this one came before hello");
+    }
+    bool on = link->phase != TI_LINK_GONE;
+    pthread_mutex_unlock(&link->lock);
+    return on;
+}
+
+void ti_link_received(void *user, const uint8_t *data, size_t size)
+{
+    struct ti_link *link = user;
+    struct frame frame;
+    struct troupe_error error;
+    TI_COUNT(link->troupe, batches_in);
+    TI_ADD(link->troupe, bytes_in, size);
+    while (size != 0) {
+        size_t used;
+        if (ti_frame_read(data, size, &used, &frame, &error) != 0) {
+            pthread_mutex_lock(&link->lock);
+            ti_link_refuse(link, error.code, error.text);
+            pthread_mutex_unlock(&link->lock);
+            return;
+        }
+        TI_COUNT(link->troupe, frames_in);
+        if (!admit(link, frame.kind, used)) {
+            return;
+        }
+        dispatch(link, &frame);
+        data += used;
+        size -= used;
+    }
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------- */
+
+static struct troupe_ref source_of(const struct ti_link_seat *seat, uint64_t source)
+{
+    return source == 0 ? (struct troupe_ref){.place = TI_PLACE_ROLE, .id = seat->number}
+                       : (struct troupe_ref){.place = seat->link->id, .id = source};
+}
+
+void ti_link_event(void *user, const uint8_t *data, size_t size)
+{
+    struct ti_link_seat *seat = user;
+    struct ti_link *link = seat->link;
+    struct frame frame;
+    struct troupe_error error;
+    size_t used;
+    int code = ti_frame_read(data, size, &used, &frame, &error);
+    if (code != 0 || used != size || (frame.kind != FRAME_EVENT && frame.kind != FRAME_HEARTBEAT)) {
+        pthread_mutex_lock(&link->lock);
+        ti_link_refuse(link, code != 0 ? code : TROUPE_EPROTOCOL,
+                       code != 0 ? error.text : "something else than an event on an event socket");
+        pthread_mutex_unlock(&link->lock);
+        return;
+    }
+    if (frame.kind == FRAME_EVENT) {
+        struct troupe_ref refs[TROUPE_REFS_MAX];
+        struct troupe_body body = {.data = frame.event.body.data.data,
+                                   .size = frame.event.body.data.size,
+                                   .refs = refs,
+                                   .refs_count = frame.event.body.refs_count};
+        for (size_t i = 0; i < body.refs_count; i++) {
+            refs[i] = (struct troupe_ref){.place = link->id, .id = frame.event.body.refs[i].id};
+        }
+        ti_topic_arrived(link->troupe, source_of(seat, frame.event.source), frame.event.interface,
+                         frame.event.event, frame.event.epoch, frame.event.sequence, &body);
+        return;
+    }
+    struct frame_topic topic;
+    while (ti_frame_next_topic(&frame.heartbeat.topics, &topic)) {
+        ti_topic_arrived(link->troupe, source_of(seat, topic.source), topic.interface, topic.event,
+                         frame.heartbeat.epoch, topic.sequence, NULL);
+    }
+}

@@ -1,0 +1,351 @@
+/* link_out.c - what leaves over a link.
+ *
+ * Our writer owns the queues: the carrier has one batch at a time, and whatever comes meanwhile is
+ * written into the next one, back to back. That natural joining is what makes a busy link fast, and
+ * costs an idle one nothing. Three lanes:
+ *   control  credits, cancels, hello, bye: always first, joined to what follows
+ *   normal   requests, tells, replies, items, in the order in which they were made
+ *   bulk     the chunks of blobs, and answers with blobs: one batch of it between two of the normal
+ *            lane, so that neither waits for the other; chunks wait for credit
+ * Requests are counted against the peer's window when they enter the lane: one that has no room is
+ * refused, never queued, so nothing in the normal lane ever waits for credit. */
+#include <assert.h>
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/link.h"
+
+/* ---- lanes ---------------------------------------------------------------------------------------- */
+
+struct ti_segment *ti_segment_new(struct ti_link *link, size_t room)
+{
+    struct ti_segment *segment = link->spare;
+    if (segment != NULL && segment->room >= room) {
+        link->spare = NULL;
+    } else {
+        room = room < 4096 ? 4096 : room;
+        segment = malloc(sizeof *segment + room);
+        if (segment == NULL) {
+            return NULL;
+        }
+        segment->room = room;
+    }
+    segment->next = NULL;
+    segment->size = 0;
+    segment->frames = 0;
+    segment->wipe = false;
+    return segment;
+}
+
+static void wipe_segment(struct ti_segment *segment)
+{
+    if (segment->wipe) {
+        explicit_bzero(segment->data, segment->size);
+    }
+}
+
+static void free_segment(struct ti_link *link, struct ti_segment *segment)
+{
+    wipe_segment(segment);
+    if (link->spare == NULL) {
+        link->spare = segment;
+    } else {
+        free(segment);
+    }
+}
+
+/* Moves what is in `old` [owned on success] to a larger one: realloc would leave secrets behind. */
+static struct ti_segment *enlarged(struct ti_segment *old, size_t room)
+{
+    struct ti_segment *bigger = malloc(sizeof *bigger + room);
+    if (bigger == NULL) {
+        return NULL;
+    }
+    memcpy(bigger, old, sizeof *old + old->size);
+    bigger->room = room;
+    wipe_segment(old);
+    free(old);
+    return bigger;
+}
+
+/* Makes the lane's last segment larger, keeping what is in it. */
+static bool enlarge(struct ti_lane *lane, size_t room)
+{
+    struct ti_segment **at = &lane->first;
+    while ((*at)->next != NULL) {
+        at = &(*at)->next;
+    }
+    struct ti_segment *bigger = enlarged(*at, (*at)->room * 2 > room ? (*at)->room * 2 : room);
+    if (bigger == NULL) {
+        return false;
+    }
+    *at = lane->last = bigger;
+    return true;
+}
+
+uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max)
+{
+    struct ti_segment *last = lane->last;
+    if (last != NULL && last->size < TROUPE_LINK_BATCH_BYTES &&
+        last->size + max <= TROUPE_LINK_RECEIVE_BYTES_MAX) {
+        if (last->room - last->size < max && !enlarge(lane, last->size + max)) {
+            return NULL;
+        }
+        return lane->last->data + lane->last->size;
+    }
+    struct ti_segment *segment = ti_segment_new(link, max);
+    if (segment == NULL) {
+        return NULL;
+    }
+    if (last == NULL) {
+        lane->first = segment;
+    } else {
+        last->next = segment;
+    }
+    lane->last = segment;
+    return segment->data;
+}
+
+void ti_lane_commit(struct ti_link *link, struct ti_lane *lane, size_t size)
+{
+    lane->last->size += size;
+    lane->last->frames++;
+    lane->queued++;
+    link->queued_bytes += size;
+    TI_COUNT(link->troupe, frames_out);
+}
+
+static struct ti_segment *take_segment(struct ti_link *link, struct ti_lane *lane)
+{
+    struct ti_segment *segment = lane->first;
+    lane->first = segment->next;
+    if (lane->first == NULL) {
+        lane->last = NULL;
+    }
+    lane->sent += segment->frames;
+    link->queued_bytes -= segment->size;
+    return segment;
+}
+
+/* ---- bulk ------------------------------------------------------------------------------------------ */
+
+static bool bulk_waits(const struct ti_link *link)
+{
+    const struct ti_bulk *bulk = link->bulk_first;
+    return bulk != NULL && (bulk->frame != NULL ||
+                            (bulk->after <= link->normal.sent && link->window_chunk_bytes != 0));
+}
+
+static void bulk_done(struct ti_link *link)
+{
+    struct ti_bulk *bulk = link->bulk_first;
+    link->bulk_first = bulk->next;
+    ti_chunks_free(bulk->blob, bulk->wipe);
+    free(bulk);
+}
+
+/* The next batch of the bulk lane; NULL when there is no memory for it now. */
+static struct ti_segment *take_bulk(struct ti_link *link)
+{
+    struct ti_bulk *bulk = link->bulk_first;
+    struct ti_segment *segment = bulk->frame;
+    if (segment != NULL) {
+        bulk->frame = NULL;
+        link->queued_bytes -= segment->size;
+        link->bulk_bytes -= segment->size;
+        if (bulk->blob == NULL) {
+            bulk_done(link);
+        }
+        return segment;
+    }
+    size_t size = bulk->blob->size - bulk->offset;
+    size = size < TROUPE_CHUNK_BYTES_MAX ? size : TROUPE_CHUNK_BYTES_MAX;
+    size = size < link->window_chunk_bytes ? size : link->window_chunk_bytes;
+    segment = ti_segment_new(link, size + TI_FRAME_HEAD_BYTES_MAX);
+    if (segment == NULL) {
+        return NULL;
+    }
+    struct frame_chunk chunk = {.stream = bulk->stream,
+                                .offset = bulk->offset,
+                                .bytes = {.data = bulk->blob->data + bulk->offset, .size = size},
+                                .last = bulk->offset + size == bulk->blob->size};
+    segment->size = ti_frame_write_chunk(segment->data, segment->room, &chunk);
+    segment->frames = 1;
+    segment->wipe = bulk->wipe;
+    TI_COUNT(link->troupe, frames_out);
+    bulk->offset += size;
+    link->window_chunk_bytes -= size;
+    link->queued_bytes -= size;
+    link->bulk_bytes -= size;
+    if (chunk.last) {
+        bulk_done(link);
+    }
+    return segment;
+}
+
+struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob)
+{
+    struct ti_bulk *bulk = calloc(1, sizeof *bulk);
+    struct troupe_chunk *copy = NULL;
+    if (bulk != NULL && blob->size != 0) {
+        copy = malloc(sizeof *copy + blob->size);
+    }
+    if (bulk == NULL || (blob->size != 0 && copy == NULL)) {
+        free(bulk);
+        return NULL;
+    }
+    if (copy != NULL) {
+        copy->next = NULL;
+        copy->size = blob->size;
+        troupe_blob_copy(blob, copy->data);
+        bulk->blob = copy;
+    }
+    bulk->stream = stream;
+    return bulk;
+}
+
+void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk)
+{
+    if (link->bulk_first == NULL) {
+        link->bulk_first = bulk;
+    } else {
+        link->bulk_last->next = bulk;
+    }
+    link->bulk_last = bulk;
+    size_t size = bulk->blob != NULL ? bulk->blob->size : 0;
+    if (bulk->frame != NULL) {
+        size += bulk->frame->size;
+        TI_COUNT(link->troupe, frames_out);
+    }
+    link->queued_bytes += size;
+    link->bulk_bytes += size;
+}
+
+/* ---- the writer ------------------------------------------------------------------------------------- */
+
+/* Joins the normal lane's first segment to a control segment, if both fit one NNG message. */
+static struct ti_segment *join(struct ti_link *link, struct ti_segment *control)
+{
+    struct ti_segment *normal = link->hello_in ? link->normal.first : NULL;
+    if (normal == NULL || control->size + normal->size > TROUPE_LINK_RECEIVE_BYTES_MAX) {
+        return control;
+    }
+    size_t wanted = control->size + normal->size;
+    if (control->room < wanted) {
+        struct ti_segment *bigger = enlarged(control, wanted);
+        if (bigger == NULL) {
+            return control;
+        }
+        control = bigger;
+    }
+    normal = take_segment(link, &link->normal);
+    memcpy(control->data + control->size, normal->data, normal->size);
+    control->size += normal->size;
+    control->wipe = normal->wipe;
+    free_segment(link, normal);
+    return control;
+}
+
+static struct ti_segment *next_batch(struct ti_link *link)
+{
+    if (link->control.first != NULL) {
+        struct ti_segment *control = take_segment(link, &link->control);
+        return link->phase != TI_LINK_GONE ? join(link, control) : control;
+    }
+    if (!link->hello_in || link->phase == TI_LINK_GONE) {
+        return NULL;
+    }
+    bool bulk = bulk_waits(link);
+    if (link->normal.first != NULL && !(bulk && link->bulk_turn)) {
+        link->bulk_turn = true;
+        return take_segment(link, &link->normal);
+    }
+    if (bulk) {
+        link->bulk_turn = false;
+        return take_bulk(link);
+    }
+    return NULL;
+}
+
+bool ti_link_out_empty(const struct ti_link *link)
+{
+    return link->control.first == NULL && link->normal.first == NULL && link->bulk_first == NULL &&
+           !link->sending;
+}
+
+/* Requests were counted when they came in; what else waits has a bound, too. */
+static void check_backlog(struct ti_link *link)
+{
+    if (link->queued_bytes - link->bulk_bytes > TROUPE_LINK_BACKLOG_BYTES_MAX ||
+        link->bulk_bytes > TROUPE_LINK_BLOBS_BYTES_MAX) {
+        TI_COUNT(link->troupe, links_refused);
+        ti_link_end(link, TROUPE_ETOOLARGE, "the peer does not read its answers");
+    }
+}
+
+void ti_link_pump(struct ti_link *link)
+{
+    check_backlog(link);
+    if (link->sending || link->carrier == NULL || link->apart) {
+        return;
+    }
+    struct ti_segment *batch = next_batch(link); /* once it is gone: last words only */
+    if (batch == NULL) {
+        return;
+    }
+    link->sending = true;
+    TI_COUNT(link->troupe, batches_out);
+    TI_ADD(link->troupe, bytes_out, batch->size);
+    link->bytes_out += batch->size;
+    int error = ti_carrier_send(link->carrier, batch->data, batch->size);
+    free_segment(link, batch);
+    if (error != 0) {
+        ti_link_end(link, TROUPE_ELOST, "a batch could not be sent");
+    }
+}
+
+void ti_link_out_free(struct ti_link *link)
+{
+    struct ti_lane *lanes[] = {&link->control, &link->normal};
+    for (size_t i = 0; i < 2; i++) {
+        while (lanes[i]->first != NULL) {
+            struct ti_segment *next = lanes[i]->first->next;
+            wipe_segment(lanes[i]->first);
+            free(lanes[i]->first);
+            lanes[i]->first = next;
+        }
+    }
+    while (link->bulk_first != NULL) {
+        if (link->bulk_first->frame != NULL) {
+            wipe_segment(link->bulk_first->frame);
+        }
+        free(link->bulk_first->frame);
+        bulk_done(link);
+    }
+    free(link->spare);
+    link->spare = NULL;
+}
+
+bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outgoing)
+{
+    return outgoing->number <= link->normal.sent;
+}
+
+void ti_link_send_credit(struct ti_link *link, uint64_t channel, size_t bytes, uint32_t messages)
+{
+    uint8_t *to = ti_lane_room(link, &link->control, TI_FRAME_HEAD_BYTES_MAX);
+    if (to == NULL) {
+        return; /* the next credit tries again with more */
+    }
+    struct frame_credit credit = {
+        .channel = channel, .bytes = (uint32_t)bytes, .messages = messages};
+    ti_lane_commit(link, &link->control,
+                   ti_frame_write_credit(to, TI_FRAME_HEAD_BYTES_MAX, &credit));
+    if (channel == 0) {
+        link->owed_messages = 0;
+        link->owed_bytes = 0;
+    } else if (channel == 1) {
+        link->owed_chunk_bytes = 0;
+    }
+}

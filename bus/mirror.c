@@ -1,0 +1,166 @@
+/* mirror.c - events that arrive: what a process knows of the topics of others.
+ *
+ * Where a mirror starts: the subscription itself is a request to the peer's agent, which answers
+ * with the sequence so far (the base). Until that answer a mirror takes what comes; the answer then
+ * says what came too early, or was missed. From the first event or the base on, a mirror has *seen*
+ * where the sequence is: whatever is missing after that is told LOST, be it noticed by the next
+ * event, by a heartbeat, or by the base of a new link. */
+#include <stdlib.h>
+
+#include "bus/topic.h"
+
+static void lost_all(struct troupe *troupe, struct ti_topic *topic, uint64_t from, uint64_t to)
+{
+    if (topic->overflow == TROUPE_LATEST) {
+        return; /* the newer value makes up for it */
+    }
+    for (struct troupe_handler *h = topic->handlers; h != NULL; h = h->next) {
+        ti_topic_tell_lost(troupe, h, from, to);
+    }
+}
+
+static bool has_seen(const struct ti_topic *topic)
+{
+    return topic->based || topic->first != 0;
+}
+
+/* A new publisher: nobody knows how much the old one sent. */
+static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t epoch)
+{
+    if (topic->epoch == epoch) {
+        return;
+    }
+    bool another = topic->epoch != 0;
+    topic->epoch = epoch;
+    topic->sequence = 0;
+    topic->first = 0;
+    if (another) {
+        lost_all(troupe, topic, 0, 0);
+    }
+}
+
+static void fetch(struct troupe *troupe, struct ti_topic *topic)
+{
+    if (!topic->fetching) {
+        topic->fetching = ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event,
+                                             true) == 0;
+    }
+}
+
+static void arrived_event(struct troupe *troupe, struct ti_topic *topic, uint64_t sequence,
+                          const struct troupe_body *body)
+{
+    if (sequence <= topic->sequence) {
+        return; /* from before the subscription */
+    }
+    if (has_seen(topic) && sequence > topic->sequence + 1) {
+        lost_all(troupe, topic, topic->sequence + 1, sequence - 1);
+    }
+    if (!has_seen(topic)) {
+        topic->first = sequence;
+    }
+    topic->sequence = sequence;
+    struct ti_shared *shared = ti_shared_new(body);
+    if (shared == NULL) {
+        lost_all(troupe, topic, sequence, sequence);
+        return;
+    }
+    ti_topic_keep_latest(topic, shared);
+    ti_topic_deliver(troupe, topic, shared, 0);
+    ti_shared_release(shared);
+}
+
+void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                      uint32_t event, uint64_t epoch, uint64_t sequence,
+                      const struct troupe_body *body)
+{
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
+    if (topic != NULL && topic->mirror && topic->handlers != NULL) {
+        enter_epoch(troupe, topic, epoch);
+        if (body != NULL) {
+            arrived_event(troupe, topic, sequence, body);
+        } else if (has_seen(topic) && sequence > topic->sequence) {
+            if (topic->overflow == TROUPE_LATEST) {
+                fetch(troupe, topic);
+            } else {
+                lost_all(troupe, topic, topic->sequence + 1, sequence);
+                topic->sequence = sequence;
+            }
+        }
+    }
+    pthread_mutex_unlock(&troupe->topics.lock);
+}
+
+/* The base of an `overflow gap` topic. */
+static void based_gap(struct troupe *troupe, struct ti_topic *topic, uint64_t sequence)
+{
+    if (!topic->based && topic->first > sequence + 1) {
+        lost_all(troupe, topic, sequence + 1, topic->first - 1);
+    } else if (topic->relinked && has_seen(topic) && sequence > topic->sequence) {
+        lost_all(troupe, topic, topic->sequence + 1, sequence);
+        topic->sequence = sequence;
+    } else if (!has_seen(topic) && sequence > topic->sequence) {
+        topic->sequence = sequence;
+    } /* else what is still missing is on its way: the next event or heartbeat shows it if not */
+}
+
+/* That of an `overflow latest` topic, which comes with the newest value if there is one. */
+static void based_latest(struct troupe *troupe, struct ti_topic *topic, uint64_t sequence,
+                         const struct troupe_body *latest)
+{
+    bool newer = sequence > topic->sequence || topic->latest == NULL;
+    if (latest == NULL || sequence < topic->sequence || (!newer && !topic->wanted)) {
+        return;
+    }
+    struct ti_shared *shared = ti_shared_new(latest);
+    if (shared == NULL) {
+        return; /* the next value makes up for it */
+    }
+    topic->sequence = sequence;
+    topic->wanted = false;
+    ti_topic_keep_latest(topic, shared);
+    ti_topic_deliver(troupe, topic, shared, 0);
+    ti_shared_release(shared);
+}
+
+void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                    uint32_t event, uint64_t epoch, uint64_t sequence,
+                    const struct troupe_body *latest)
+{
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
+    if (topic != NULL && topic->mirror) {
+        topic->fetching = false;
+        enter_epoch(troupe, topic, epoch);
+        if (topic->overflow == TROUPE_LATEST) {
+            based_latest(troupe, topic, sequence, latest);
+        } else {
+            based_gap(troupe, topic, sequence);
+        }
+        topic->based = true;
+        topic->relinked = false;
+    }
+    pthread_mutex_unlock(&troupe->topics.lock);
+}
+
+void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role)
+{
+    struct ti_topics *topics = &troupe->topics;
+    pthread_mutex_lock(&topics->lock);
+    for (size_t i = 0; i < topics->table.room; i++) {
+        struct ti_topic *topic = topics->table.entries[i].key != 0 ? topics->table.entries[i].value
+                                                                   : NULL;
+        for (; topic != NULL; topic = topic->next_same_hash) {
+            if (topic->mirror && troupe_ref_equal(topic->source, role)) {
+                topic->relinked = true;
+                topic->fetching = false;
+                if (ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event,
+                                       false) != 0) {
+                    ti_report(troupe, "out of memory: an event was not subscribed to again");
+                }
+            }
+        }
+    }
+    pthread_mutex_unlock(&topics->lock);
+}

@@ -1,0 +1,559 @@
+/* runtime.h - the inside of a process's runtime: what the files of bus/ share.
+ *
+ * Who runs what. An actor is run by at most one thread at a time: the one that won its `scheduled`
+ * flag. Everything in struct troupe_actor below the line "owner" is touched by that thread only and
+ * needs no lock. Sending is: push on the actor's inbox (a lock-free stack), then, if its flag was
+ * down, put it on its executor's ready queue.
+ *
+ * Slots. Actors live in slots that are never freed before the runtime is, so a sender may look at a
+ * slot at any time; an actor's id holds the slot's generation, and a message for an id that is no
+ * longer there is bounced by whoever runs the slot. No reference count, no lock on the send path.
+ *
+ * Locks, none held while calling user code or another room that locks, except in this order:
+ *   topics -> the list of links -> one link -> roles / publishers -> timers / executors / watches.
+ */
+#ifndef TROUPE_BUS_RUNTIME_H
+#define TROUPE_BUS_RUNTIME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bus/arena.h"
+#include "bus/cbor.h"
+#include "bus/table.h"
+#include "bus/troupe.h"
+#include "bus/troupe_gen.h"
+#include "bus/troupe_host.h"
+#include "bus/values.h"
+
+struct ti_link;
+struct ti_publisher;
+
+/* ---- places ------------------------------------------------------------------------------------ */
+
+/* troupe_ref.place */
+enum {
+    TI_PLACE_NOWHERE = 0,
+    TI_PLACE_HERE = 1,   /* id: an actor's */
+    TI_PLACE_ROLE = 2,   /* id: index into the table of roles, plus one */
+    TI_PLACE_LINKS = 16, /* and above: a link's id; id: a target on it */
+};
+
+/* Where a ref leads now: an actor of this process, or a target on a link. */
+struct ti_route {
+    uint64_t actor;       /* 0: over the link */
+    struct ti_link *link; /* held: ti_route_release */
+    uint64_t target;
+};
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+enum ti_kind {
+    TI_REQUEST, /* a struct troupe_call */
+    TI_REPLY,   /* serial: the ask's */
+    TI_ERROR,   /* the same, `error` set */
+    TI_ITEM,    /* the same, more to come */
+    TI_EVENT,   /* serial: the subscription's */
+    TI_LOST,    /* the same: `info` has the range */
+    TI_LATEST,  /* the same: take the topic's newest value */
+    TI_TIMER,   /* serial: of a timer, or of an ask whose deadline it is */
+    TI_GONE,    /* serial: the watch's; error code says why */
+    TI_CANCEL,  /* from: whose request */
+    TI_CREDIT,  /* from: whose stream; serial: how many items more */
+    TI_MOVED,   /* serial: the ask's; from: where it was forwarded to */
+    TI_RUN,     /* run(self, argument) */
+    TI_START,
+    TI_STOP,
+};
+
+/* Bytes that several messages share: one encoding of an event. */
+struct ti_shared {
+    atomic_uint holders;
+    size_t size;
+    size_t refs_count;
+    struct troupe_ref refs[TROUPE_REFS_MAX];
+    uint8_t data[];
+};
+
+/* Who gets the answer to a request. */
+struct ti_address {
+    enum { TI_NOBODY, TI_TO_ACTOR, TI_TO_CALLER, TI_TO_LINK } kind;
+    uint64_t actor;
+    void *object; /* struct ti_caller or struct ti_link, held */
+    uint64_t id;  /* the asker's serial, or the request's id on the link */
+};
+
+typedef void ti_run_fn(struct troupe_actor *self, void *argument);
+
+struct troupe_message {
+    struct troupe_message *next;
+    atomic_uint holders;
+    enum ti_kind kind;
+    bool counted; /* takes a place in the mailbox's bound */
+    bool wipe;    /* holds a secret */
+    uint32_t interface;
+    uint32_t ordinal;
+    uint64_t target; /* the actor it is for */
+    uint64_t serial;
+    uint64_t trace;
+    uint64_t deadline_ns;
+    struct ti_address from; /* TI_REQUEST, TI_CANCEL, TI_CREDIT, TI_MOVED */
+    struct troupe_body body;
+    struct troupe_chunk *chunks; /* of the body's blob */
+    struct ti_shared *shared;    /* of an event */
+    struct troupe_arena arena;   /* what was decoded from it */
+    union {
+        struct troupe_error *error;    /* TI_ERROR, owned */
+        struct troupe_event_info info; /* TI_EVENT, TI_LOST */
+        struct {
+            ti_run_fn *run;
+            void *argument;
+        } job;   /* TI_RUN */
+        int why; /* TI_GONE */
+    } as;
+};
+
+/* A request, with what is needed to answer it. */
+struct troupe_call {
+    struct troupe_message message; /* first: a call is a message */
+    struct troupe_actor *self;
+    struct troupe_call *previous; /* in self's list of open calls */
+    struct troupe_call *next;
+    struct ti_link *arrived_on; /* whose credit it holds until it is handled */
+    size_t credit_bytes;
+    const struct troupe_method *method; /* once it is being handled */
+    bool deferred;
+    bool cancelled;
+    uint32_t window; /* stream items that the asker still has room for */
+    bool link_full;  /* but the link to it has none */
+    troupe_room_fn *on_room;
+    void *room_user;
+};
+
+/* `body`, which may be NULL or empty, as what a message carries: at least an empty map. */
+struct troupe_body ti_body(const struct troupe_body *body);
+/* Allocates a message (or call) with a copy of `body`, which may be NULL. NULL: out of memory. */
+struct troupe_message *ti_message_new(enum ti_kind kind, const struct troupe_body *body);
+/* A message whose body is `shared` [held by the message from now on]. */
+struct troupe_message *ti_message_shared(enum ti_kind kind, struct ti_shared *shared);
+struct troupe_message *ti_message_error(int code, const char *text);
+struct troupe_message *ti_message_error_copy(const struct troupe_error *error);
+/* Lets go of one hold; frees at the last. */
+void ti_message_release(struct troupe_message *message);
+struct ti_shared *ti_shared_new(const struct troupe_body *body);
+struct ti_shared *ti_shared_hold(struct ti_shared *shared);
+void ti_shared_release(struct ti_shared *shared);
+/* Frees a list of chunks. */
+void ti_chunks_free(struct troupe_chunk *chunks, bool wipe);
+struct ti_address ti_address_hold(struct ti_address address);
+void ti_address_release(struct ti_address *address);
+
+/* ---- executors (executor.c) ---------------------------------------------------------------------- */
+
+/* A ready queue with its threads: the pool has several, a detached actor's has one, the pinned one
+ * has none and is run by troupe_step. */
+struct ti_executor {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct troupe_actor *first;
+    struct troupe_actor *last;
+    unsigned sleepers;
+    bool made;
+    bool closing;
+    int event_fd; /* -1, or readable while something is ready */
+    unsigned threads_count;
+    pthread_t threads[TROUPE_WORKERS_MAX];
+    struct ti_executor *next; /* among those of detached actors that have ended */
+};
+int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd);
+void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor);
+/* Takes the first ready actor; NULL when there is none within timeout_ms. */
+struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t timeout_ms);
+/* Ends the threads and frees what init made, if it did. */
+void ti_executor_close(struct ti_executor *executor);
+
+/* ---- timers (timer.c) ------------------------------------------------------------------------------ */
+
+/* Runs on the timer thread: must be short. `serial` and `object` as given. */
+typedef void ti_timer_fn(struct troupe *troupe, uint64_t id, uint64_t serial, void *object);
+struct ti_timers {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool running;
+    bool closing;
+    struct ti_timer *timers; /* by index */
+    uint32_t *heap;          /* indices, earliest first */
+    uint32_t heap_count;
+    uint32_t timers_count;
+    uint32_t room;
+    uint32_t free_first;
+};
+int ti_timers_init(struct troupe *troupe);
+void ti_timers_close(struct troupe *troupe);
+/* Returns a handle, 0 when out of memory. */
+uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
+                      uint64_t serial, void *object);
+/* True if it had not fired and will not. */
+bool ti_timer_remove(struct troupe *troupe, uint64_t handle);
+uint64_t ti_now_ns(void);
+
+/* ---- actors (actor.c) ------------------------------------------------------------------------------ */
+
+enum ti_pending_kind { TI_FREE, TI_ASK, TI_AFTER, TI_WATCH, TI_SUBSCRIPTION };
+
+/* Something that will call this actor back. Its serial is the token that people see. */
+struct ti_pending {
+    uint64_t serial;
+    enum ti_pending_kind kind;
+    uint32_t next_free;
+    uint64_t timer;
+    uint64_t trace; /* what the actor was doing when it asked: its callback goes on from there */
+    uint64_t deadline_ns; /* of that; 0: none */
+    void *user;
+    troupe_any_fn *on_done; /* the user's callback */
+    troupe_any_fn *on_item;
+    troupe_any_fn *typed; /* the generated shim, or NULL: raw */
+    troupe_any_fn *typed_item;
+    const struct troupe_method *method;
+    struct ti_route route; /* of an ask: where it went (link held) */
+    uint64_t wire;         /* its id on the link */
+    uint64_t item_ns;      /* how long the next item of a stream may take */
+    uint32_t consumed;     /* stream items handled since the last credit */
+    bool cancelled;        /* an ask: its last message is on its way */
+    struct troupe_ref ref; /* what is watched */
+    struct troupe_handler *handler;
+};
+
+enum ti_phase { TI_EMPTY, TI_STARTING, TI_RUNNING, TI_ENDED };
+
+struct troupe_actor {
+    _Atomic(struct troupe_message *) inbox; /* newest first */
+    atomic_uint waiting;                    /* counted messages in inbox and queue */
+    atomic_uint mailbox_max;
+    atomic_bool scheduled;
+    _Atomic uint64_t id; /* 0: nobody */
+    struct troupe *troupe;
+    uint32_t index;
+    atomic_ullong handled;
+    /* owner */
+    struct ti_executor *executor;
+    struct troupe_actor *ready_next;
+    enum ti_phase phase;
+    uint32_t generation;
+    uint32_t role;  /* index plus one of the role whose rights it has; 0: none */
+    bool published; /* has topics of its own */
+    const struct troupe_actor_def *def;
+    void *state;
+    const void *argument;
+    struct troupe_message *first; /* oldest first */
+    struct troupe_message *last;
+    struct troupe_message *handling;
+    bool answered;        /* the request that is being handled */
+    uint64_t deadline_ns; /* of what is being handled; 0: none */
+    uint64_t trace;
+    struct ti_pending *pending;
+    uint32_t pending_count;
+    uint32_t pending_room;
+    uint32_t pending_free; /* index plus one */
+    uint32_t counts[TI_SUBSCRIPTION + 1];
+    struct troupe_call *calls; /* begun and not answered */
+    struct troupe_actor *free_next;
+};
+
+/* The actor that this thread is running, or NULL. */
+struct troupe_actor *ti_current(void);
+/* With ret_id NULL the actor becomes that of its role. */
+int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const void *argument,
+             uint32_t role, uint64_t *ret_id);
+/* Runs one turn of an actor that the calling thread took from an executor; returns messages handled. */
+int ti_actor_run(struct troupe_actor *self);
+/* Delivers [owned]. With `counted`, TROUPE_EBUSY when the mailbox is full; TROUPE_EDOWN when the
+ * actor is gone. On failure the message stays the caller's. */
+int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted);
+/* Runs `run` in an actor, soon. `argument` is malloc's [owned, also on failure], then the job's. */
+int ti_run_in(struct troupe *troupe, uint64_t actor, ti_run_fn *run, void *argument);
+struct troupe_actor *ti_actor_slot(struct troupe *troupe, uint64_t id);
+struct ti_pending *ti_pending_add(struct troupe_actor *self, enum ti_pending_kind kind,
+                                  uint32_t max);
+struct ti_pending *ti_pending_find(struct troupe_actor *self, uint64_t serial);
+void ti_pending_free(struct troupe_actor *self, struct ti_pending *pending);
+/* Joins the threads of detached actors that have ended. Not from such a thread. */
+void ti_actors_join(struct troupe *troupe);
+/* Frees the slots, after the last actor has ended and the threads are joined. */
+void ti_actors_free(struct troupe *troupe);
+/* Moves what has arrived to the queue that only the owner sees. */
+void ti_actor_collect(struct troupe_actor *self);
+
+/* ---- asks (ask.c) ----------------------------------------------------------------------------------- */
+
+/* A plain thread waiting in a sync call. */
+struct ti_caller {
+    atomic_uint holders;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    uint64_t serial; /* of the call in progress; others are late */
+    bool waiting;
+    struct troupe_message *first;
+    struct troupe_message *last;
+};
+void ti_caller_release(struct ti_caller *caller);
+
+/* How long an answer, or each item of a stream, may take: as the caller or the interface says. */
+uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options);
+/* When an ask ends: as the caller or the interface says, within what caused it. */
+uint64_t ti_deadline(const struct troupe_method *method, const struct troupe_options *options);
+/* Sends to wherever `to` leads; the route is the caller's to release on success. */
+int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
+                    const struct troupe_body *arguments, const struct ti_address *from,
+                    uint64_t deadline_ns, struct ti_route *ret_route, uint64_t *ret_wire);
+/* Tells the target that nobody waits. Best effort: a late answer is dropped all the same. */
+void ti_send_cancel(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
+                    const struct ti_address *from);
+/* Lets a stream go on: `items` have been handled here. */
+void ti_send_credit(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
+                    const struct ti_address *from, uint32_t items);
+/* What a writer holds, as a body. */
+struct troupe_body ti_written(const struct troupe_writer *writer);
+/* After the send: leaves no secret argument in the thread's buffer. */
+void ti_written_wipe(const struct troupe_writer *writer, const struct troupe_method *method);
+/* Handles one message of the kinds that belong to asks. */
+void ti_handle_request(struct troupe_actor *self, struct troupe_call *call);
+void ti_handle_answer(struct troupe_actor *self, struct troupe_message *message);
+void ti_handle_moved(struct troupe_actor *self, struct troupe_message *message);
+void ti_handle_deadline(struct troupe_actor *self, struct ti_pending *pending);
+void ti_handle_cancel(struct troupe_actor *self, struct troupe_message *message);
+void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message);
+/* Gives up an ask without a callback: its actor ends. */
+void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending);
+/* Answers a request that will not be handled; takes the message over. */
+void ti_bounce(struct troupe *troupe, struct troupe_message *message, int code, const char *text);
+/* Hands an answer [owned] to whoever waits for it in this process. */
+void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer);
+/* The call's turn has come: its link may send another. */
+void ti_call_credit(struct troupe_call *call);
+/* A timer_fn that delivers TI_TIMER with `serial` to the actor `id`. */
+void ti_timer_to_actor(struct troupe *troupe, uint64_t id, uint64_t serial, void *object);
+
+/* ---- topics (topic.c) -------------------------------------------------------------------------------- */
+
+struct ti_topics {
+    pthread_mutex_t lock;
+    struct ti_table table; /* hash of the key -> first topic of that hash */
+    uint32_t count;
+    uint64_t epoch;
+    uint64_t loud_roles; /* one bit each: published since the last heartbeat */
+    bool heartbeat_set;
+};
+int ti_topics_init(struct troupe *troupe);
+void ti_topics_close(struct troupe *troupe);
+void ti_handle_event(struct troupe_actor *self, struct troupe_message *message);
+/* What an actor published ends with it. */
+void ti_topics_actor_ended(struct troupe *troupe, uint64_t actor);
+void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending);
+/* An event or a heartbeat entry arrived for the topic of `source` (a role, or a ref on a link). */
+void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                      uint32_t event, uint64_t epoch, uint64_t sequence,
+                      const struct troupe_body *body /* NULL: heartbeat */);
+/* The peer has said where the sequence of a topic stands, and its newest value. */
+void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                    uint32_t event, uint64_t epoch, uint64_t sequence,
+                    const struct troupe_body *latest);
+/* What a subscription is for. */
+void ti_topic_key(const struct troupe_handler *handler, struct troupe_ref *ret_source,
+                  uint32_t *ret_interface, uint32_t *ret_event);
+/* A link to `role` is up: subscribes again to what is wanted from it. */
+void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role);
+/* What a peer is told that subscribes: the sequence so far, and the newest value, held, or NULL. */
+void ti_topic_state(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                    uint32_t event, uint64_t *ret_epoch, uint64_t *ret_sequence,
+                    struct ti_shared **ret_latest);
+
+/* ---- watches (watch.c) --------------------------------------------------------------------------------- */
+
+struct ti_watches {
+    pthread_mutex_t lock;
+    struct ti_table table;
+};
+int ti_watches_init(struct troupe *troupe);
+void ti_watches_close(struct troupe *troupe);
+void ti_handle_gone(struct troupe_actor *self, struct troupe_message *message);
+void ti_watch_end(struct troupe_actor *self, struct ti_pending *pending);
+/* Tells whoever watches `ref`. */
+void ti_watch_fire(struct troupe *troupe, struct troupe_ref ref, int why);
+/* Tells whoever watches anything at `place`, a link. */
+void ti_watch_fire_place(struct troupe *troupe, uint64_t place, int why);
+
+/* ---- roles (role.c) -------------------------------------------------------------------------------------- */
+
+struct ti_role {
+    const char *name;               /* owned copy */
+    const struct troupe_role *role; /* declared here, or NULL: imported */
+    const void *argument;
+    _Atomic uint64_t actor; /* here, 0: not running */
+    struct ti_link *link;   /* imported: held, NULL while there is none */
+    uint64_t target;
+    _Atomic(struct ti_publisher *) publisher; /* to those who were granted its events */
+};
+struct ti_roles {
+    pthread_mutex_t lock;
+    struct ti_role roles[TROUPE_ROLES_MAX];
+    _Atomic uint32_t count; /* those below it are whole: actors look without the lock */
+};
+/* Index plus one of a role by name; 0: unknown. */
+uint32_t ti_role_find(struct troupe *troupe, const char *name);
+struct ti_role *ti_role_at(struct troupe *troupe, uint32_t number);
+/* Where a ref leads. TROUPE_EDOWN when nowhere now. */
+int ti_route_find(struct troupe *troupe, struct troupe_ref ref, struct ti_route *ret_route);
+void ti_route_release(struct ti_route *route);
+/* The ref under which others know an actor: its role if it is the role's own, else itself. */
+struct troupe_ref ti_actor_source(struct troupe_actor *self);
+struct troupe_ref ti_ref_normal(struct troupe *troupe, struct troupe_ref ref);
+/* Joins an imported role to a link. */
+int ti_role_import(struct troupe *troupe, const char *name, struct ti_link *link, uint64_t target,
+                   uint32_t *ret_number);
+/* Grants a peer the events of a role that lives here, over `fd` [kept]. */
+int ti_role_grant(struct troupe *troupe, const char *name, int fd, void (*on_up)(void *user),
+                  void *user, struct ti_publisher **ret_publisher, uint32_t *ret_listener);
+void ti_role_link_gone(struct troupe *troupe, struct ti_link *link);
+void ti_role_actor_started(struct troupe *troupe, uint32_t number, uint64_t actor);
+void ti_role_actor_ended(struct troupe *troupe, uint32_t number, uint64_t actor, int code);
+void ti_roles_close(struct troupe *troupe);
+/* Sends an event to the processes that were granted role `number`; source 0 is the role itself. */
+void ti_role_publish(struct troupe *troupe, uint32_t number, const struct troupe_event *event,
+                     uint64_t source, uint64_t epoch, uint64_t sequence,
+                     const struct ti_shared *shared);
+/* Sends `size` bytes as they are to them: a heartbeat. */
+void ti_role_publish_raw(struct troupe *troupe, uint32_t number, const uint8_t *data, size_t size);
+void ti_host_event(struct troupe *troupe, enum troupe_host_event_kind kind, const char *name,
+                   uint64_t link, int code, const char *text);
+
+/* ---- links (link.c) ------------------------------------------------------------------------------------------ */
+
+struct ti_links {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct ti_link *first;
+    uint32_t count;
+    uint64_t next_id;
+};
+void ti_links_init(struct troupe *troupe);
+uint32_t ti_links_count(struct troupe *troupe);
+/* The open link with that id, held; NULL: none. */
+struct ti_link *ti_link_find(struct troupe *troupe, uint64_t id);
+/* Lets every peer that was granted role `number` use `actor`, which an event hands over. */
+void ti_links_export(struct troupe *troupe, uint32_t number, uint64_t actor);
+struct ti_link *ti_link_hold(struct ti_link *link);
+void ti_link_release(struct ti_link *link);
+uint64_t ti_link_id(const struct ti_link *link);
+/* Sends a request. `from` is held by the link until the answer. id 0 when from is TI_NOBODY. */
+int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_method *method,
+                    const struct troupe_body *body, const struct ti_address *from,
+                    uint64_t deadline_ns, uint64_t trace, uint64_t *ret_wire);
+/* The asker no longer waits. */
+void ti_link_cancel(struct ti_link *link, uint64_t wire);
+/* The asker has handled `items` of a stream. */
+void ti_link_stream_credit(struct ti_link *link, uint64_t wire, uint32_t items);
+/* Answers request `id` of the peer; kind is TI_REPLY, TI_ERROR or TI_ITEM. With `wipe` the bytes are
+ * wiped once they have left. */
+int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wipe,
+                   const struct troupe_body *body, const struct troupe_error *error);
+/* Whether an item of that size may be queued now; if not, its actor gets a TI_CREDIT of 0 later. */
+bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size);
+/* A request of the peer moved: cancels and credits follow it. */
+void ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire);
+/* So much waits to be read by the peer that no more of its requests should be begun. */
+bool ti_link_is_full(struct ti_link *link);
+/* A request of the peer has been taken from its mailbox. */
+void ti_link_consumed(struct ti_link *link, size_t bytes);
+void ti_link_drop(struct ti_link *link, uint64_t target);
+/* Tells NNG to pass (or stop passing) the events of a topic of the imported role. */
+void ti_link_filter(struct ti_link *link, const char *role, uint32_t interface, uint32_t event,
+                    uint64_t source, bool on);
+/* The peer said that it serves this interface, in this version or a later one. */
+bool ti_link_serves(struct ti_link *link, uint32_t interface, uint32_t version);
+/* Drains all links for at most timeout_ms, closes them, waits until they are gone. */
+void ti_links_close(struct troupe *troupe, uint32_t timeout_ms);
+void ti_links_free(struct troupe *troupe);
+
+/* ---- the process's own actor (agent.c) ------------------------------------------------------------------------ */
+
+extern const struct troupe_actor_def ti_agent_def;
+/* Subscribes at the source's process, by an ask of `self` for its subscription `serial`: what it asks
+ * of the source next finds the subscription there. */
+void ti_subscribe_at_peer(struct troupe_actor *self, uint64_t serial);
+/* Asks the agent to subscribe at the peer, or to watch a ref there. */
+int ti_agent_subscribe(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                       uint32_t event, bool fetch_only);
+/* Stops the events at once: a later subscription finds the filter gone, not going. */
+void ti_unsubscribe_at_peer(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                            uint32_t event);
+void ti_agent_watch(struct troupe *troupe, struct troupe_ref ref);
+/* The actor `actor` ended: answers peers that watch it. */
+void ti_agent_actor_ended(struct troupe *troupe, uint64_t actor);
+
+/* ---- the runtime (troupe.c) ------------------------------------------------------------------------------------- */
+
+struct ti_counters {
+    atomic_ullong messages_sent, messages_handled, asks_open, asks_completed, replies_late,
+        dead_letters, events_published, events_delivered, events_lost, refused_busy, frames_in,
+        frames_out, batches_in, batches_out, bytes_in, bytes_out, links_refused;
+};
+
+#define TI_SLOTS_PER_CHUNK 1024
+
+struct troupe {
+    char name[64];
+    atomic_bool closing;
+    struct ti_counters counters;
+    struct ti_executor pool;
+    struct ti_executor pinned;
+    struct ti_timers timers;
+    struct ti_topics topics;
+    struct ti_watches watches;
+    struct ti_roles roles;
+    struct ti_links links;
+    uint64_t agent; /* the actor that serves troupe.Bus */
+    atomic_ullong next_trace;
+    pthread_mutex_t actors_lock; /* slots and those waiting for the last actor */
+    pthread_cond_t actors_changed;
+    _Atomic(struct troupe_actor *) chunks[TROUPE_ACTORS_MAX / TI_SLOTS_PER_CHUNK + 1];
+    uint32_t slots_count;
+    struct troupe_actor *free_first;
+    struct troupe_actor *free_last;
+    atomic_uint actors_count;
+    atomic_uint remote_watches;         /* of actors here, by other processes */
+    struct ti_executor *detached_ended; /* their threads wait to be joined */
+    _Atomic(troupe_trace_fn *) on_trace;
+    _Atomic(void *) trace_user;
+    _Atomic(troupe_dead_letter_fn *) on_dead_letter;
+    _Atomic(void *) dead_letter_user;
+    troupe_report_fn *on_report;
+    void *report_user;
+    _Atomic(troupe_host_fn *) on_host;
+    _Atomic(void *) host_user;
+};
+
+#define TI_COUNT(troupe, what) \
+    atomic_fetch_add_explicit(&(troupe)->counters.what, 1, memory_order_relaxed)
+#define TI_ADD(troupe, what, n) \
+    atomic_fetch_add_explicit(&(troupe)->counters.what, (n), memory_order_relaxed)
+#define TI_SUB(troupe, what) \
+    atomic_fetch_sub_explicit(&(troupe)->counters.what, 1, memory_order_relaxed)
+
+void ti_report(struct troupe *troupe, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void ti_trace(struct troupe *troupe, enum troupe_trace_kind kind, uint64_t trace, uint64_t actor,
+              struct troupe_ref target, uint32_t interface, uint32_t method, int code, size_t size);
+void ti_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface, uint32_t method,
+                    int code);
+/* An answer that nobody waits for any more: counted and shown; items and notes pass silently. */
+void ti_late(struct troupe *troupe, uint64_t target, const struct troupe_message *answer);
+void ti_error_set(struct troupe_error *error, int code, const char *text);
+
+static inline struct troupe_ref ti_ref_here(uint64_t actor)
+{
+    return (struct troupe_ref){.place = actor ? TI_PLACE_HERE : TI_PLACE_NOWHERE, .id = actor};
+}
+
+#endif

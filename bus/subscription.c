@@ -1,0 +1,202 @@
+/* subscription.c - the subscribers' side of events: beginning, ending, and the callback's turn.
+ *
+ * Called inside the actor that subscribes. Its handler is in the topic's list, under the topics'
+ * lock, until it is disconnected or the actor ends; a message that is still in the mailbox then
+ * finds no subscription with its serial and is dropped. */
+#include <stdlib.h>
+
+#include "bus/topic.h"
+
+void ti_topic_key(const struct troupe_handler *handler, struct troupe_ref *ret_source,
+                  uint32_t *ret_interface, uint32_t *ret_event)
+{
+    *ret_source = handler->topic->source;
+    *ret_interface = handler->topic->interface;
+    *ret_event = handler->topic->event;
+}
+
+static int subscribe(struct troupe_actor *self, struct troupe_ref source,
+                     const struct troupe_event *event, struct ti_pending *pending,
+                     struct troupe_handler *handler)
+{
+    struct troupe *troupe = self->troupe;
+    source = ti_ref_normal(troupe, source);
+    if (source.place == TI_PLACE_NOWHERE) {
+        return TROUPE_ENOENT;
+    }
+    bool away = source.place >= TI_PLACE_LINKS;
+    if (source.place == TI_PLACE_ROLE) {
+        struct ti_role *role = ti_role_at(troupe, (uint32_t)source.id);
+        if (role == NULL) {
+            return TROUPE_ENOENT;
+        }
+        away = role->role == NULL;
+    }
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct ti_topic *topic = ti_topic_add(troupe, source, event->interface->id, event->ordinal,
+                                          event->overflow);
+    if (topic == NULL) {
+        pthread_mutex_unlock(&troupe->topics.lock);
+        return TROUPE_ENOMEM;
+    }
+    bool first = topic->handlers == NULL;
+    topic->mirror = away;
+    *handler = (struct troupe_handler){.topic = topic,
+                                       .self = self,
+                                       .actor = atomic_load(&self->id),
+                                       .serial = pending->serial,
+                                       .next = topic->handlers};
+    topic->handlers = handler;
+    if (topic->overflow == TROUPE_LATEST && topic->latest != NULL) {
+        ti_topic_tell_latest(troupe, handler);
+    }
+    topic->wanted = topic->wanted || topic->latest == NULL;
+    pthread_mutex_unlock(&troupe->topics.lock);
+    if (away && first) {
+        ti_subscribe_at_peer(self, pending->serial);
+    }
+    return 0;
+}
+
+int troupe_gen_subscribe(struct troupe_actor *self, struct troupe_ref source,
+                         const struct troupe_event *event, troupe_typed_event_fn *typed,
+                         troupe_any_fn *on_event, void *user, struct troupe_handler **ret_handler)
+{
+    struct ti_pending *pending = ti_pending_add(self, TI_SUBSCRIPTION, TROUPE_SUBSCRIPTIONS_MAX);
+    if (pending == NULL) {
+        return self->counts[TI_SUBSCRIPTION] >= TROUPE_SUBSCRIPTIONS_MAX ? TROUPE_EBUSY
+                                                                         : TROUPE_ENOMEM;
+    }
+    struct troupe_handler *handler = calloc(1, sizeof *handler);
+    int error = handler != NULL ? 0 : TROUPE_ENOMEM;
+    pending->typed = (troupe_any_fn *)typed;
+    pending->on_done = on_event;
+    pending->user = user;
+    pending->handler = handler;
+    if (error == 0) {
+        error = subscribe(self, source, event, pending, handler);
+    }
+    if (error != 0) {
+        free(handler);
+        ti_pending_free(self, pending);
+        return error;
+    }
+    if (ret_handler != NULL) {
+        *ret_handler = handler;
+    }
+    return 0;
+}
+
+int troupe_subscribe(struct troupe_actor *self, struct troupe_ref source,
+                     const struct troupe_event *event, troupe_event_fn *on_event, void *user,
+                     struct troupe_handler **ret_handler)
+{
+    return troupe_gen_subscribe(self, source, event, NULL, (troupe_any_fn *)on_event, user,
+                                ret_handler);
+}
+
+void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending)
+{
+    struct troupe *troupe = self->troupe;
+    struct troupe_handler *handler = pending->handler;
+    struct ti_topic *topic = handler->topic;
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct troupe_handler **at = &topic->handlers;
+    while (*at != handler) {
+        at = &(*at)->next;
+    }
+    *at = handler->next;
+    if (topic->handlers == NULL) {
+        if (topic->mirror) {
+            ti_unsubscribe_at_peer(troupe, topic->source, topic->interface, topic->event);
+        }
+        ti_topic_let_go(troupe, topic);
+    } else if (topic->mirror && !topic->based) { /* it may have been the one that asked the peer */
+        ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event, false);
+    }
+    pthread_mutex_unlock(&troupe->topics.lock);
+    free(handler);
+}
+
+void troupe_handler_disconnect(struct troupe_handler *handler)
+{
+    if (handler == NULL) {
+        return;
+    }
+    struct troupe_actor *self = handler->self;
+    struct ti_pending *pending = ti_pending_find(self, handler->serial);
+    ti_subscription_end(self, pending);
+    ti_pending_free(self, pending);
+}
+
+/* ---- handling ------------------------------------------------------------------------------------------------ */
+
+/* `body` NULL: `info` says what was lost. */
+static void run_callback(struct troupe_actor *self, const struct ti_pending *entry,
+                         struct troupe_message *message, const struct troupe_body *body,
+                         const struct troupe_event_info *info)
+{
+    if (entry->typed == NULL) {
+        ((troupe_event_fn *)entry->on_done)(self, entry->user, body, info);
+        return;
+    }
+    troupe_typed_event_fn *typed = (troupe_typed_event_fn *)entry->typed;
+    if (body == NULL) {
+        typed(self, entry->on_done, entry->user, NULL, info);
+        return;
+    }
+    struct troupe_reader reader;
+    struct troupe_error error;
+    ti_reader_init(&reader, body->data, body->size, body, &message->arena);
+    typed(self, entry->on_done, entry->user, &reader, info);
+    if (troupe_reader_finish(&reader, &error) != 0) { /* so the callback did not run: tell it */
+        struct troupe_event_info lost = *info;
+        lost.sequence = 0;
+        lost.lost_from = lost.lost_to = info->sequence;
+        TI_COUNT(self->troupe, events_lost);
+        ti_report(self->troupe, "an event that is not of its interface: %s", error.text);
+        typed(self, entry->on_done, entry->user, NULL, &lost);
+    }
+}
+
+void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct ti_pending *pending = ti_pending_find(self, message->serial);
+    if (pending == NULL || pending->kind != TI_SUBSCRIPTION) {
+        return; /* disconnected while it was on its way */
+    }
+    struct ti_pending entry = *pending;
+    struct troupe_handler *handler = entry.handler;
+    if (message->kind == TI_EVENT) {
+        TI_COUNT(self->troupe, events_delivered);
+        run_callback(self, &entry, message, &message->body, &message->as.info);
+        return;
+    }
+    /* What to say is read now, not when it was sent. */
+    struct ti_topics *topics = &self->troupe->topics;
+    struct troupe_event_info info;
+    struct ti_shared *latest = NULL;
+    pthread_mutex_lock(&topics->lock);
+    if (message->kind == TI_LOST) {
+        if (handler->open_lost == message) {
+            handler->open_lost = NULL;
+        }
+        info = message->as.info;
+    } else {
+        handler->latest_waits = false;
+        info = ti_topic_info(handler->topic);
+        latest = handler->topic->latest != NULL ? ti_shared_hold(handler->topic->latest) : NULL;
+    }
+    pthread_mutex_unlock(&topics->lock);
+    if (message->kind == TI_LOST) {
+        run_callback(self, &entry, message, NULL, &info);
+    } else if (latest != NULL) {
+        message->shared = latest; /* released with the message */
+        struct troupe_body body = {.data = latest->data,
+                                   .size = latest->size,
+                                   .refs = latest->refs,
+                                   .refs_count = latest->refs_count};
+        TI_COUNT(self->troupe, events_delivered);
+        run_callback(self, &entry, message, &body, &info);
+    }
+}

@@ -1,0 +1,281 @@
+/* troupe.c - the runtime of a process: open, step, close, and the hooks.
+ *
+ * Closing goes from the outside in: links first (drained, then gone, so that nothing more comes from
+ * other processes), then actors, then the timer and the threads, then memory. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "bus/carrier.h"
+#include "bus/runtime.h"
+
+static unsigned workers_wanted(const struct troupe_config *config)
+{
+    if (config != NULL && config->workers != 0) {
+        return config->workers < TROUPE_WORKERS_MAX ? config->workers : TROUPE_WORKERS_MAX;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
+}
+
+/* What runs is at its end, or was never begun. */
+static void take_apart(struct troupe *troupe)
+{
+    ti_timers_close(troupe);
+    ti_actors_join(troupe); /* before the pool: what comes late for an ended one goes there */
+    ti_executor_close(&troupe->pool);
+    ti_actors_free(troupe);
+    ti_executor_close(&troupe->pinned);
+    ti_roles_close(troupe);
+    ti_topics_close(troupe);
+    ti_watches_close(troupe);
+    ti_links_free(troupe);
+    ti_carrier_fini();
+    pthread_cond_destroy(&troupe->actors_changed);
+    pthread_mutex_destroy(&troupe->actors_lock);
+    free(troupe);
+}
+
+int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
+{
+    struct troupe *troupe = calloc(1, sizeof *troupe);
+    if (troupe == NULL) {
+        return TROUPE_ENOMEM;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(troupe->name, sizeof troupe->name, "%s",
+             config != NULL && config->name != NULL ? config->name : "troupe");
+    if (config != NULL) {
+        troupe->on_report = config->on_report;
+        troupe->report_user = config->user;
+    }
+    uint64_t seed = ti_now_ns();
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
+        seed ^= (uint64_t)getpid() << 32;
+    }
+    atomic_store(&troupe->next_trace, seed | 1);
+    pthread_mutex_init(&troupe->actors_lock, NULL);
+    pthread_cond_init(&troupe->actors_changed, NULL);
+    pthread_mutex_init(&troupe->roles.lock, NULL);
+    ti_links_init(troupe);
+    int error = ti_carrier_init();
+    error = error != 0 ? error : ti_topics_init(troupe);
+    error = error != 0 ? error : ti_watches_init(troupe);
+    error = error != 0 ? error : ti_timers_init(troupe);
+    error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true);
+    error = error != 0 ? error : ti_executor_init(&troupe->pool, workers_wanted(config), false);
+    error = error != 0 ? error : ti_spawn(troupe, &ti_agent_def, NULL, 0, &troupe->agent);
+    if (error != 0) {
+        take_apart(troupe);
+        return error;
+    }
+    *ret_troupe = troupe;
+    return 0;
+}
+
+int troupe_step(struct troupe *troupe, uint32_t timeout_ms)
+{
+    if (ti_current() != NULL) {
+        return TROUPE_EWOULDBLOCK;
+    }
+    int handled = 0;
+    struct troupe_actor *first = NULL;
+    struct troupe_actor *actor = ti_executor_take(&troupe->pinned, timeout_ms);
+    while (actor != NULL) {
+        if (first == NULL) {
+            first = actor;
+        }
+        handled += ti_actor_run(actor);
+        if (actor == first && handled >= TROUPE_QUANTUM_MESSAGES) {
+            break; /* one round: it is ready again behind the others */
+        }
+        actor = ti_executor_take(&troupe->pinned, 0);
+    }
+    return handled;
+}
+
+int troupe_fd(struct troupe *troupe)
+{
+    return troupe->pinned.event_fd;
+}
+
+static void stop_all(struct troupe *troupe)
+{
+    pthread_mutex_lock(&troupe->actors_lock);
+    uint32_t count = troupe->slots_count;
+    pthread_mutex_unlock(&troupe->actors_lock);
+    /* The youngest first: whoever spawned it is still there to be told. */
+    for (uint32_t index = count; index-- > 0;) {
+        struct troupe_actor *slot = ti_actor_slot(troupe, index);
+        uint64_t id = atomic_load(&slot->id);
+        if (id != 0) {
+            int gone = troupe_stop(troupe, ti_ref_here(id));
+            (void)gone;
+        }
+    }
+}
+
+void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
+{
+    if (troupe == NULL) {
+        return;
+    }
+    ti_links_close(troupe, timeout_ms);
+    atomic_store(&troupe->closing, true);
+    stop_all(troupe);
+    while (atomic_load(&troupe->actors_count) != 0) {
+        troupe_step(troupe, 1);
+        if (atomic_load(&troupe->actors_count) != 0) {
+            pthread_mutex_lock(&troupe->actors_lock);
+            struct timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += 10000000;
+            if (until.tv_nsec >= 1000000000) {
+                until.tv_sec++;
+                until.tv_nsec -= 1000000000;
+            }
+            if (atomic_load(&troupe->actors_count) != 0) {
+                pthread_cond_timedwait(&troupe->actors_changed, &troupe->actors_lock, &until);
+            }
+            pthread_mutex_unlock(&troupe->actors_lock);
+        }
+    }
+    take_apart(troupe);
+    ti_writer_thread_free(); /* this thread stays: it need not keep a buffer */
+}
+
+/* ---- looking --------------------------------------------------------------------------------------- */
+
+void troupe_stats(struct troupe *troupe, struct troupe_stats *ret_stats)
+{
+    const struct ti_counters *c = &troupe->counters;
+    uint64_t waiting = 0;
+    pthread_mutex_lock(&troupe->actors_lock);
+    for (uint32_t index = 0; index < troupe->slots_count; index++) {
+        waiting += atomic_load(&ti_actor_slot(troupe, index)->waiting);
+    }
+    pthread_mutex_unlock(&troupe->actors_lock);
+    *ret_stats = (struct troupe_stats){
+        .actors = atomic_load(&troupe->actors_count),
+        .links = ti_links_count(troupe),
+        .messages_sent = atomic_load(&c->messages_sent),
+        .messages_handled = atomic_load(&c->messages_handled),
+        .messages_waiting = waiting,
+        .asks_open = atomic_load(&c->asks_open),
+        .asks_completed = atomic_load(&c->asks_completed),
+        .replies_late = atomic_load(&c->replies_late),
+        .dead_letters = atomic_load(&c->dead_letters),
+        .events_published = atomic_load(&c->events_published),
+        .events_delivered = atomic_load(&c->events_delivered),
+        .events_lost = atomic_load(&c->events_lost),
+        .refused_busy = atomic_load(&c->refused_busy),
+        .frames_in = atomic_load(&c->frames_in),
+        .frames_out = atomic_load(&c->frames_out),
+        .batches_in = atomic_load(&c->batches_in),
+        .batches_out = atomic_load(&c->batches_out),
+        .bytes_in = atomic_load(&c->bytes_in),
+        .bytes_out = atomic_load(&c->bytes_out),
+        .links_refused = atomic_load(&c->links_refused),
+    };
+}
+
+void troupe_trace(struct troupe *troupe, troupe_trace_fn *on_trace, void *user)
+{
+    atomic_store(&troupe->trace_user, user);
+    atomic_store(&troupe->on_trace, on_trace);
+}
+
+void ti_trace(struct troupe *troupe, enum troupe_trace_kind kind, uint64_t trace, uint64_t actor,
+              struct troupe_ref target, uint32_t interface, uint32_t method, int code, size_t size)
+{
+    troupe_trace_fn *on_trace = atomic_load_explicit(&troupe->on_trace, memory_order_acquire);
+    if (on_trace == NULL) {
+        return;
+    }
+    struct troupe_trace event = {.kind = kind,
+                                 .time_ns = ti_now_ns(),
+                                 .trace = trace,
+                                 .actor = ti_ref_here(actor),
+                                 .target = target,
+                                 .interface = interface,
+                                 .method = method,
+                                 .code = code,
+                                 .size_bytes = size};
+    on_trace(atomic_load(&troupe->trace_user), &event);
+}
+
+void troupe_dead_letters(struct troupe *troupe, troupe_dead_letter_fn *on_dead_letter, void *user)
+{
+    atomic_store(&troupe->dead_letter_user, user);
+    atomic_store(&troupe->on_dead_letter, on_dead_letter);
+}
+
+static void show_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface,
+                             uint32_t method, int code)
+{
+    troupe_dead_letter_fn *hook = atomic_load(&troupe->on_dead_letter);
+    if (hook != NULL) {
+        struct troupe_dead_letter letter = {
+            .target = ti_ref_here(target), .interface = interface, .method = method, .code = code};
+        hook(atomic_load(&troupe->dead_letter_user), &letter);
+    }
+}
+
+void ti_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface, uint32_t method,
+                    int code)
+{
+    TI_COUNT(troupe, dead_letters);
+    show_dead_letter(troupe, target, interface, method, code);
+}
+
+void ti_late(struct troupe *troupe, uint64_t target, const struct troupe_message *answer)
+{
+    if (answer->kind == TI_REPLY || answer->kind == TI_ERROR) {
+        TI_COUNT(troupe, replies_late);
+        show_dead_letter(troupe, target, answer->interface, answer->ordinal, TROUPE_ETIMEOUT);
+    }
+}
+
+static void say(struct troupe *troupe, const char *who, const char *format, va_list arguments)
+{
+    char text[512];
+    int at = who != NULL ? snprintf(text, sizeof text, "%s: ", who) : 0;
+    if (troupe->on_report != NULL && at >= 0 && (size_t)at < sizeof text) {
+        vsnprintf(text + at, sizeof text - (size_t)at, format, arguments);
+        troupe->on_report(troupe->report_user, text);
+    }
+}
+
+void ti_report(struct troupe *troupe, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(troupe, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void troupe_report(struct troupe_actor *self, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(self->troupe, self->def->name, format, arguments);
+    va_end(arguments);
+}
+
+void ti_error_set(struct troupe_error *error, int code, const char *text)
+{
+    ti_error_format(error, code, "%s", text != NULL ? text : troupe_error_text(code));
+}
+
+void troupe_release_ref(struct troupe *troupe, struct troupe_ref ref)
+{
+    struct ti_route route;
+    if (ref.place >= TI_PLACE_LINKS && ti_route_find(troupe, ref, &route) == 0) {
+        ti_link_drop(route.link, route.target);
+        ti_route_release(&route);
+    }
+}

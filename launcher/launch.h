@@ -1,0 +1,398 @@
+/* launch.h - inside the launcher: what its files share. Programs include launcher.h.
+ *
+ *   launcher.c     troupe_main: which of the four ways to run this is; start in order
+ *   options.c      the command line, --help
+ *   composition.c  --split and --compose: which role lives in which process
+ *   spawn.c        fork, exec, pidfd
+ *   supervise.c    the launcher's poll loop: signals, deaths, messages of children
+ *   restart.c      a process that died comes back, linked to the others; one that hangs dies
+ *   policy.c       when, and how often
+ *   stop.c         the end in order, or by force
+ *   child.c        the other side: a process that hosts roles
+ *   sandbox.c      what a child gives up first (sandbox.h); sandbox_calls.c: system calls
+ *   control.c      the messages between them, and their descriptors
+ *   wire.c         links: descriptors made, one end handed to each process; roles declared
+ *   inbox.c        from the bus's threads to the main thread; troupe_quit
+ *   attach.c       the control socket of a running program, both sides of it
+ *
+ * Sets of roles are bits: bit i is program->roles[i]. A *place* is a process of the composition;
+ * place 0 is the launcher's own, the others are children. */
+#ifndef TROUPE_LAUNCHER_LAUNCH_H
+#define TROUPE_LAUNCHER_LAUNCH_H
+
+#include <sys/types.h>
+
+#include "launcher/launcher.h"
+
+enum {
+    TL_START_MS = 10000, /* for each role, and for the processes to come up */
+    TL_GRACE_MS = 5000,  /* for one process to end in order; then SIGTERM, */
+    TL_TERM_MS = 1000,   /* then SIGKILL */
+    TL_LOST_MS = 1000,   /* a link went: this long for the death of a process to explain it */
+    TL_ATTACH_MS = 5000, /* for a client's request, and for its links to come up */
+
+    TL_PLACES_MAX = TROUPE_ROLES_MAX,
+    TL_CLIENTS_MAX = 32,
+    TL_OPTIONS_MAX = 64,
+    TL_VALUE_BYTES_MAX = 4096, /* of an option */
+    TL_REPORT_BYTES_MAX = 1024,
+    TL_MESSAGE_BYTES_MAX = 64 * 1024,
+    TL_FDS_MAX = 1 + TROUPE_ROLES_MAX, /* in one message: a link */
+    TL_RESTARTS_MAX = 128,             /* that an intensity may name */
+    TL_BEATS = 4,                      /* heartbeats in a watchdog's time */
+
+    TL_STATUS_FAILED = 1,
+    TL_STATUS_USAGE = 2,
+    TL_STATUS_HURRIED = 130, /* a second Ctrl-C */
+
+    TL_CONTROL_FD = 3, /* in a child */
+};
+
+/* argv[1] of a child. */
+#define TL_CHILD_MARK "--as-child"
+/* The peer's name of a client's link starts with this; no process of a composition has a space. */
+#define TL_CLIENT_PREFIX "client "
+
+/* ---- options.c ------------------------------------------------------------------------------- */
+
+struct troupe_arguments {
+    const struct troupe_program *program;
+    const char *values[TL_OPTIONS_MAX]; /* as given; NULL: not given */
+};
+
+struct tl_command_line {
+    struct troupe_arguments arguments;
+    const char *split;   /* NULL: not given */
+    const char *compose; /* NULL: not given */
+    bool sandbox_off;
+    bool json;
+    const struct troupe_command *command; /* NULL: run the program */
+    int values_count;                     /* of the command */
+    char *const *values;
+};
+
+/* False: the program ends with *ret_status; all was said. The result borrows from argv. */
+bool tl_command_line_parse(const struct troupe_program *program, int argc, char **argv,
+                           struct tl_command_line *ret_line, int *ret_status);
+/* The one of `count` names that was probably meant; NULL: none is near. name(names, i) gives them. */
+const char *tl_nearest(const char *word, size_t count,
+                       const char *(*name)(const void *names, size_t), const void *names);
+/* One line on stderr, with the program's name before it. */
+void tl_say(const struct troupe_program *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A report of process `name`, likewise. */
+void tl_say_report(const char *name, const char *text, size_t size);
+
+/* ---- composition.c --------------------------------------------------------------------------- */
+
+enum tl_sandbox { TL_SANDBOX_PRESET, TL_SANDBOX_ON, TL_SANDBOX_OFF };
+struct tl_policy {
+    unsigned given; /* which settings the composition file has */
+    enum troupe_restart restart;
+    unsigned restarts_max; /* within_s */
+    unsigned within_s;
+    unsigned backoff_ms;
+    unsigned watchdog_s; /* 0: off */
+};
+struct tl_place {
+    char name[TROUPE_NAME_BYTES_MAX]; /* NUL-terminated */
+    uint64_t roles;
+    struct tl_policy policy;
+    enum tl_sandbox sandbox; /* as the composition file has it */
+    bool sandboxed;          /* as tl_sandbox_settle decided */
+};
+struct tl_composition {
+    size_t places_count;
+    struct tl_place places[TL_PLACES_MAX];
+    uint64_t uses[TROUPE_ROLES_MAX]; /* of each role */
+    size_t order[TROUPE_ROLES_MAX];  /* of starting: used ones first */
+    uint64_t command_uses;           /* what a command in place 0 may call */
+};
+
+static inline uint64_t tl_bit(size_t role)
+{
+    return UINT64_C(1) << role;
+}
+/* All roles of the program. */
+uint64_t tl_roles_all(const struct troupe_program *program);
+/* Its number; roles_count: there is none of that name. */
+size_t tl_role_find(const struct troupe_program *program, const char *name, size_t size);
+size_t tl_place_of(const struct tl_composition *composition, size_t role);
+/* What the roles of a place use, wherever it lives. */
+uint64_t tl_place_uses(const struct tl_composition *composition, size_t place);
+/* From --compose=FILE, or from --split (NULL: the program's preset). False: said why on stderr. */
+bool tl_composition_make(const struct troupe_program *program, const char *split,
+                         const char *compose, struct tl_composition *ret_composition);
+/* Without the front role, for a command. */
+void tl_composition_for_command(const struct troupe_program *program,
+                                struct tl_composition *composition);
+
+/* ---- control.c ------------------------------------------------------------------------------- */
+
+enum tl_kind {
+    /* launcher to child */
+    TL_CONFIG, /* name: of the process; roles: that live there; uses; values: of the options;
+                  code: of tl_sandbox_code */
+    TL_LINK,   /* name: of the peer; exports, imports; descriptors: the pair, one per role */
+    TL_START,  /* name: of a role */
+    TL_STOP,   /* code: ms for the draining */
+    TL_WATCH,  /* code: ms between heartbeats, from here on */
+    /* child to launcher */
+    TL_FAILED, /* code: errno of exec */
+    TL_OPENED, /* links may come */
+    TL_UP,     /* name: of the link's peer */
+    TL_GONE,   /* name, code: why */
+    TL_READY,  /* name: of a role */
+    TL_ENDED,  /* name, code */
+    TL_REPORT, /* text */
+    TL_QUIT,   /* code: exit status for the program */
+    TL_ALIVE,  /* a worker is free to say so */
+    /* client to launcher, who answers TL_LINK... TL_ATTACHED, or TL_REFUSED */
+    TL_ATTACH, /* imports: roles that it wants */
+    TL_ATTACHED,
+    TL_REFUSED, /* text */
+    TL_KINDS,
+};
+
+/* What a child does about its sandbox. */
+enum tl_sandbox_code { TL_LEAVE_OPEN, TL_CLOSE, TL_CLOSE_AND_SAY }; /* what the kernel lacks */
+
+/* Texts without a terminating NUL. `data` NULL in a value: the option was not given. */
+struct tl_list {
+    size_t count;
+    struct troupe_text items[TROUPE_ROLES_MAX];
+};
+struct tl_message {
+    enum tl_kind kind;
+    int code;
+    struct troupe_text name;
+    struct troupe_text text;
+    struct tl_list exports;
+    struct tl_list imports;
+    struct tl_list values;
+    uint64_t roles;
+    size_t uses_count;
+    uint64_t uses[TROUPE_ROLES_MAX];
+    size_t fds_count;
+    int fds[TL_FDS_MAX];
+};
+/* A received message and the bytes that its texts point into. */
+struct tl_packet {
+    struct tl_message message;
+    uint8_t data[TL_MESSAGE_BYTES_MAX];
+};
+
+/* Waits up to `wait_ms` for room. The descriptors stay the caller's. 0 or -1 with errno. No
+ * allocation, no lock: also between fork and exec, and on any thread. */
+int tl_send(int fd, const struct tl_message *message, int wait_ms);
+/* One message, without waiting. 1: there it is, its descriptors are the caller's; 0: the other end
+ * is closed; -1 with errno: EAGAIN, or EBADMSG for what is not a message of this protocol. */
+int tl_receive(int fd, struct tl_packet *ret_packet);
+/* Closes the descriptors of a message. */
+void tl_message_close(struct tl_message *message);
+/* As tl_receive, but waits up to `wait_ms`; -1 with ETIMEDOUT. */
+int tl_receive_wait(int fd, struct tl_packet *ret_packet, int wait_ms);
+uint64_t tl_now_ms(void);
+
+/* ---- inbox.c --------------------------------------------------------------------------------- */
+
+enum tl_note_kind {
+    TL_NOTE_UP,
+    TL_NOTE_GONE,
+    TL_NOTE_READY,
+    TL_NOTE_ENDED,
+    TL_NOTE_QUIT,
+    TL_NOTE_ALIVE,
+    TL_NOTE_DONE
+};
+struct tl_note {
+    struct tl_note *next;
+    enum tl_note_kind kind;
+    int code;
+    char name[TROUPE_NAME_BYTES_MAX];
+};
+/* The process's one inbox: troupe_quit has no handle. Readable while it holds a note. */
+int tl_inbox_open(void); /* its descriptor, or -1 with errno */
+void tl_inbox_close(void);
+void tl_inbox_post(enum tl_note_kind kind, const char *name, int code);
+struct tl_note *tl_inbox_take(void); /* [owned], NULL: none */
+/* For troupe_host_on_event. */
+void tl_inbox_host(void *user, const struct troupe_host_event *event);
+
+/* ---- wire.c ---------------------------------------------------------------------------------- */
+
+/* Roles as this composition has them: `uses` may be fewer than the program declares. */
+struct tl_seats {
+    struct troupe_role roles[TROUPE_ROLES_MAX];
+    const char *uses[TROUPE_ROLES_MAX][TROUPE_ROLES_MAX + 1];
+};
+/* Declares the roles of the set `here`. `seats` must outlive the runtime. 0 or TROUPE_E... */
+int tl_declare(struct troupe *troupe, const struct troupe_arguments *arguments, uint64_t here,
+               const uint64_t *uses, struct tl_seats *seats);
+/* Both ends of a new link: `a` exports `a_roles` to b and so on. 0 or -1 with errno. */
+int tl_link_make(const struct troupe_program *program, const char *a_name, uint64_t a_roles,
+                 const char *b_name, uint64_t b_roles, struct tl_message *ret_a,
+                 struct tl_message *ret_b);
+/* Opens this process's end; the descriptors are [kept]. 0 or TROUPE_E... */
+int tl_link_open(struct troupe *troupe, struct tl_message *message);
+
+/* ---- spawn.c --------------------------------------------------------------------------------- */
+
+struct tl_process {
+    const char *name; /* [borrowed] */
+    int pidfd;        /* -1: not running */
+    int control;      /* -1: closed */
+    pid_t pid;        /* for people; never signalled by it */
+    bool opened;
+    bool stopping; /* it was told to */
+};
+/* From the main thread. 0 or -1 with errno. */
+int tl_spawn(const struct troupe_program *program, struct tl_process *process);
+/* By pidfd. */
+void tl_signal(const struct tl_process *process, int signal);
+/* Reaps it; ret_text says how it ended. True: status 0. */
+bool tl_reap(struct tl_process *process, char *ret_text, size_t size);
+/* The executable's path, for messages. */
+const char *tl_executable(void);
+
+/* ---- child.c --------------------------------------------------------------------------------- */
+
+/* The whole life of a child; main returns what it returns. */
+int tl_child_main(const struct troupe_program *program);
+
+/* ---- attach.c -------------------------------------------------------------------------------- */
+
+struct tl_client {
+    int fd; /* -1: free */
+    bool attached;
+    uint64_t due_ms; /* of its request */
+};
+struct tl_door {
+    int directory; /* holds the lock of the data directory; -1: not open */
+    int listener;  /* -1: closed */
+    struct tl_client clients[TL_CLIENTS_MAX];
+};
+
+/* ---- policy.c -------------------------------------------------------------------------------- */
+
+/* When a process was restarted: the last TL_RESTARTS_MAX times. */
+struct tl_deaths {
+    size_t count; /* ever */
+    uint64_t at_ms[TL_RESTARTS_MAX];
+};
+/* A setting of a composition file. False: the value is not of the form that *ret_form says, or
+ * there is no such setting, *ret_form NULL. */
+bool tl_policy_set(struct tl_policy *policy, const char *name, const char *value,
+                   const char **ret_form);
+/* Fills in what was not set. False: said why. */
+bool tl_policies_finish(const struct troupe_program *program, struct tl_composition *composition);
+/* How many restarts count now: at most restarts_max. */
+unsigned tl_policy_count(const struct tl_policy *policy, const struct tl_deaths *deaths,
+                         uint64_t now_ms);
+/* Before the restart that follows `count` others; `random` is any number. */
+uint64_t tl_policy_delay_ms(const struct tl_policy *policy, unsigned count, unsigned random);
+
+/* ---- supervise.c ----------------------------------------------------------------------------- */
+
+enum tl_phase { TL_RUNNING, TL_WAITING, TL_OPENING, TL_STARTING };
+/* A place over its processes. */
+struct tl_life {
+    enum tl_phase phase;
+    uint64_t due_ms;   /* when it is started, or else has failed to start */
+    uint64_t started;  /* roles that were told to start */
+    bool ending;       /* it was told to stop, in order to be restarted */
+    bool failed;       /* its end is a failure, whatever its exit status */
+    uint64_t heard_ms; /* the last heartbeat */
+    struct tl_deaths deaths;
+    uint64_t awaited;                   /* places the links to which it has not said to be up */
+    unsigned short ends[TL_PLACES_MAX]; /* of links to each place, handed over and not yet gone */
+    unsigned short orphans[TL_PLACES_MAX]; /* of them, the other process is dead */
+    uint64_t lost;                         /* places to which an end went unexplained */
+    uint64_t lost_ms;                      /* when that ends the program */
+};
+
+struct tl_launcher {
+    const struct troupe_program *program;
+    const struct tl_command_line *line;
+    struct tl_composition composition;
+    struct tl_seats seats;
+    struct troupe *troupe;                      /* NULL: not open */
+    struct tl_process processes[TL_PLACES_MAX]; /* by place; 0 is not used */
+    uint64_t ready;                             /* roles that started */
+    uint64_t ended;
+    bool sandbox_said;                   /* a child was told to say what the kernel lacks */
+    struct tl_life lives[TL_PLACES_MAX]; /* by place */
+    uint64_t turned_ms;                  /* the loop's last turn */
+    bool started;                        /* all of it: from here on what dies is restarted */
+    int signals;                         /* descriptor */
+    int inbox;                           /* descriptor */
+    unsigned signals_count;              /* that asked to end */
+    bool command_running;
+    bool serving; /* clients are let in */
+    bool stop_wanted;
+    int status; /* for exit, once stop_wanted */
+    struct tl_door door;
+};
+/* Something that ends the program: the first one decides. */
+void tl_want_stop(struct tl_launcher *launcher, int status);
+/* A failure: said on stderr, and the program ends with TL_STATUS_FAILED. */
+void tl_fail(struct tl_launcher *launcher, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Serves what happens until condition(launcher, which), or `due_ms`; true: it holds. */
+typedef bool tl_condition(const struct tl_launcher *launcher, size_t which);
+bool tl_wait(struct tl_launcher *launcher, tl_condition *condition, size_t which, uint64_t due_ms);
+#define TL_FOREVER UINT64_MAX
+/* A second Ctrl-C. */
+bool tl_hurried(const struct tl_launcher *launcher);
+
+/* ---- restart.c ------------------------------------------------------------------------------- */
+
+/* Ends of links between places: handed to `place`, and what became of them. */
+void tl_end_handed(struct tl_launcher *launcher, size_t place, size_t peer);
+void tl_end_up(struct tl_launcher *launcher, size_t place, struct troupe_text peer);
+void tl_end_gone(struct tl_launcher *launcher, size_t place, struct troupe_text peer, int code);
+/* All links of a place are up, at both ends. */
+bool tl_ends_up(const struct tl_launcher *launcher, size_t place);
+/* A process is dead and reaped: restarts it, or ends the program. `good`: status 0. */
+void tl_restart_died(struct tl_launcher *launcher, size_t place, bool good, const char *how);
+/* A role ended or could not start. False: its policy has nothing to say about that. */
+bool tl_restart_role_ended(struct tl_launcher *launcher, size_t role, int code);
+void tl_restart_heard(struct tl_launcher *launcher, size_t place);
+/* Each turn of the loop; by tl_restart_due_ms at the latest. */
+void tl_restart_turn(struct tl_launcher *launcher, uint64_t now_ms);
+uint64_t tl_restart_due_ms(const struct tl_launcher *launcher);
+
+/* ---- launcher.c ------------------------------------------------------------------------------ */
+
+void tl_send_config(struct tl_launcher *launcher, size_t place);
+/* Makes the link between two places, if one of them uses a role of the other. */
+void tl_join(struct tl_launcher *launcher, size_t a, size_t b);
+/* Hands an end of a link [kept] to the process of `place`, or opens it here. 0 or -1. */
+int tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end);
+
+/* ---- stop.c ---------------------------------------------------------------------------------- */
+
+/* Ends everything. False: this process can't be taken down in order and should just exit. */
+bool tl_stop(struct tl_launcher *launcher);
+
+/* ---- attach.c, for the launcher -------------------------------------------------------------- */
+
+enum tl_door_result { TL_DOOR_OPEN, TL_DOOR_TAKEN, TL_DOOR_FAILED };
+/* Takes the data directory for this program and listens there. TL_DOOR_TAKEN: another one runs on
+ * it; *ret_pid is its process or 0. TL_DOOR_FAILED: said why. Before any thread. */
+enum tl_door_result tl_door_open(const struct troupe_program *program, const char *directory,
+                                 struct tl_door *ret_door, pid_t *ret_pid);
+/* A client is at the door, or the one in this slot said something. */
+void tl_door_accept(struct tl_launcher *launcher);
+void tl_door_serve(struct tl_launcher *launcher, size_t slot);
+/* Closes what waited for its request too long. */
+void tl_door_expire(struct tl_launcher *launcher);
+/* Lets nobody in any more, and those who are in out; the data directory stays taken. */
+void tl_door_shut(struct tl_door *door);
+void tl_door_close(struct tl_door *door);
+
+/* Runs a command as a client of the program that runs on `directory`. False: none runs there. */
+bool tl_attach_run(const struct troupe_program *program, const struct tl_command_line *line,
+                   const char *directory, int *ret_status);
+
+#endif

@@ -1,0 +1,298 @@
+/* supervise.c - what happens to a running program: signals, deaths, messages, notes of the bus.
+ *
+ * One poll loop on the main thread. tl_wait turns it until a condition holds, so that starting and
+ * stopping read from top to bottom (launcher.c). A death is believed when the pidfd says so, after
+ * the child's last words were read from its control socket. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "launcher/launch.h"
+
+void tl_want_stop(struct tl_launcher *launcher, int status)
+{
+    if (!launcher->stop_wanted) {
+        launcher->stop_wanted = true;
+        launcher->status = status;
+    }
+}
+
+void tl_fail(struct tl_launcher *launcher, const char *format, ...)
+{
+    char text[TL_REPORT_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    tl_say(launcher->program, "%s", text);
+    tl_want_stop(launcher, TL_STATUS_FAILED);
+    if (launcher->status == 0) {
+        launcher->status = TL_STATUS_FAILED;
+    }
+}
+
+bool tl_hurried(const struct tl_launcher *launcher)
+{
+    return launcher->signals_count > 1;
+}
+
+/* ---- roles and links ------------------------------------------------------------------------- */
+
+static void role_ready(struct tl_launcher *launcher, struct troupe_text name)
+{
+    size_t role = tl_role_find(launcher->program, name.data, name.size);
+    if (role < launcher->program->roles_count) {
+        launcher->ready |= tl_bit(role);
+    }
+}
+
+static void role_ended(struct tl_launcher *launcher, struct troupe_text name, int code)
+{
+    const struct troupe_program *program = launcher->program;
+    size_t role = tl_role_find(program, name.data, name.size);
+    if (role == program->roles_count || (launcher->ended & tl_bit(role)) != 0) {
+        return;
+    }
+    launcher->ended |= tl_bit(role);
+    if (launcher->stop_wanted || tl_restart_role_ended(launcher, role, code)) {
+        return;
+    }
+    if ((launcher->ready & tl_bit(role)) == 0) {
+        tl_fail(launcher, "role %s could not start: %s", program->roles[role].name,
+                code < 0 ? troupe_error_text(code) : "it said why above");
+    } else if (strcmp(program->roles[role].name, program->front) == 0) {
+        tl_want_stop(launcher, code == 0 ? 0 : TL_STATUS_FAILED);
+    } else {
+        tl_fail(launcher, "role %s ended", program->roles[role].name);
+    }
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+static void child_says(struct tl_launcher *launcher, size_t place, const struct tl_message *message)
+{
+    struct tl_process *process = &launcher->processes[place];
+    switch (message->kind) {
+    case TL_FAILED:
+        tl_fail(launcher, "process %s could not be started: %s: %s", process->name, tl_executable(),
+                strerror(message->code));
+        process->stopping = true; /* its end needs no further word */
+        break;
+    case TL_OPENED:
+        process->opened = true;
+        break;
+    case TL_UP:
+        tl_end_up(launcher, place, message->name);
+        break;
+    case TL_GONE:
+        tl_end_gone(launcher, place, message->name, message->code);
+        break;
+    case TL_READY:
+        role_ready(launcher, message->name);
+        break;
+    case TL_ENDED:
+        role_ended(launcher, message->name, message->code);
+        break;
+    case TL_REPORT:
+        tl_say_report(process->name, message->text.data, message->text.size);
+        break;
+    case TL_ALIVE:
+        tl_restart_heard(launcher, place);
+        break;
+    case TL_QUIT:
+        tl_want_stop(launcher, message->code);
+        break;
+    default:
+        tl_fail(launcher, "process %s sent what only a launcher may", process->name);
+    }
+}
+
+/* Reads what there is. False: the other end is closed. */
+static bool hear_child(struct tl_launcher *launcher, size_t place)
+{
+    struct tl_process *process = &launcher->processes[place];
+    for (;;) {
+        struct tl_packet packet;
+        int result = tl_receive(process->control, &packet);
+        if (result == 1) {
+            tl_message_close(&packet.message);
+            child_says(launcher, place, &packet.message);
+        } else if (result == 0) {
+            close(process->control);
+            process->control = -1;
+            return false;
+        } else if (errno == EAGAIN) {
+            return true;
+        } else {
+            tl_fail(launcher, "process %s sent what is no control message: killed", process->name);
+            tl_signal(process, SIGKILL);
+            close(process->control);
+            process->control = -1;
+            return false;
+        }
+    }
+}
+
+static void child_died(struct tl_launcher *launcher, size_t place)
+{
+    struct tl_process *process = &launcher->processes[place];
+    char how[128];
+    bool stopping = process->stopping;
+    if (process->control >= 0) {
+        hear_child(launcher, place);
+    }
+    stopping = stopping || process->stopping;
+    bool good = tl_reap(process, how, sizeof how);
+    if (launcher->started && !launcher->stop_wanted) {
+        tl_restart_died(launcher, place, good, how);
+    } else if (!stopping || (!good && !launcher->stop_wanted)) {
+        tl_fail(launcher, "process %s %s", process->name, how);
+    } else if (!good && launcher->status == 0) {
+        tl_fail(launcher, "process %s %s while it stopped", process->name, how);
+    }
+}
+
+/* ---- signals and notes ----------------------------------------------------------------------- */
+
+static void take_signal(struct tl_launcher *launcher)
+{
+    struct signalfd_siginfo info;
+    if (read(launcher->signals, &info, sizeof info) != sizeof info) {
+        return;
+    }
+    launcher->signals_count++;
+    if (tl_hurried(launcher)) {
+        launcher->status = TL_STATUS_HURRIED;
+    }
+    tl_want_stop(launcher, 0);
+}
+
+static void take_notes(struct tl_launcher *launcher)
+{
+    struct tl_note *note;
+    while ((note = tl_inbox_take()) != NULL) {
+        struct troupe_text name = troupe_text(note->name);
+        switch (note->kind) {
+        case TL_NOTE_UP:
+            tl_end_up(launcher, 0, name);
+            break;
+        case TL_NOTE_GONE:
+            tl_end_gone(launcher, 0, name, note->code);
+            break;
+        case TL_NOTE_READY:
+            role_ready(launcher, name);
+            break;
+        case TL_NOTE_ENDED:
+            role_ended(launcher, name, note->code);
+            break;
+        case TL_NOTE_ALIVE:
+            break; /* nobody watches this process */
+        case TL_NOTE_DONE:
+            launcher->command_running = false;
+            tl_want_stop(launcher, note->code);
+            break;
+        case TL_NOTE_QUIT:
+            tl_want_stop(launcher, note->code);
+            break;
+        }
+        free(note);
+    }
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Where each descriptor stands in the array that is polled; -1 in it is passed over. */
+enum {
+    AT_SIGNALS,
+    AT_INBOX,
+    AT_PINNED,
+    AT_LISTENER,
+    AT_CLIENTS,
+    AT_CONTROLS = AT_CLIENTS + TL_CLIENTS_MAX,
+    AT_PIDFDS = AT_CONTROLS + TL_PLACES_MAX,
+    AT_COUNT = AT_PIDFDS + TL_PLACES_MAX,
+};
+
+static void fill(const struct tl_launcher *launcher, struct pollfd *fds)
+{
+    size_t places = launcher->composition.places_count;
+    for (size_t i = 0; i < AT_COUNT; i++) {
+        fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+    }
+    fds[AT_SIGNALS].fd = launcher->signals;
+    fds[AT_INBOX].fd = launcher->inbox;
+    fds[AT_PINNED].fd = launcher->troupe != NULL ? troupe_fd(launcher->troupe) : -1;
+    fds[AT_LISTENER].fd = launcher->serving ? launcher->door.listener : -1;
+    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
+        fds[AT_CLIENTS + i].fd = launcher->door.clients[i].fd;
+    }
+    for (size_t i = 1; i < places; i++) {
+        fds[AT_CONTROLS + i].fd = launcher->processes[i].control;
+        fds[AT_PIDFDS + i].fd = launcher->processes[i].pidfd;
+    }
+}
+
+static void serve(struct tl_launcher *launcher, const struct pollfd *fds)
+{
+    if (fds[AT_SIGNALS].revents != 0) {
+        take_signal(launcher);
+    }
+    if (fds[AT_INBOX].revents != 0) {
+        take_notes(launcher);
+    }
+    if (fds[AT_PINNED].revents != 0) {
+        troupe_step(launcher->troupe, 0);
+    }
+    for (size_t i = 1; i < launcher->composition.places_count; i++) {
+        if (fds[AT_CONTROLS + i].revents != 0) {
+            hear_child(launcher, i);
+        }
+        if (fds[AT_PIDFDS + i].revents != 0) {
+            child_died(launcher, i);
+        }
+    }
+    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
+        if (fds[AT_CLIENTS + i].revents != 0) {
+            tl_door_serve(launcher, i);
+        }
+    }
+    if (fds[AT_LISTENER].revents != 0) {
+        tl_door_accept(launcher);
+    }
+}
+
+/* What only time brings: looked at at least this often. */
+enum { TICK_MS = 500 };
+
+static void tick(struct tl_launcher *launcher, uint64_t now)
+{
+    tl_door_expire(launcher);
+    tl_restart_turn(launcher, now);
+}
+
+bool tl_wait(struct tl_launcher *launcher, tl_condition *condition, size_t which, uint64_t due_ms)
+{
+    while (!condition(launcher, which)) {
+        struct pollfd fds[AT_COUNT];
+        uint64_t now = tl_now_ms();
+        if (now >= due_ms) {
+            return false;
+        }
+        uint64_t restart_ms = tl_restart_due_ms(launcher);
+        uint64_t first_ms = restart_ms < due_ms ? restart_ms : due_ms;
+        uint64_t left = first_ms > now ? first_ms - now : 0;
+        fill(launcher, fds);
+        int ready = poll(fds, AT_COUNT, left < TICK_MS ? (int)left + 1 : TICK_MS);
+        if (ready > 0) {
+            serve(launcher, fds);
+        }
+        tick(launcher, tl_now_ms());
+    }
+    return true;
+}

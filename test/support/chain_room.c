@@ -1,0 +1,162 @@
+/* The room of a chain test: see chain_room.h. */
+#include "test/support/chain_room.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "actors/node/import.h"
+#include "actors/node/mine.h"
+
+#define BATCH_BLOCKS 32
+
+int room_open(void **state)
+{
+    struct room *room = calloc(1, sizeof(*room));
+    if (room == NULL)
+        return -1;
+    strcpy(room->folder, "/tmp/test_chain_XXXXXX");
+    if (mkdtemp(room->folder) == NULL) {
+        free(room);
+        return -1;
+    }
+    snprintf(room->datadir, sizeof(room->datadir), "%s/node", room->folder);
+    snprintf(room->file, sizeof(room->file), "%s/file", room->folder);
+    *state = room;
+    return 0;
+}
+
+static void remove_in(const char *folder, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)unlink(path);
+}
+
+void room_remove_chain(struct room *room)
+{
+    chain_close(room->chain);
+    room->chain = NULL;
+    static const char *const names[] = {"lock", "chain.sqlite", "chain.sqlite-wal",
+                                        "chain.sqlite-shm"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        remove_in(room->datadir, names[i]);
+    (void)rmdir(room->datadir);
+}
+
+int room_close(void **state)
+{
+    struct room *room = *state;
+    room_remove_chain(room);
+    remove_in(room->folder, "file");
+    remove_in(room->folder, "xor.dat");
+    int rc = rmdir(room->folder);
+    free(room);
+    return rc;
+}
+
+void room_open_chain(struct room *room, enum btc_network network)
+{
+    if (chain_open(room->datadir, btc_params_get(network), &room->chain, &room->err) != 0)
+        fail_msg("%s", room->err.text);
+}
+
+void room_reopen_chain(struct room *room, enum btc_network network)
+{
+    chain_close(room->chain);
+    room->chain = NULL;
+    room_open_chain(room, network);
+}
+
+void room_write_file(const struct room *room, const void *data, size_t size)
+{
+    FILE *file = fopen(room->file, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+int room_import(struct room *room, const char *path, size_t *ret_new)
+{
+    struct chain *chain = room->chain;
+    struct btc_error *err = &room->err;
+    struct import *import = NULL;
+    struct import_item item;
+    size_t added = 0;
+    int rc = import_open(path, chain_params(chain), &import, err);
+    if (rc != 0)
+        return rc;
+    int batch = 0;
+    while (rc == 0 && (rc = import_next(import, &item, err)) == 0) {
+        if (batch == 0)
+            assert_int_equal(chain_batch_begin(chain, NULL), 0);
+        if (item.kind == IMPORT_BLOCK) {
+            struct chain_change change;
+            rc = chain_add_block(chain, item.data, item.size, &change, err);
+            added += rc == 0;
+            rc = rc > 0 ? 0 : rc;
+        } else {
+            size_t count = 0;
+            rc = chain_add_headers(chain, item.data, item.size / BTC_HEADER_SIZE, &count, err);
+            added += count;
+        }
+        batch = (batch + 1) % BATCH_BLOCKS;
+        if (batch == 0)
+            assert_int_equal(chain_batch_end(chain, NULL), 0);
+    }
+    if (batch != 0)
+        assert_int_equal(chain_batch_end(chain, NULL), 0);
+    struct import_progress progress;
+    import_get_progress(import, &progress);
+    if (rc == IMPORT_END)
+        assert_true(progress.done_bytes == progress.total_bytes);
+    import_close(import);
+    if (ret_new != NULL)
+        *ret_new = added;
+    return rc == IMPORT_END ? 0 : rc;
+}
+
+struct chain_stats room_stats(const struct room *room)
+{
+    struct chain_stats stats;
+    chain_get_stats(room->chain, &stats);
+    return stats;
+}
+
+struct chain_entry room_tip(const struct room *room)
+{
+    struct chain_entry tip;
+    chain_tip(room->chain, &tip);
+    return tip;
+}
+
+int room_mine(struct room *room, struct btc_span script, const struct btc_tx *tx, int64_t fees,
+              uint32_t extra)
+{
+    struct mine_request request = {
+        .script = script, .txs = &tx, .tx_count = tx != NULL, .fees = fees, .extra_nonce = extra};
+    struct chain_change change;
+    uint8_t *raw;
+    size_t size;
+    if (mine_block(room->chain, &request, &raw, &size, &room->err) != 0)
+        fail_msg("%s", room->err.text);
+    int rc = chain_add_block(room->chain, raw, size, &change, &room->err);
+    free(raw);
+    if (rc == 0)
+        assert_int_equal(change.fork.id, change.old_tip.id);
+    return rc;
+}
+
+void room_mine_many(struct room *room, struct btc_span script, int count, uint32_t extra)
+{
+    assert_int_equal(chain_batch_begin(room->chain, &room->err), 0);
+    for (int i = 0; i < count; i++)
+        if (room_mine(room, script, NULL, 0, extra) != 0)
+            fail_msg("%s", room->err.text);
+    assert_int_equal(chain_batch_end(room->chain, &room->err), 0);
+}

@@ -1,0 +1,46 @@
+"""regtest: makes valid regtest blocks, for tests that need a block file and may not depend on data from outside."""
+import hashlib
+import struct
+
+MAGIC = bytes.fromhex('fabfb5da')
+GENESIS = bytes.fromhex('0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206')[::-1]
+GENESIS_TIME = 1296688602
+BITS = 0x207fffff
+HALVING = 150
+SCRIPT = bytes.fromhex('76a914') + bytes(20) + bytes.fromhex('88ac')  # P2PKH that nobody can spend
+
+
+def sha256d(data):
+    return hashlib.sha256(hashlib.sha256(data).digest()).digest()
+
+
+def push_height(height):
+    if height <= 16:
+        return bytes([0x50 + height])
+    data = height.to_bytes((height.bit_length() + 8) // 8, 'little')
+    return bytes([len(data)]) + data
+
+
+def coinbase(height, tag):
+    script = push_height(height) + bytes([len(tag)]) + tag
+    amount = 5_000_000_000 >> (height // HALVING)
+    return (struct.pack('<iB', 2, 1) + bytes(32) + struct.pack('<IB', 0xffffffff, len(script)) + script + struct.pack('<IB', 0xffffffff, 1)
+            + struct.pack('<qB', amount, len(SCRIPT)) + SCRIPT + struct.pack('<I', 0))
+
+
+def blocks(count, below=(), tag=b'test'):
+    """`count` raw blocks on top of those `below`, which begin at height 1; another tag makes another branch."""
+    made, prev = [], sha256d(below[-1][:80]) if below else GENESIS
+    for height in range(len(below) + 1, len(below) + count + 1):
+        tx = coinbase(height, tag)
+        fixed = struct.pack('<i', 0x20000000) + prev + sha256d(tx) + struct.pack('<II', GENESIS_TIME + height * 600, BITS)
+        nonce = 0
+        while (prev := sha256d(header := fixed + struct.pack('<I', nonce)))[31] > 0x7f:
+            nonce += 1
+        made.append(header + b'\x01' + tx)
+    return made
+
+
+def framed(raw_blocks):
+    """As in bootstrap.dat: magic, length, block."""
+    return b''.join(MAGIC + struct.pack('<I', len(block)) + block for block in raw_blocks)

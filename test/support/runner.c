@@ -1,0 +1,266 @@
+#include "test/support/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ARGUMENTS_MAX = 32, WAIT_SECONDS = 20 };
+
+double runner_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double runner_slowness(void)
+{
+    const char *slow = getenv("TROUPE_SLOW");
+    return slow != NULL ? atof(slow) : 1;
+}
+
+bool runner_in_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+int runner_setup(void **state)
+{
+    (void)state;
+    return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static void become(const struct runner_options *options, char *const *arguments, int out, int err)
+{
+    int null = open("/dev/null", O_RDONLY);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    if (options->no_stdio) {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+    }
+    close(null);
+    if (options->variable != NULL) {
+        putenv((char *)options->variable);
+    }
+    if (options->uid != 0 && setuid(options->uid) != 0) {
+        _exit(126);
+    }
+    execv(arguments[0], arguments);
+    fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
+    _exit(127);
+}
+
+void runner_start(struct runner *runner, const struct runner_options *options, ...)
+{
+    static const struct runner_options none;
+    char path[4096];
+    char *arguments[ARGUMENTS_MAX + 2] = {path};
+    int out[2];
+    int err[2];
+    va_list list;
+    options = options != NULL ? options : &none;
+    snprintf(path, sizeof path, "%s/test/programs/trio", getenv("TROUPE_BUILD"));
+    if (options->program != NULL) {
+        snprintf(path, sizeof path, "%s", options->program);
+    }
+    va_start(list, options);
+    for (size_t i = 1; i <= ARGUMENTS_MAX; i++) {
+        arguments[i] = va_arg(list, char *);
+        if (arguments[i] == NULL) {
+            break;
+        }
+    }
+    va_end(list);
+    *runner = (struct runner){0};
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    runner->pid = fork();
+    if (runner->pid == 0) {
+        become(options, arguments, out[1], err[1]);
+    }
+    assert_true(runner->pid > 0);
+    close(out[1]);
+    close(err[1]);
+    runner->out.fd = out[0];
+    runner->err.fd = err[0];
+}
+
+void runner_copy(const char *to)
+{
+    char from[4096];
+    char buffer[65536];
+    ssize_t size;
+    snprintf(from, sizeof from, "%s/test/programs/trio", getenv("TROUPE_BUILD"));
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    assert_true(in >= 0 && out >= 0);
+    while ((size = read(in, buffer, sizeof buffer)) > 0) {
+        assert_int_equal(write(out, buffer, (size_t)size), size);
+    }
+    close(in);
+    close(out);
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static void read_stream(struct runner_stream *stream)
+{
+    ssize_t got = read(stream->fd, stream->text + stream->size,
+                       sizeof stream->text - 1 - stream->size);
+    if (got > 0) {
+        stream->size += (size_t)got;
+        stream->text[stream->size] = '\0';
+    } else {
+        close(stream->fd);
+        stream->fd = -1;
+    }
+}
+
+/* Reads what comes within a moment. */
+static void read_both(struct runner *runner)
+{
+    struct pollfd fds[] = {{.fd = runner->out.fd, .events = POLLIN},
+                           {.fd = runner->err.fd, .events = POLLIN}};
+    if (poll(fds, 2, 10) > 0) {
+        if (fds[0].revents != 0) {
+            read_stream(&runner->out);
+        }
+        if (fds[1].revents != 0) {
+            read_stream(&runner->err);
+        }
+    }
+}
+
+static void give_up(const struct runner *runner, const char *what)
+{
+    print_error("waited for %s\nstdout:\n%s\nstderr:\n%s\n", what, runner->out.text,
+                runner->err.text);
+    fail();
+}
+
+static void wait_text(struct runner *runner, const struct runner_stream *stream, const char *text)
+{
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    while (strstr(stream->text, text) == NULL) {
+        if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
+            give_up(runner, text);
+        }
+        read_both(runner);
+    }
+}
+
+void runner_wait_out(struct runner *runner, const char *text)
+{
+    wait_text(runner, &runner->out, text);
+}
+
+void runner_wait_err(struct runner *runner, const char *text)
+{
+    wait_text(runner, &runner->err, text);
+}
+
+/* The text after "NAME " at the start of a whole line. */
+static const char *line_of(const char *text, const char *name)
+{
+    size_t size = strlen(name);
+    while (text != NULL && strchr(text, '\n') != NULL) {
+        if (strncmp(text, name, size) == 0 && text[size] == ' ') {
+            return text + size + 1;
+        }
+        text = strchr(text, '\n') + 1;
+    }
+    return NULL;
+}
+
+pid_t runner_number(struct runner *runner, const char *name)
+{
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    const char *number;
+    while ((number = line_of(runner->out.text, name)) == NULL) {
+        if (runner_now() >= due || runner->out.fd < 0) {
+            give_up(runner, name);
+        }
+        read_both(runner);
+    }
+    return atoi(number);
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+void runner_wait(bool (*condition)(void *user), void *user)
+{
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    while (!condition(user) && runner_now() < due) {
+        poll(NULL, 0, 2);
+    }
+    assert_true(condition(user));
+}
+
+/* This process adopts orphans. */
+static bool all_reaped(void *user)
+{
+    (void)user;
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+    return waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
+void runner_wait_orphans(void)
+{
+    runner_wait(all_reaped, NULL);
+}
+
+int runner_end(struct runner *runner)
+{
+    int status = 0;
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    while (runner->out.fd >= 0 || runner->err.fd >= 0) {
+        if (runner_now() >= due) {
+            give_up(runner, "the end of its output: something of it still runs");
+        }
+        read_both(runner);
+    }
+    assert_int_equal(waitpid(runner->pid, &status, 0), runner->pid);
+    runner->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+void runner_kill(struct runner *runner)
+{
+    if (runner->pid > 0) {
+        kill(runner->pid, SIGKILL);
+        runner_wait_orphans();
+        runner->pid = 0;
+        close(runner->out.fd);
+        close(runner->err.fd);
+    }
+}
+
+int runner_no_child_left(void **state)
+{
+    pid_t left = waitpid(-1, NULL, WNOHANG);
+    (void)state;
+    if (left >= 0) {
+        print_error("a process was left behind, %s\n", left == 0 ? "alive" : "dead");
+        runner_wait_orphans();
+    }
+    return left < 0 ? 0 : -1;
+}

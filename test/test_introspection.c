@@ -1,0 +1,162 @@
+/* Looking into a process, the tester's own or another: what troupe.Bus answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "interfaces/bus.h"
+#include "interfaces/node.h"
+#include "test/support/places.h"
+#include "test/support/probe.h"
+
+static struct troupe_ref agent(void)
+{
+    struct troupe_ref ref;
+    assert_int_equal(troupe_host_find(places.troupe, "probe.bus", &ref), 0);
+    return ref;
+}
+
+static bool is(struct troupe_text text, const char *word)
+{
+    return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+static void test_actors_are_listed_with_role_and_counts(void **state)
+{
+    (void)state;
+    struct bus_list_actors_args args = {0};
+    struct bus_list_actors_results results;
+    struct probe_echo_args echo = {.number = 1};
+    struct probe_echo_results echoed;
+    assert_int_equal(probe_echo(places.troupe, places.probe, &echo, &echoed, NULL, NULL), 0);
+    troupe_release(echoed.message);
+    assert_int_equal(bus_list_actors(places.troupe, agent(), &args, &results, NULL, NULL), 0);
+    const struct bus_actor *probe = NULL;
+    const struct bus_actor *bus = NULL;
+    for (size_t i = 0; i < results.actors_count; i++) {
+        const struct bus_actor *actor = &results.actors[i];
+        if (actor->has_role && is(actor->role, "probe")) {
+            probe = actor;
+        } else if (is(actor->name, "bus")) {
+            bus = actor;
+        }
+    }
+    assert_non_null(probe);
+    assert_true(is(probe->name, "probe"));
+    assert_true(probe->handled >= 1); /* it was started; the echo may be counted a moment later */
+    assert_non_null(bus);
+    assert_false(bus->has_role);
+    troupe_release(results.message);
+}
+
+static void test_actors_come_in_pages(void **state)
+{
+    (void)state;
+    enum { SPAWNED = 250 };
+    for (int i = 0; i < SPAWNED; i++) {
+        struct probe_spawn_results spawned;
+        assert_int_equal(probe_spawn(places.troupe, places.probe, &spawned, NULL, NULL), 0);
+    }
+    struct bus_list_actors_args args = {0};
+    size_t seen = 0;
+    uint64_t pages = 0;
+    bool more = true;
+    while (more) {
+        struct bus_list_actors_results results;
+        assert_int_equal(bus_list_actors(places.troupe, agent(), &args, &results, NULL, NULL), 0);
+        assert_true(results.actors_count <= BUS_LIST_ACTORS_RESULTS_ACTORS_MAX);
+        seen += results.actors_count;
+        more = results.has_next;
+        args.from = results.next;
+        pages++;
+        troupe_release(results.message);
+    }
+    assert_true(seen >= SPAWNED + 2);
+    assert_true(pages >= 3);
+}
+
+static void test_interfaces_are_listed_and_told_in_words(void **state)
+{
+    (void)state;
+    struct bus_list_interfaces_results list;
+    assert_int_equal(bus_list_interfaces(places.troupe, agent(), &list, NULL, NULL), 0);
+    bool probe = false;
+    for (size_t i = 0; i < list.interfaces_count; i++) {
+        if (list.interfaces[i].id == probe_interface.id) {
+            probe = true;
+            assert_true(is(list.interfaces[i].name, "test.Probe"));
+            assert_true(list.interfaces[i].hash == probe_interface.hash);
+        }
+    }
+    assert_true(probe);
+    troupe_release(list.message);
+    struct bus_get_interface_args args = {.id = probe_interface.id};
+    struct bus_get_interface_results text;
+    assert_int_equal(bus_get_interface(places.troupe, agent(), &args, &text, NULL, NULL), 0);
+    assert_true(is(text.text, probe_interface.text));
+    troupe_release(text.message);
+    args.id = 12345;
+    assert_int_equal(bus_get_interface(places.troupe, agent(), &args, &text, NULL, NULL),
+                     BUS_NOT_FOUND);
+}
+
+static void test_links_are_listed(void **state)
+{
+    (void)state;
+    struct bus_list_links_results results;
+    assert_int_equal(bus_list_links(places.troupe, agent(), &results, NULL, NULL), 0);
+    bool test = false;
+    for (size_t i = 0; i < results.links_count; i++) {
+        if (is(results.links[i].peer, "test")) {
+            test = true;
+            assert_true(results.links[i].frames_in >= 1);
+            assert_true(results.links[i].bytes_in > 0);
+        }
+    }
+    assert_int_equal(test, places.count != 1);
+    troupe_release(results.message);
+}
+
+static void test_stats_count(void **state)
+{
+    (void)state;
+    struct bus_get_stats_results before;
+    struct bus_get_stats_results after;
+    assert_int_equal(bus_get_stats(places.troupe, agent(), &before, NULL, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        struct probe_echo_args echo = {.number = 1};
+        struct probe_echo_results echoed;
+        assert_int_equal(probe_echo(places.troupe, places.probe, &echo, &echoed, NULL, NULL), 0);
+        troupe_release(echoed.message);
+    }
+    assert_int_equal(bus_get_stats(places.troupe, agent(), &after, NULL, NULL), 0);
+    assert_true(after.stats.messages_handled >= before.stats.messages_handled + 9);
+    assert_true(after.stats.actors >= 2);
+    assert_int_equal(after.stats.links_refused, 0);
+    troupe_release(before.message);
+    troupe_release(after.message);
+}
+
+static void test_feature_test_knows_what_the_peer_serves(void **state)
+{
+    (void)state;
+    assert_true(probe_has_echo(places.troupe, places.probe));
+    assert_false(node_has_get_tip(places.troupe, places.probe));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        THREE_WAYS(test_actors_are_listed_with_role_and_counts),
+        THREE_WAYS(test_actors_come_in_pages),
+        THREE_WAYS(test_interfaces_are_listed_and_told_in_words),
+        THREE_WAYS(test_links_are_listed),
+        THREE_WAYS(test_stats_count),
+        THREE_WAYS(test_feature_test_knows_what_the_peer_serves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
