@@ -1,6 +1,8 @@
 /* executor.c - ready queues and the threads that run them.
  *
- * A thread waits only when its queue is empty, and a push wakes one only when somebody sleeps. */
+ * A thread sleeps only when the queue is empty, and a push wakes one only when somebody sleeps: the
+ * last to fall asleep, whose memory is warmest. Each sleeper has a condition of its own: one that
+ * several wait on may lose a signal for good in glibc before 2.41 (its bug 25847). */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -25,12 +27,7 @@ int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_f
     if (with_fd && (executor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
         return TROUPE_ESYSTEM;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&executor->lock, NULL);
-    pthread_cond_init(&executor->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
     executor->made = true;
     for (unsigned i = 0; i < threads; i++) {
         if (pthread_create(&executor->threads[i], NULL, work, executor) != 0) {
@@ -41,6 +38,52 @@ int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_f
     }
     return 0;
 }
+
+/* ---- sleeping (the lock is held) ------------------------------------------------------------------ */
+
+/* A thread that found nothing to do; on its stack. */
+struct ti_sleeper {
+    struct ti_sleeper *next;
+    pthread_cond_t wake;
+    bool called;
+};
+
+static void wake_one(struct ti_executor *executor)
+{
+    struct ti_sleeper *sleeper = executor->sleepers;
+    if (sleeper != NULL) {
+        executor->sleepers = sleeper->next;
+        sleeper->called = true;
+        pthread_cond_signal(&sleeper->wake);
+    }
+}
+
+/* Until called, or it is over: `until` NULL is never. */
+static void sleep_until(struct ti_executor *executor, const struct timespec *until)
+{
+    struct ti_sleeper self = {.next = executor->sleepers};
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self.wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    executor->sleepers = &self;
+    int code = 0;
+    while (!self.called && code != ETIMEDOUT) {
+        code = until != NULL ? pthread_cond_timedwait(&self.wake, &executor->lock, until)
+                             : pthread_cond_wait(&self.wake, &executor->lock);
+    }
+    struct ti_sleeper **at = &executor->sleepers;
+    while (!self.called && *at != &self) {
+        at = &(*at)->next;
+    }
+    if (!self.called) {
+        *at = self.next;
+    }
+    pthread_cond_destroy(&self.wake);
+}
+
+/* ---- ready ------------------------------------------------------------------------------------------ */
 
 void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor)
 {
@@ -53,9 +96,7 @@ void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor)
         executor->last->ready_next = actor;
     }
     executor->last = actor;
-    if (executor->sleepers > 0) {
-        pthread_cond_signal(&executor->wake);
-    }
+    wake_one(executor);
     if (was_empty && executor->event_fd >= 0) {
         uint64_t one = 1;
         ssize_t written = write(executor->event_fd, &one, sizeof one);
@@ -70,18 +111,9 @@ struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t tim
     struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
                              .tv_nsec = (long)(due % 1000000000u)};
     pthread_mutex_lock(&executor->lock);
-    while (executor->first == NULL && !executor->closing && timeout_ms != 0) {
-        executor->sleepers++;
-        int code = 0;
-        if (timeout_ms == UINT32_MAX) {
-            pthread_cond_wait(&executor->wake, &executor->lock);
-        } else {
-            code = pthread_cond_timedwait(&executor->wake, &executor->lock, &until);
-        }
-        executor->sleepers--;
-        if (code == ETIMEDOUT) {
-            break;
-        }
+    while (executor->first == NULL && !executor->closing &&
+           (timeout_ms == UINT32_MAX || (timeout_ms != 0 && ti_now_ns() < due))) {
+        sleep_until(executor, timeout_ms == UINT32_MAX ? NULL : &until);
     }
     struct troupe_actor *actor = executor->first;
     if (actor != NULL) {
@@ -104,7 +136,9 @@ void ti_executor_close(struct ti_executor *executor)
     executor->made = false;
     pthread_mutex_lock(&executor->lock);
     executor->closing = true;
-    pthread_cond_broadcast(&executor->wake);
+    while (executor->sleepers != NULL) {
+        wake_one(executor);
+    }
     pthread_mutex_unlock(&executor->lock);
     for (unsigned i = 0; i < executor->threads_count; i++) {
         pthread_join(executor->threads[i], NULL);
@@ -112,6 +146,5 @@ void ti_executor_close(struct ti_executor *executor)
     if (executor->event_fd >= 0) {
         close(executor->event_fd);
     }
-    pthread_cond_destroy(&executor->wake);
     pthread_mutex_destroy(&executor->lock);
 }

@@ -154,10 +154,9 @@ void ti_address_release(struct ti_address *address);
  * has none and is run by troupe_step. */
 struct ti_executor {
     pthread_mutex_t lock;
-    pthread_cond_t wake;
     struct troupe_actor *first;
     struct troupe_actor *last;
-    unsigned sleepers;
+    struct ti_sleeper *sleepers; /* the last to fall asleep first */
     bool made;
     bool closing;
     int event_fd; /* -1, or readable while something is ready */

@@ -2,7 +2,7 @@
  * calls on to it and lives, `front` looks in rounds at what a death does to it.
  *
  * A round: front asks the victim and the middle something that is never answered, watches the
- * victim, and says "armed PID". When the victim is dead and back it has got two completions, the
+ * victim, and says "armed PID" once both have got there. When the victim is dead and back it has got two completions, the
  * watch's message, LOST and then an event of the new process, all through refs and a subscription
  * that it made once; it says "again ROUND NS", NS when the direct ask completed (monotonic clock). */
 #include <inttypes.h>
@@ -46,9 +46,12 @@ struct victim {
 
 static void victim_process(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
+    struct victim *victim = state;
     struct phoenix_process_results results = {.pid = (uint32_t)getpid()};
     struct phoenix_seen seen = {.pid = (uint32_t)getpid()};
-    (void)state;
+    for (size_t i = 0; i < HELD_MAX; i++) {
+        results.held = (uint8_t)(results.held + (victim->held[i] != NULL));
+    }
     phoenix_process_reply(call, &results);
     int error = phoenix_publish_seen(self, &seen);
     (void)error;
@@ -162,6 +165,7 @@ struct front {
     struct troupe_ref middle;
     struct troupe_handler *handler;
     uint32_t armed_pid; /* 0: not armed */
+    bool armed;         /* both calls are there, or ended on the way */
     uint32_t asked_pid; /* of the victim that answered last */
     uint32_t seen_pid;  /* and whose event came last */
     bool lost;          /* since the last death */
@@ -221,11 +225,14 @@ static void arm(struct troupe_actor *self, struct front *front)
 {
     front->lost = false;
     front->gone = false;
+    front->armed = false;
     front->armed_pid = front->asked_pid;
     int error = phoenix_hold_ask(self, front->victim, on_direct, front, NULL);
     error = error != 0 ? error : phoenix_hold_ask(self, front->middle, on_passed, front, NULL);
     error = error != 0 ? error : troupe_watch(self, front->victim, on_gone, front, NULL);
-    say(error == 0 ? "armed %" PRIu32 "\n" : "can't be armed %" PRIu32 "\n", front->armed_pid);
+    if (error != 0) {
+        say("can't be armed %" PRIu32 "\n", front->armed_pid);
+    }
 }
 
 static void on_process(struct troupe_actor *self, void *user, const struct troupe_error *error,
@@ -234,6 +241,11 @@ static void on_process(struct troupe_actor *self, void *user, const struct troup
     struct front *front = user;
     if (error == NULL) {
         front->asked_pid = results->pid;
+        unsigned there = results->held + front->direct + front->passed - 2 * front->round;
+        if (!front->armed && results->pid == front->armed_pid && there >= 2) {
+            front->armed = true;
+            say("armed %" PRIu32 "\n", front->armed_pid);
+        }
     }
     bool first = front->armed_pid == 0;
     bool is_back = front->asked_pid != front->armed_pid && front->seen_pid == front->asked_pid;
