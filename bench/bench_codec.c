@@ -177,7 +177,7 @@ static void encode_frame(void)
     request.method = 2;
     request.budget_ms = 5000;
     request.trace = 1234567;
-    request.waiting_count = 0;
+    request.waiting = 0;
     request.body.refs_count = 0;
     request.body.blob_size = 0;
     request.body.data = (struct troupe_bytes){writer.data, writer.size};

@@ -111,6 +111,10 @@ int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *messag
     if (slot == NULL || actor == 0 || atomic_load(&slot->id) != actor) {
         return TROUPE_EDOWN;
     }
+    if (message->waiter != 0 && message->kind == TI_REQUEST && atomic_load(&slot->pinned) &&
+        ti_caller_is_stepper(troupe, message->waiter)) {
+        return TROUPE_ECYCLE;
+    }
     message->target = actor;
     message->counted = counted;
     if (counted) {
@@ -211,7 +215,8 @@ struct ti_pending *ti_pending_add(struct troupe_actor *self, enum ti_pending_kin
     *pending = (struct ti_pending){.serial = (uses << PENDING_BITS) | index,
                                    .kind = kind,
                                    .trace = self->trace,
-                                   .deadline_ns = self->deadline_ns};
+                                   .deadline_ns = self->deadline_ns,
+                                   .waiter = self->waiter};
     self->counts[kind]++;
     return pending;
 }
@@ -337,9 +342,11 @@ static void handle(struct troupe_actor *self, struct troupe_message *message)
     self->handling = message;
     self->trace = message->trace;
     self->deadline_ns = 0;
+    self->waiter = 0;
     switch (message->kind) {
     case TI_REQUEST:
         self->deadline_ns = message->deadline_ns;
+        self->waiter = message->waiter;
         ti_handle_request(self, (struct troupe_call *)message);
         self->handling = NULL;
         return; /* the call frees its message when it is answered */
@@ -525,6 +532,7 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
     self->state = state;
     self->argument = argument;
     atomic_store(&self->handled, 0);
+    atomic_store(&self->pinned, executor == &troupe->pinned);
     atomic_store(&self->mailbox_max, def->mailbox_max != 0 ? def->mailbox_max : TROUPE_MAILBOX_MAX);
     uint64_t id = ((uint64_t)self->generation << 32) | self->index;
     message->target = id;

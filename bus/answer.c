@@ -78,6 +78,9 @@ static void detach(struct troupe_call *call)
     if (self->handling == &call->message) {
         self->answered = true;
     }
+    if (self->waiter == call->message.waiter) {
+        self->waiter = 0; /* whoever waited for this call does not wait for what comes after it */
+    }
     if (call->previous != NULL) {
         call->previous->next = call->next;
     } else if (self->calls == call) {
@@ -197,8 +200,10 @@ int troupe_forward(struct troupe_call *call, struct troupe_ref to)
         }
         return error;
     }
+    struct ti_cause cause = {
+        .deadline_ns = message->deadline_ns, .trace = message->trace, .waiter = message->waiter};
     error = ti_link_request(route.link, route.target, call->method, &message->body, &message->from,
-                            message->deadline_ns, message->trace, &wire);
+                            &cause, &wire);
     if (error != 0) {
         troupe_fail(call, error, "the actor that was to answer could not be reached");
     } else {

@@ -13,13 +13,10 @@
 
 /* ---- sending ------------------------------------------------------------------------------------- */
 
-static uint64_t trace_now(struct troupe *troupe)
+uint64_t ti_number_new(struct troupe *troupe)
 {
-    struct troupe_actor *self = ti_current();
-    if (self != NULL && self->trace != 0) {
-        return self->trace;
-    }
-    return atomic_fetch_add_explicit(&troupe->next_trace, 1, memory_order_relaxed);
+    uint64_t number = atomic_fetch_add_explicit(&troupe->next_number, 1, memory_order_relaxed);
+    return number != 0 ? number : ti_number_new(troupe);
 }
 
 uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options)
@@ -42,7 +39,7 @@ uint64_t ti_deadline(const struct troupe_method *method, const struct troupe_opt
 
 static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_method *method,
                      const struct troupe_body *body, const struct ti_address *from,
-                     uint64_t deadline_ns, uint64_t trace)
+                     const struct ti_cause *cause)
 {
     struct troupe_message *message = ti_message_new(TI_REQUEST, body);
     if (message == NULL) {
@@ -51,8 +48,9 @@ static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_
     message->interface = method->interface->id;
     message->ordinal = method->ordinal;
     message->wipe = (method->flags & TROUPE_SECRET_ARGS) != 0;
-    message->deadline_ns = deadline_ns;
-    message->trace = trace;
+    message->deadline_ns = cause->deadline_ns;
+    message->trace = cause->trace;
+    message->waiter = cause->waiter;
     message->from = ti_address_hold(*from);
     int error = ti_push(troupe, actor, message, true);
     if (error != 0) {
@@ -65,7 +63,11 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
                     const struct troupe_body *arguments, const struct ti_address *from,
                     uint64_t deadline_ns, struct ti_route *ret_route, uint64_t *ret_wire)
 {
-    uint64_t trace = trace_now(troupe);
+    struct troupe_actor *self = ti_current();
+    struct ti_cause cause = {.deadline_ns = deadline_ns, .trace = self != NULL ? self->trace : 0};
+    if (cause.trace == 0) {
+        cause.trace = ti_number_new(troupe);
+    }
     struct troupe_body body = ti_body(arguments);
     struct ti_route route;
     int error = ti_route_find(troupe, to, &route);
@@ -73,19 +75,20 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
         return error;
     }
     *ret_wire = 0;
+    if (from->kind != TI_NOBODY) { /* nobody waits for what a tell sets off */
+        cause.waiter = self != NULL ? self->waiter : ti_caller_waits();
+    }
     if (route.actor != 0) {
-        error = send_here(troupe, route.actor, method, &body, from, deadline_ns, trace);
+        error = send_here(troupe, route.actor, method, &body, from, &cause);
     } else {
-        error = ti_link_request(route.link, route.target, method, &body, from, deadline_ns, trace,
-                                ret_wire);
+        error = ti_link_request(route.link, route.target, method, &body, from, &cause, ret_wire);
     }
     if (error != 0) {
         ti_route_release(&route);
         return error;
     }
     TI_COUNT(troupe, messages_sent);
-    struct troupe_actor *self = ti_current();
-    ti_trace(troupe, TROUPE_TRACE_SEND, trace, self != NULL ? atomic_load(&self->id) : 0, to,
+    ti_trace(troupe, TROUPE_TRACE_SEND, cause.trace, self != NULL ? atomic_load(&self->id) : 0, to,
              method->interface->id, method->ordinal, 0, body.size);
     *ret_route = route;
     return 0;
@@ -281,6 +284,7 @@ static void complete(struct troupe_actor *self, struct ti_pending *pending,
     TI_COUNT(self->troupe, asks_completed);
     self->trace = entry.trace != 0 ? entry.trace : self->trace;
     self->deadline_ns = entry.deadline_ns;
+    self->waiter = entry.waiter;
     ti_trace(self->troupe, TROUPE_TRACE_DONE, self->trace, atomic_load(&self->id),
              (struct troupe_ref){0}, entry.method->interface->id, entry.method->ordinal,
              error != NULL ? error->code : 0, reply != NULL ? reply->body.size : 0);
@@ -341,6 +345,7 @@ static void handle_item(struct troupe_actor *self, struct ti_pending *pending,
     }
     self->trace = pending->trace != 0 ? pending->trace : self->trace;
     self->deadline_ns = pending->deadline_ns;
+    self->waiter = pending->waiter;
     struct troupe_reader reader;
     ti_reader_init(&reader, message->body.data, message->body.size, &message->body,
                    &message->arena);

@@ -1,5 +1,9 @@
 /* caller.c - sync calls: a plain thread sends a request and waits for what comes back.
  *
+ * A call that waits has a number, which goes with its request and with all that is asked in turn
+ * (ti_cause): what in the end needs the waiting thread itself, because it alone runs the pinned
+ * actors, is refused at once instead of waiting for its deadline.
+ *
  * Each thread that calls has one struct ti_caller, made at its first call and let go when the thread
  * ends; an answer in flight holds it too, so a late one finds a caller that no longer waits for it
  * and is dropped. */
@@ -58,6 +62,37 @@ static struct ti_caller *my_caller(void)
     return caller;
 }
 
+uint64_t ti_caller_waits(void)
+{
+    pthread_once(&caller_once, make_key);
+    struct ti_caller *caller = pthread_getspecific(caller_key);
+    return caller != NULL ? atomic_load(&caller->waits_in) : 0;
+}
+
+void ti_caller_steps(struct troupe *troupe)
+{
+    struct ti_caller *caller = my_caller();
+    struct ti_caller *before = NULL;
+    pthread_mutex_lock(&troupe->pinned.lock);
+    if (caller != NULL && caller != troupe->stepper) {
+        before = troupe->stepper;
+        troupe->stepper = caller;
+        atomic_fetch_add_explicit(&caller->holders, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&troupe->pinned.lock);
+    if (before != NULL) {
+        ti_caller_release(before);
+    }
+}
+
+bool ti_caller_is_stepper(struct troupe *troupe, uint64_t waiter)
+{
+    pthread_mutex_lock(&troupe->pinned.lock);
+    bool is = troupe->stepper != NULL && atomic_load(&troupe->stepper->waits_in) == waiter;
+    pthread_mutex_unlock(&troupe->pinned.lock);
+    return is;
+}
+
 /* A call that waits: the caller, where the request went, and what to do with items. */
 struct wait {
     struct troupe *troupe;
@@ -109,6 +144,8 @@ static void finish(struct wait *wait)
     listen(wait->caller, false);
     if (wait->nested) {
         ti_caller_release(wait->caller);
+    } else {
+        atomic_store(&wait->caller->waits_in, 0);
     }
 }
 
@@ -126,6 +163,9 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     if (wait->caller == NULL) {
         return TROUPE_ENOMEM;
+    }
+    if (!wait->nested) {
+        atomic_store(&wait->caller->waits_in, ti_number_new(wait->troupe));
     }
     uint64_t serial = ++wait->caller->serial;
     wait->from = (struct ti_address){.kind = TI_TO_CALLER, .object = wait->caller, .id = serial};

@@ -217,9 +217,12 @@ static void read_request(struct troupe_reader *reader, size_t optional,
     ret_request->interface = get_u32(reader, "interface");
     ret_request->method = get_u32(reader, "method");
     ret_request->budget_ms = (uint32_t)troupe_get_uint(reader, TROUPE_DEADLINE_MS_MAX, "budget_ms");
-    ret_request->waiting_count = ti_get_array(reader, TROUPE_WAITING_MAX, "waiting");
-    for (size_t i = 0; i < ret_request->waiting_count; i++)
-        ret_request->waiting[i] = get_u64(reader, "waiting");
+    ret_request->waiting = 0;
+    if (ti_get_array(reader, 1, "waiting") != 0) {
+        ret_request->waiting = get_u64(reader, "waiting");
+        if (ret_request->waiting == 0)
+            troupe_get_invalid(reader, "waiting");
+    }
     troupe_get_array_end(reader);
     ret_request->trace = get_u64(reader, "trace");
     get_body(reader, optional, &ret_request->body);
@@ -238,9 +241,9 @@ size_t ti_frame_write_request(uint8_t *to, size_t max, const struct frame_reques
     if (request->budget_ms > TROUPE_DEADLINE_MS_MAX)
         troupe_put_invalid(&writer, "budget_ms");
     troupe_put_uint(&writer, request->budget_ms);
-    troupe_put_array(&writer, request->waiting_count, TROUPE_WAITING_MAX, "waiting");
-    for (size_t i = 0; i < request->waiting_count && !writer.error; i++)
-        troupe_put_uint(&writer, request->waiting[i]);
+    troupe_put_array(&writer, request->waiting != 0, 1, "waiting");
+    if (request->waiting != 0)
+        troupe_put_uint(&writer, request->waiting);
     troupe_put_uint(&writer, request->trace);
     if (request->id == 0 && request->body.blob_size > 0)
         troupe_put_invalid(&writer, "a tell's blob");

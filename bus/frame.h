@@ -5,7 +5,7 @@
  * (RFC 8949, 4.2.1), its kind first:
  *
  *   hello     [0, protocol, max_frame, max_inflight, [[interface, version, hash]*], [role*]]
- *   request   [1, id, target, interface, method, budget_ms, [waiting*], trace, args, refs?, blob?]
+ *   request   [1, id, target, interface, method, budget_ms, [waiting?], trace, args, refs?, blob?]
  *   reply     [2, id, results, refs?, blob?]
  *   error     [3, id, code, text, data]
  *   event     [4, interface, event, source, epoch, sequence, fields, refs]
@@ -30,7 +30,8 @@
  *   target    0: the process's bus actor (introspection); from 1: its roles as listed in hello;
  *             from 2^32: an actor that was handed over as a ref
  *   budget_ms what is left of the asker's time; 0 has expired
- *   waiting   the threads that wait in sync calls for this request, at most TROUPE_WAITING_MAX
+ *   waiting   a number, never 0, of the sync call whose thread waits for this request, and so for
+ *             whatever it asks in turn. There is at most one: actors never wait
  *   refs      [[owner, id]*], at most TROUPE_REFS_MAX. Owner 0: the actor lives in the sender's
  *             process; 1: in the receiver's, and comes home. The map names a ref by its index here
  *   blob      the size of the message's one blob, at least 1; the map repeats it. Its bytes follow
@@ -145,8 +146,7 @@ struct frame_request {
     uint32_t method;
     uint32_t budget_ms;
     uint64_t trace;
-    size_t waiting_count;
-    uint64_t waiting[TROUPE_WAITING_MAX]; /* only the first waiting_count are set */
+    uint64_t waiting; /* 0: none */
     struct frame_body body;
 };
 struct frame_reply {

@@ -181,7 +181,7 @@ static int request_locked(struct ti_link *link, struct frame_request *request,
 
 int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_method *method,
                     const struct troupe_body *body, const struct ti_address *from,
-                    uint64_t deadline_ns, uint64_t trace, uint64_t *ret_wire)
+                    const struct ti_cause *cause, uint64_t *ret_wire)
 {
     struct ti_outgoing *outgoing = NULL;
     if (from->kind != TI_NOBODY) {
@@ -198,8 +198,9 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
     struct frame_request request = {.target = target,
                                     .interface = method->interface->id,
                                     .method = method->ordinal,
-                                    .budget_ms = budget_ms(deadline_ns),
-                                    .trace = trace};
+                                    .budget_ms = budget_ms(cause->deadline_ns),
+                                    .waiting = cause->waiter,
+                                    .trace = cause->trace};
     pthread_mutex_lock(&link->lock);
     bool wipe = (method->flags & TROUPE_SECRET_ARGS) != 0;
     int error = request_locked(link, &request, body, wipe, outgoing);

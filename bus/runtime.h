@@ -97,6 +97,7 @@ struct troupe_message {
     uint64_t serial;
     uint64_t trace;
     uint64_t deadline_ns;
+    uint64_t waiter;        /* the sync call that waits for this request; 0: none */
     struct ti_address from; /* TI_REQUEST, TI_CANCEL, TI_CREDIT, TI_MOVED */
     struct troupe_body body;
     struct troupe_chunk *chunks; /* of the body's blob */
@@ -209,6 +210,7 @@ struct ti_pending {
     uint64_t timer;
     uint64_t trace; /* what the actor was doing when it asked: its callback goes on from there */
     uint64_t deadline_ns; /* of that; 0: none */
+    uint64_t waiter;      /* for that; 0: none */
     void *user;
     troupe_any_fn *on_done; /* the user's callback */
     troupe_any_fn *on_item;
@@ -231,6 +233,7 @@ struct troupe_actor {
     atomic_uint waiting;                    /* counted messages in inbox and queue */
     atomic_uint mailbox_max;
     atomic_bool scheduled;
+    atomic_bool pinned;  /* runs in troupe_step */
     _Atomic uint64_t id; /* 0: nobody */
     struct troupe *troupe;
     uint32_t index;
@@ -250,6 +253,7 @@ struct troupe_actor {
     struct troupe_message *handling;
     bool answered;        /* the request that is being handled */
     uint64_t deadline_ns; /* of what is being handled; 0: none */
+    uint64_t waiter;      /* the sync call that waits for it; 0: none */
     uint64_t trace;
     struct ti_pending *pending;
     uint32_t pending_count;
@@ -268,7 +272,7 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
 /* Runs one turn of an actor that the calling thread took from an executor; returns messages handled. */
 int ti_actor_run(struct troupe_actor *self);
 /* Delivers [owned]. With `counted`, TROUPE_EBUSY when the mailbox is full; TROUPE_EDOWN when the
- * actor is gone. On failure the message stays the caller's. */
+ * actor is gone; TROUPE_ECYCLE when it could run only after what waits for it. On failure the message stays the caller's. */
 int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted);
 /* Runs `run` in an actor, soon. `argument` is malloc's [owned, also on failure], then the job's. */
 int ti_run_in(struct troupe *troupe, uint64_t actor, ti_run_fn *run, void *argument);
@@ -286,6 +290,13 @@ void ti_actor_collect(struct troupe_actor *self);
 
 /* ---- asks (ask.c) ----------------------------------------------------------------------------------- */
 
+/* What a request is made for. */
+struct ti_cause {
+    uint64_t deadline_ns;
+    uint64_t trace;
+    uint64_t waiter; /* the sync call that waits for it; 0: none */
+};
+
 /* A plain thread waiting in a sync call. */
 struct ti_caller {
     atomic_uint holders;
@@ -293,11 +304,20 @@ struct ti_caller {
     pthread_cond_t wake;
     uint64_t serial; /* of the call in progress; others are late */
     bool waiting;
+    atomic_ullong waits_in; /* the thread's outermost call, a number of its own; 0: none */
     struct troupe_message *first;
     struct troupe_message *last;
 };
 void ti_caller_release(struct ti_caller *caller);
+/* The sync call that this thread waits in, as it does in the callback of an item; 0: none. */
+uint64_t ti_caller_waits(void);
+/* This thread is the one that runs the pinned actors, from now on. */
+void ti_caller_steps(struct troupe *troupe);
+/* Whether the thread that runs the pinned actors waits in that sync call. */
+bool ti_caller_is_stepper(struct troupe *troupe, uint64_t waiter);
 
+/* A number that no other process has, either: they begin at random. Never 0. */
+uint64_t ti_number_new(struct troupe *troupe);
 /* How long an answer, or each item of a stream, may take: as the caller or the interface says. */
 uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options);
 /* When an ask ends: as the caller or the interface says, within what caused it. */
@@ -448,7 +468,7 @@ uint64_t ti_link_id(const struct ti_link *link);
 /* Sends a request. `from` is held by the link until the answer. id 0 when from is TI_NOBODY. */
 int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_method *method,
                     const struct troupe_body *body, const struct ti_address *from,
-                    uint64_t deadline_ns, uint64_t trace, uint64_t *ret_wire);
+                    const struct ti_cause *cause, uint64_t *ret_wire);
 /* The asker no longer waits. */
 void ti_link_cancel(struct ti_link *link, uint64_t wire);
 /* The asker has handled `items` of a stream. */
@@ -507,13 +527,14 @@ struct troupe {
     struct ti_counters counters;
     struct ti_executor pool;
     struct ti_executor pinned;
+    struct ti_caller *stepper; /* held: whose thread runs the pinned actors; under pinned.lock */
     struct ti_timers timers;
     struct ti_topics topics;
     struct ti_watches watches;
     struct ti_roles roles;
     struct ti_links links;
-    uint64_t agent; /* the actor that serves troupe.Bus */
-    atomic_ullong next_trace;
+    uint64_t agent;              /* the actor that serves troupe.Bus */
+    atomic_ullong next_number;   /* of a trace, or a sync call */
     pthread_mutex_t actors_lock; /* slots and those waiting for the last actor */
     pthread_cond_t actors_changed;
     _Atomic(struct troupe_actor *) chunks[TROUPE_ACTORS_MAX / TI_SLOTS_PER_CHUNK + 1];

@@ -30,6 +30,9 @@ static void take_apart(struct troupe *troupe)
     ti_executor_close(&troupe->pool);
     ti_actors_free(troupe);
     ti_executor_close(&troupe->pinned);
+    if (troupe->stepper != NULL) {
+        ti_caller_release(troupe->stepper);
+    }
     ti_roles_close(troupe);
     ti_topics_close(troupe);
     ti_watches_close(troupe);
@@ -57,7 +60,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
         seed ^= (uint64_t)getpid() << 32;
     }
-    atomic_store(&troupe->next_trace, seed | 1);
+    atomic_store(&troupe->next_number, seed);
     pthread_mutex_init(&troupe->actors_lock, NULL);
     pthread_cond_init(&troupe->actors_changed, NULL);
     pthread_mutex_init(&troupe->roles.lock, NULL);
@@ -73,6 +76,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
         take_apart(troupe);
         return error;
     }
+    ti_caller_steps(troupe); /* until another one does */
     *ret_troupe = troupe;
     return 0;
 }
@@ -83,6 +87,7 @@ int troupe_step(struct troupe *troupe, uint32_t timeout_ms)
         return TROUPE_EWOULDBLOCK;
     }
     int handled = 0;
+    ti_caller_steps(troupe);
     struct troupe_actor *first = NULL;
     struct troupe_actor *actor = ti_executor_take(&troupe->pinned, timeout_ms);
     while (actor != NULL) {

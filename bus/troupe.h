@@ -276,7 +276,9 @@ TROUPE_CHECKED int troupe_ask(struct troupe_actor *self, struct troupe_ref to,
 
 /* Sends a request and waits. Plain threads only: inside an actor it answers TROUPE_EWOULDBLOCK.
  * On success `ret_reply` [owned] holds the results until troupe_release. `ret_error` (may be NULL)
- * has the story of a failure. Returns 0, TROUPE_E..., or the application's code. */
+ * has the story of a failure. Returns 0, TROUPE_E..., or the application's code. TROUPE_ECYCLE, at
+ * once: the answer would need an actor that only this thread runs (pinned), in whatever process the
+ * call had got to. A pinned actor that asks instead (troupe_ask) can be called back meanwhile. */
 TROUPE_CHECKED int troupe_call(struct troupe *troupe, struct troupe_ref to,
                                const struct troupe_method *method, const struct troupe_body *body,
                                struct troupe_message **ret_reply, struct troupe_error *ret_error,

@@ -11,8 +11,7 @@
 #define TROUPE_DEPTH_MAX            16           /* nesting of a message */
 #define TROUPE_ITEMS_MAX            65536        /* CBOR items in one message */
 #define TROUPE_ARENA_BYTES_MAX \
-    (4 * 1024 * 1024)         /* memory for the arrays decoded from one message */
-#define TROUPE_WAITING_MAX 16 /* blocked sync callers that a request can name */
+    (4 * 1024 * 1024) /* memory for the arrays decoded from one message */
 
 /* one process */
 #define TROUPE_NAME_BYTES_MAX   64  /* of a role */

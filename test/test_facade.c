@@ -10,6 +10,7 @@
 
 #include "test/support/places.h"
 #include "test/support/probe.h"
+#include "test/support/prober.h"
 
 static uint64_t told_times(struct troupe_ref ref)
 {
@@ -78,6 +79,63 @@ static void test_call_inside_an_actor_is_refused(void **state)
     struct probe_block_results results;
     assert_int_equal(probe_block(places.troupe, places.probe, &results, NULL, NULL), 0);
     assert_int_equal(results.code, TROUPE_EWOULDBLOCK);
+}
+
+/* The thread that waits is the only one that could run what is asked. */
+static void test_call_that_needs_its_own_caller_is_refused(void **state)
+{
+    (void)state;
+    struct troupe_actor_def def = probe_actor;
+    struct probe_relay_args args = {.number = 9};
+    struct probe_relay_results results;
+    struct probe_echo_args echo_args = {.number = 9};
+    struct probe_echo_results echo_results;
+    def.flags |= TROUPE_PINNED;
+    assert_int_equal(troupe_spawn(places.troupe, &def, NULL, &args.who), 0);
+    int error = probe_relay(places.troupe, places.probe, &args, &results, NULL, NULL);
+    assert_int_equal(error, TROUPE_ECYCLE);
+    error = probe_echo(places.troupe, args.who, &echo_args, &echo_results, NULL, NULL);
+    assert_int_equal(error, TROUPE_ECYCLE);
+    assert_int_equal(troupe_stop(places.troupe, args.who), 0);
+    troupe_step(places.troupe, 0);
+}
+
+static void counted_relay(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                          const struct probe_relay_results *results)
+{
+    assert_null(error);
+    *(uint64_t *)user = results->number;
+    places_done(self);
+}
+
+static void ask_relay(struct troupe_actor *self, void *user)
+{
+    static uint64_t number;
+    struct probe_relay_args args = {.who = *(struct troupe_ref *)user, .number = 9};
+    assert_int_equal(probe_relay_ask(self, places.probe, &args, counted_relay, &number, NULL), 0);
+}
+
+static bool told_once(void *user)
+{
+    struct probe_told_results told;
+    (void)user;
+    assert_int_equal(probe_told(places.troupe, places.probe, &told, NULL, NULL), 0);
+    return told.times == 1;
+}
+
+static void test_caller_that_does_not_wait_can_be_called_back(void **state)
+{
+    (void)state;
+    struct troupe_actor_def def = probe_actor;
+    struct probe_relay_later_args args;
+    def.flags |= TROUPE_PINNED;
+    assert_int_equal(troupe_spawn(places.troupe, &def, NULL, &args.who), 0);
+    places_run(&places, ask_relay, &args.who);
+    /* Nor does one wait for what its callee does after the answer. */
+    assert_int_equal(probe_relay_later(places.troupe, places.probe, &args, NULL, NULL), 0);
+    places_wait(&places, told_once, NULL);
+    assert_int_equal(troupe_stop(places.troupe, args.who), 0);
+    troupe_step(places.troupe, 0);
 }
 
 static void test_handler_that_forgets_to_answer_fails_the_call(void **state)
@@ -644,6 +702,8 @@ int main(void)
         THREE_WAYS(test_call_ends_at_its_deadline),
         THREE_WAYS(test_callee_learns_that_nobody_waits),
         THREE_WAYS(test_call_inside_an_actor_is_refused),
+        THREE_WAYS(test_call_that_needs_its_own_caller_is_refused),
+        THREE_WAYS(test_caller_that_does_not_wait_can_be_called_back),
         THREE_WAYS(test_handler_that_forgets_to_answer_fails_the_call),
         THREE_WAYS(test_value_out_of_bounds_is_not_sent),
         THREE_WAYS(test_deferred_answer_comes_later),

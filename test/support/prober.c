@@ -220,6 +220,25 @@ static void relay(struct troupe_actor *self, void *state, struct troupe_call *ca
     }
 }
 
+static void relayed_later(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                          const struct probe_echo_results *results)
+{
+    struct probe *probe = user;
+    (void)self;
+    (void)results;
+    probe->times += error == NULL;
+}
+
+static void relay_later(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct probe_relay_later_args *args)
+{
+    struct probe_echo_args echo_args = {0};
+    struct troupe_ref who = args->who;
+    probe_relay_later_reply(call);
+    int error = probe_echo_ask(self, who, &echo_args, relayed_later, state, NULL);
+    (void)error; /* not counted: the test sees */
+}
+
 static void forward(struct troupe_actor *self, void *state, struct troupe_call *call,
                     const struct probe_forward_args *args)
 {
@@ -383,6 +402,7 @@ static const struct probe_handlers handlers = {.echo = echo,
                                                .sum = sum,
                                                .spawn = spawn,
                                                .relay = relay,
+                                               .relay_later = relay_later,
                                                .forward = forward,
                                                .tell = tell,
                                                .told = told,
