@@ -435,7 +435,8 @@ int ti_actor_run(struct troupe_actor *self)
     struct troupe_actor *outer = current;
     int handled = 0;
     current = self;
-    while (handled < TROUPE_QUANTUM_MESSAGES) {
+    int quantum = troupe->schedule == NULL ? TROUPE_QUANTUM_MESSAGES : 1;
+    while (handled < quantum) {
         struct troupe_message *message = next_message(self);
         if (message == NULL) {
             break;
@@ -504,14 +505,15 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
     ti_actors_join(troupe);
     void *state = calloc(1, def->state_size != 0 ? def->state_size : 1);
     struct troupe_message *message = ti_message_new(TI_START, NULL);
-    struct ti_executor *executor = def->flags & TROUPE_PINNED ? &troupe->pinned : &troupe->pool;
+    unsigned flags = troupe->schedule == NULL ? def->flags : 0; /* one thread runs them all */
+    struct ti_executor *executor = flags & TROUPE_PINNED ? &troupe->pinned : &troupe->pool;
     int error = state == NULL || message == NULL ? TROUPE_ENOMEM : 0;
-    if (error == 0 && def->flags & TROUPE_DETACHED) {
+    if (error == 0 && flags & TROUPE_DETACHED) {
         error = own_thread(&executor);
     }
     struct troupe_actor *self = error == 0 ? take_slot(troupe) : NULL;
     if (self == NULL) {
-        if (error == 0 && def->flags & TROUPE_DETACHED) {
+        if (error == 0 && flags & TROUPE_DETACHED) {
             ti_executor_close(executor);
             free(executor);
         }

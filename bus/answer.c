@@ -300,7 +300,7 @@ void ti_handle_request(struct troupe_actor *self, struct troupe_call *call)
     const struct troupe_method *method = NULL;
     const void *handlers = NULL;
     ti_call_credit(call);
-    if (message->deadline_ns <= ti_now_ns()) {
+    if (message->deadline_ns <= ti_now_ns(self->troupe)) {
         ti_bounce(self->troupe, message, TROUPE_ETIMEOUT, "its time was over before its turn came");
         return;
     }
@@ -385,7 +385,7 @@ void ti_handle_cancel(struct troupe_actor *self, struct troupe_message *message)
 
 static void restart_deadline(struct troupe_call *call)
 {
-    call->message.deadline_ns = ti_now_ns() + ti_wait_ns(call->method, NULL);
+    call->message.deadline_ns = ti_now_ns(call->self->troupe) + ti_wait_ns(call->method, NULL);
 }
 
 void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message)
@@ -475,13 +475,13 @@ static bool cancel_waits(struct troupe_call *call)
 
 bool troupe_cancelled(const struct troupe_call *call)
 {
-    return call->cancelled || call->message.deadline_ns <= ti_now_ns() ||
+    return call->cancelled || call->message.deadline_ns <= ti_now_ns(call->self->troupe) ||
            cancel_waits((struct troupe_call *)call);
 }
 
 uint32_t troupe_remaining_ms(const struct troupe_call *call)
 {
-    uint64_t now = ti_now_ns();
+    uint64_t now = ti_now_ns(call->self->troupe);
     uint64_t due = call->message.deadline_ns;
     return due <= now ? 0 : (uint32_t)((due - now) / 1000000u);
 }

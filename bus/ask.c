@@ -29,9 +29,10 @@ uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_opti
     return ms * 1000000u;
 }
 
-uint64_t ti_deadline(const struct troupe_method *method, const struct troupe_options *options)
+uint64_t ti_deadline(const struct troupe *troupe, const struct troupe_method *method,
+                     const struct troupe_options *options)
 {
-    uint64_t due = ti_now_ns() + ti_wait_ns(method, options);
+    uint64_t due = ti_now_ns(troupe) + ti_wait_ns(method, options);
     struct troupe_actor *self = ti_current();
     return self != NULL && self->deadline_ns != 0 && self->deadline_ns < due ? self->deadline_ns
                                                                              : due;
@@ -100,8 +101,8 @@ int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe
     static const struct ti_address nobody;
     struct ti_route route;
     uint64_t wire;
-    int error = ti_send_request(troupe, to, method, body, &nobody, ti_deadline(method, NULL),
-                                &route, &wire);
+    int error = ti_send_request(troupe, to, method, body, &nobody,
+                                ti_deadline(troupe, method, NULL), &route, &wire);
     if (error == 0) {
         ti_route_release(&route);
     }
@@ -155,7 +156,7 @@ void ti_timer_to_actor(struct troupe *troupe, uint64_t id, uint64_t serial, void
     (void)object;
     struct troupe_message *message = ti_message_new(TI_TIMER, NULL);
     if (message == NULL) { /* a deadline must not get lost: try again */
-        ti_timer_add(troupe, ti_now_ns() + 10000000u, ti_timer_to_actor, id, serial, NULL);
+        ti_timer_add(troupe, ti_now_ns(troupe) + 10000000u, ti_timer_to_actor, id, serial, NULL);
         return;
     }
     message->serial = serial;
@@ -170,7 +171,7 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
                const struct troupe_options *options)
 {
     struct troupe *troupe = self->troupe;
-    uint64_t due = ti_deadline(method, options);
+    uint64_t due = ti_deadline(troupe, method, options);
     struct ti_pending *pending = ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX);
     if (pending == NULL) {
         TI_COUNT(troupe, refused_busy);
@@ -337,7 +338,7 @@ static void handle_item(struct troupe_actor *self, struct ti_pending *pending,
         return; /* the method has no items: nobody asked for this */
     }
     ti_timer_remove(troupe, pending->timer);
-    pending->timer = ti_timer_add(troupe, ti_now_ns() + pending->item_ns, ti_timer_to_actor,
+    pending->timer = ti_timer_add(troupe, ti_now_ns(troupe) + pending->item_ns, ti_timer_to_actor,
                                   atomic_load(&self->id), serial, NULL);
     if (pending->timer == 0) {
         complete_with(self, pending, TROUPE_ENOMEM, NULL);

@@ -111,10 +111,14 @@ struct wait {
 static struct troupe_message *next(struct wait *wait)
 {
     struct ti_caller *caller = wait->caller;
+    struct troupe_schedule *schedule = wait->troupe->schedule;
+    while (schedule != NULL && caller->first == NULL && ti_now_ns(wait->troupe) < wait->due_ns) {
+        troupe_schedule_step(schedule); /* nobody else would: one thread runs everything */
+    }
     struct timespec until = {.tv_sec = (time_t)(wait->due_ns / 1000000000u),
                              .tv_nsec = (long)(wait->due_ns % 1000000000u)};
     pthread_mutex_lock(&caller->lock);
-    while (caller->first == NULL &&
+    while (caller->first == NULL && schedule == NULL &&
            pthread_cond_timedwait(&caller->wake, &caller->lock, &until) != ETIMEDOUT) {
     }
     struct troupe_message *message = caller->first;
@@ -169,7 +173,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     uint64_t serial = ++wait->caller->serial;
     wait->from = (struct ti_address){.kind = TI_TO_CALLER, .object = wait->caller, .id = serial};
-    wait->due_ns = ti_deadline(wait->method, options);
+    wait->due_ns = ti_deadline(wait->troupe, wait->method, options);
     wait->item_ns = ti_wait_ns(wait->method, options);
     listen(wait->caller, true);
     int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, wait->due_ns,
@@ -219,7 +223,7 @@ static int take_item(struct wait *wait, struct troupe_message *message, troupe_t
     if (reader.error != 0) {
         return TROUPE_EMALFORMED;
     }
-    wait->due_ns = ti_now_ns() + wait->item_ns;
+    wait->due_ns = ti_now_ns(wait->troupe) + wait->item_ns;
     if (++wait->consumed == TROUPE_STREAM_WINDOW_MESSAGES / 4) {
         ti_send_credit(wait->troupe, &wait->route, wait->wire, &wait->from, wait->consumed);
         wait->consumed = 0;

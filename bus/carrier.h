@@ -1,8 +1,8 @@
 /* carrier.h - what carries bytes between two processes. The rest of the bus knows NNG only by this.
  *
  * A carrier moves whole batches between two ends: send (one at a time: the next after on_sent),
- * on_receive, on_gone, close. No link logic relies on a carrier's own timeouts, so an in-memory
- * carrier can stand in for NNG where the schedule must be under control.
+ * on_receive, on_gone, close. No link logic relies on a carrier's own timeouts, so the in-memory
+ * carrier (carrier_memory.c) stands in for NNG where the schedule must be under control.
  *
  * A publisher and a subscriber move single events, one way, and may drop the oldest.
  *
@@ -14,45 +14,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct troupe;
 struct ti_carrier;
+struct ti_publisher;
+struct ti_subscriber;
+
 struct ti_carrier_events {
     void (*on_receive)(void *user, const uint8_t *data, size_t size);
     void (*on_sent)(void *user); /* the batch is accepted: send the next */
     void (*on_gone)(void *user); /* the other end is no more; once, or never after close */
 };
-
-/* Sets the carrier's own threads to their number, before the first use. */
-int ti_carrier_init(void);
-/* Every carrier, publisher and subscriber of this runtime is closed. */
-void ti_carrier_fini(void);
-
-/* Takes over the stream socket `fd`, also on failure. Callbacks may come before it returns. */
-int ti_carrier_open(int fd, const struct ti_carrier_events *events, void *user,
-                    struct ti_carrier **ret_carrier);
-/* Copies one batch and starts to send it. TROUPE_ENOMEM, TROUPE_EDOWN. */
-int ti_carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size);
-/* No callback runs after it returns. */
-void ti_carrier_close(struct ti_carrier *carrier);
-
-struct ti_publisher;
+typedef void ti_event_fn(void *user, const uint8_t *data, size_t size);
 typedef void ti_up_fn(void *user);
-int ti_publisher_open(struct ti_publisher **ret_publisher);
-/* One more receiver, at the other end of `fd` [kept]; on_up once it is connected. `ret_listener`
- * is for ti_publisher_remove, after which on_up does not come. */
-int ti_publisher_add(struct ti_publisher *publisher, int fd, ti_up_fn *on_up, void *user,
-                     uint32_t *ret_listener);
-void ti_publisher_remove(struct ti_publisher *publisher, uint32_t listener);
-void ti_publisher_send(struct ti_publisher *publisher, const uint8_t *data, size_t size);
-void ti_publisher_close(struct ti_publisher *publisher);
 
-struct ti_subscriber;
-/* on_gone: the publisher's end was closed, or it sent what is no event. */
-int ti_subscriber_open(int fd, void (*on_event)(void *user, const uint8_t *data, size_t size),
-                       ti_up_fn *on_up, ti_up_fn *on_gone, void *user,
-                       struct ti_subscriber **ret_subscriber);
-/* Passes, or stops passing, what begins with `prefix`. */
-int ti_subscriber_filter(struct ti_subscriber *subscriber, const uint8_t *prefix, size_t size,
-                         int on);
-void ti_subscriber_close(struct ti_subscriber *subscriber);
+/* One way to carry; a runtime has one for all its links. */
+struct ti_carriers {
+    /* Sets the carrier's own threads to their number, before the first use. */
+    int (*init)(struct troupe *troupe);
+    /* Every carrier, publisher and subscriber of this runtime is closed. */
+    void (*fini)(struct troupe *troupe);
+
+    /* Takes over the stream socket `fd`, also on failure. Callbacks may come before it returns. */
+    int (*open)(struct troupe *troupe, int fd, const struct ti_carrier_events *events, void *user,
+                struct ti_carrier **ret_carrier);
+    /* Copies one batch and starts to send it. TROUPE_ENOMEM, TROUPE_EDOWN. */
+    int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size);
+    /* No callback runs after it returns. `carrier` may be NULL. */
+    void (*close)(struct ti_carrier *carrier);
+
+    int (*publisher_open)(struct troupe *troupe, struct ti_publisher **ret_publisher);
+    /* One more receiver, at the other end of `fd` [kept]; on_up once it is connected.
+     * `ret_listener` is for publisher_remove, after which on_up does not come. */
+    int (*publisher_add)(struct ti_publisher *publisher, int fd, ti_up_fn *on_up, void *user,
+                         uint32_t *ret_listener);
+    void (*publisher_remove)(struct ti_publisher *publisher, uint32_t listener);
+    void (*publisher_send)(struct ti_publisher *publisher, const uint8_t *data, size_t size);
+    void (*publisher_close)(struct ti_publisher *publisher);
+
+    /* on_gone: the publisher's end was closed, or it sent what is no event. */
+    int (*subscriber_open)(struct troupe *troupe, int fd, ti_event_fn *on_event, ti_up_fn *on_up,
+                           ti_up_fn *on_gone, void *user, struct ti_subscriber **ret_subscriber);
+    /* Passes, or stops passing, what begins with `prefix`. */
+    int (*subscriber_filter)(struct ti_subscriber *subscriber, const uint8_t *prefix, size_t size,
+                             int on);
+    void (*subscriber_close)(struct ti_subscriber *subscriber);
+};
+
+extern const struct ti_carriers ti_nng_carriers;
+extern const struct ti_carriers ti_memory_carriers;
 
 #endif

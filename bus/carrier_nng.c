@@ -38,8 +38,9 @@ static void finish(void)
     }
 }
 
-int ti_carrier_init(void)
+static int init(struct troupe *troupe)
 {
+    (void)troupe;
     pthread_mutex_lock(&users_lock);
     users++;
     if (!finish_at_exit) {
@@ -56,8 +57,9 @@ int ti_carrier_init(void)
     return 0;
 }
 
-void ti_carrier_fini(void)
+static void fini(struct troupe *troupe)
 {
+    (void)troupe;
     pthread_mutex_lock(&users_lock);
     users--;
     pthread_mutex_unlock(&users_lock);
@@ -96,6 +98,13 @@ static int listen_on(nng_socket socket, int fd, uint32_t *ret_listener)
     }
     return error;
 }
+
+static void carrier_close(struct ti_carrier *carrier);
+static void publisher_close(struct ti_publisher *publisher);
+static void publisher_remove(struct ti_publisher *publisher, uint32_t listener);
+static int subscriber_filter(struct ti_subscriber *subscriber, const uint8_t *prefix, size_t size,
+                             int on);
+static void subscriber_close(struct ti_subscriber *subscriber);
 
 /* ---- pair ------------------------------------------------------------------------------------------- */
 
@@ -137,9 +146,10 @@ static void pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *argument)
     carrier->events->on_gone(carrier->user);
 }
 
-int ti_carrier_open(int fd, const struct ti_carrier_events *events, void *user,
-                    struct ti_carrier **ret_carrier)
+static int carrier_open(struct troupe *troupe, int fd, const struct ti_carrier_events *events,
+                        void *user, struct ti_carrier **ret_carrier)
 {
+    (void)troupe;
     struct ti_carrier *carrier = calloc(1, sizeof *carrier);
     if (carrier == NULL) {
         close(fd);
@@ -167,7 +177,7 @@ int ti_carrier_open(int fd, const struct ti_carrier_events *events, void *user,
         error = listen_on(carrier->socket, fd, NULL);
     }
     if (error != 0) {
-        ti_carrier_close(carrier);
+        carrier_close(carrier);
         *ret_carrier = NULL;
         return translate(error);
     }
@@ -177,7 +187,7 @@ int ti_carrier_open(int fd, const struct ti_carrier_events *events, void *user,
     return 0;
 }
 
-int ti_carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size)
+static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size)
 {
     nng_msg *message;
     int error = nng_msg_alloc(&message, size);
@@ -190,7 +200,7 @@ int ti_carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size
     return 0;
 }
 
-void ti_carrier_close(struct ti_carrier *carrier)
+static void carrier_close(struct ti_carrier *carrier)
 {
     if (carrier == NULL) {
         return;
@@ -240,8 +250,9 @@ static void pub_connected(nng_pipe pipe, nng_pipe_ev event, void *argument)
     pthread_mutex_unlock(&publisher->lock);
 }
 
-int ti_publisher_open(struct ti_publisher **ret_publisher)
+static int publisher_open(struct troupe *troupe, struct ti_publisher **ret_publisher)
 {
+    (void)troupe;
     struct ti_publisher *publisher = calloc(1, sizeof *publisher);
     if (publisher == NULL) {
         return TROUPE_ENOMEM;
@@ -259,15 +270,15 @@ int ti_publisher_open(struct ti_publisher **ret_publisher)
                        : nng_pipe_notify(publisher->socket, NNG_PIPE_EV_ADD_POST, pub_connected,
                                          publisher);
     if (error != 0) {
-        ti_publisher_close(publisher);
+        publisher_close(publisher);
         return translate(error);
     }
     *ret_publisher = publisher;
     return 0;
 }
 
-int ti_publisher_add(struct ti_publisher *publisher, int fd, ti_up_fn *on_up, void *user,
-                     uint32_t *ret_listener)
+static int publisher_add(struct ti_publisher *publisher, int fd, ti_up_fn *on_up, void *user,
+                         uint32_t *ret_listener)
 {
     struct receiver *receiver = calloc(1, sizeof *receiver);
     nng_listener listener;
@@ -289,12 +300,12 @@ int ti_publisher_add(struct ti_publisher *publisher, int fd, ti_up_fn *on_up, vo
     error = nng_listener_set_int(listener, NNG_OPT_SOCKET_FD, fd);
     if (error != 0) {
         close(fd);
-        ti_publisher_remove(publisher, *ret_listener);
+        publisher_remove(publisher, *ret_listener);
     }
     return translate(error);
 }
 
-void ti_publisher_remove(struct ti_publisher *publisher, uint32_t listener)
+static void publisher_remove(struct ti_publisher *publisher, uint32_t listener)
 {
     pthread_mutex_lock(&publisher->lock);
     struct receiver **at = &publisher->receivers;
@@ -312,7 +323,7 @@ void ti_publisher_remove(struct ti_publisher *publisher, uint32_t listener)
     }
 }
 
-void ti_publisher_send(struct ti_publisher *publisher, const uint8_t *data, size_t size)
+static void publisher_send(struct ti_publisher *publisher, const uint8_t *data, size_t size)
 {
     nng_msg *message;
     if (nng_msg_alloc(&message, size) != 0) {
@@ -329,7 +340,7 @@ void ti_publisher_send(struct ti_publisher *publisher, const uint8_t *data, size
     pthread_mutex_unlock(&publisher->lock);
 }
 
-void ti_publisher_close(struct ti_publisher *publisher)
+static void publisher_close(struct ti_publisher *publisher)
 {
     if (publisher->send != NULL) {
         nng_aio_stop(publisher->send);
@@ -352,7 +363,7 @@ void ti_publisher_close(struct ti_publisher *publisher)
 struct ti_subscriber {
     nng_socket socket;
     nng_aio *receive;
-    void (*on_event)(void *user, const uint8_t *data, size_t size);
+    ti_event_fn *on_event;
     ti_up_fn *on_up;
     ti_up_fn *on_gone;
     void *user;
@@ -386,10 +397,10 @@ static void sub_gone(nng_pipe pipe, nng_pipe_ev event, void *argument)
     subscriber->on_gone(subscriber->user);
 }
 
-int ti_subscriber_open(int fd, void (*on_event)(void *user, const uint8_t *data, size_t size),
-                       ti_up_fn *on_up, ti_up_fn *on_gone, void *user,
-                       struct ti_subscriber **ret_subscriber)
+static int subscriber_open(struct troupe *troupe, int fd, ti_event_fn *on_event, ti_up_fn *on_up,
+                           ti_up_fn *on_gone, void *user, struct ti_subscriber **ret_subscriber)
 {
+    (void)troupe;
     static const uint8_t heartbeat[] = {0x83, 0x0c};
     struct ti_subscriber *subscriber = calloc(1, sizeof *subscriber);
     int error = subscriber == NULL ? NNG_ENOMEM : nng_sub0_open(&subscriber->socket);
@@ -413,7 +424,7 @@ int ti_subscriber_open(int fd, void (*on_event)(void *user, const uint8_t *data,
                 ? error
                 : nng_pipe_notify(subscriber->socket, NNG_PIPE_EV_REM_POST, sub_gone, subscriber);
     if (error == 0) {
-        error = ti_subscriber_filter(subscriber, heartbeat, sizeof heartbeat, true);
+        error = subscriber_filter(subscriber, heartbeat, sizeof heartbeat, true);
     }
     if (error != 0) {
         close(fd);
@@ -421,7 +432,7 @@ int ti_subscriber_open(int fd, void (*on_event)(void *user, const uint8_t *data,
         error = listen_on(subscriber->socket, fd, NULL);
     }
     if (error != 0) {
-        ti_subscriber_close(subscriber);
+        subscriber_close(subscriber);
         *ret_subscriber = NULL;
         return translate(error);
     }
@@ -429,15 +440,15 @@ int ti_subscriber_open(int fd, void (*on_event)(void *user, const uint8_t *data,
     return 0;
 }
 
-int ti_subscriber_filter(struct ti_subscriber *subscriber, const uint8_t *prefix, size_t size,
-                         int on)
+static int subscriber_filter(struct ti_subscriber *subscriber, const uint8_t *prefix, size_t size,
+                             int on)
 {
     return translate(
         on ? nng_socket_set(subscriber->socket, NNG_OPT_SUB_SUBSCRIBE, prefix, size)
            : nng_socket_set(subscriber->socket, NNG_OPT_SUB_UNSUBSCRIBE, prefix, size));
 }
 
-void ti_subscriber_close(struct ti_subscriber *subscriber)
+static void subscriber_close(struct ti_subscriber *subscriber)
 {
     if (subscriber->receive != NULL) {
         nng_aio_stop(subscriber->receive);
@@ -448,3 +459,17 @@ void ti_subscriber_close(struct ti_subscriber *subscriber)
     }
     free(subscriber);
 }
+
+const struct ti_carriers ti_nng_carriers = {.init = init,
+                                            .fini = fini,
+                                            .open = carrier_open,
+                                            .send = carrier_send,
+                                            .close = carrier_close,
+                                            .publisher_open = publisher_open,
+                                            .publisher_add = publisher_add,
+                                            .publisher_remove = publisher_remove,
+                                            .publisher_send = publisher_send,
+                                            .publisher_close = publisher_close,
+                                            .subscriber_open = subscriber_open,
+                                            .subscriber_filter = subscriber_filter,
+                                            .subscriber_close = subscriber_close};

@@ -107,12 +107,12 @@ void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor)
 
 struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t timeout_ms)
 {
-    uint64_t due = ti_now_ns() + (uint64_t)timeout_ms * 1000000u;
+    uint64_t due = ti_clock_ns() + (uint64_t)timeout_ms * 1000000u;
     struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
                              .tv_nsec = (long)(due % 1000000000u)};
     pthread_mutex_lock(&executor->lock);
     while (executor->first == NULL && !executor->closing &&
-           (timeout_ms == UINT32_MAX || (timeout_ms != 0 && ti_now_ns() < due))) {
+           (timeout_ms == UINT32_MAX || (timeout_ms != 0 && ti_clock_ns() < due))) {
         sleep_until(executor, timeout_ms == UINT32_MAX ? NULL : &until);
     }
     struct troupe_actor *actor = executor->first;
@@ -125,6 +125,39 @@ struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t tim
         (void)got;
     }
     pthread_mutex_unlock(&executor->lock);
+    return actor;
+}
+
+/* ---- under a schedule: no other thread ---------------------------------------------------------------- */
+
+size_t ti_executor_count(const struct ti_executor *executor)
+{
+    size_t count = 0;
+    for (struct troupe_actor *actor = executor->first; actor != NULL; actor = actor->ready_next) {
+        count++;
+    }
+    return count;
+}
+
+struct troupe_actor *ti_executor_pick(struct ti_executor *executor, size_t nth)
+{
+    struct troupe_actor *before = NULL;
+    struct troupe_actor *actor = executor->first;
+    for (; nth != 0 && actor != NULL; nth--) {
+        before = actor;
+        actor = actor->ready_next;
+    }
+    if (actor == NULL) {
+        return NULL;
+    }
+    if (before != NULL) {
+        before->ready_next = actor->ready_next;
+    } else {
+        executor->first = actor->ready_next;
+    }
+    if (executor->last == actor) {
+        executor->last = before;
+    }
     return actor;
 }
 

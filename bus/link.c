@@ -17,8 +17,8 @@ static void set_timer(struct ti_link *link, uint32_t delay_ms, ti_timer_fn *fn)
     }
     link->timer = 0;
     if (fn != NULL) {
-        link->timer = ti_timer_add(link->troupe, ti_now_ns() + delay_ms * 1000000ull, fn, 0, 0,
-                                   ti_link_hold(link));
+        link->timer = ti_timer_add(link->troupe, ti_now_ns(link->troupe) + delay_ms * 1000000ull,
+                                   fn, 0, 0, ti_link_hold(link));
         if (link->timer == 0) {
             ti_link_release(link);
         }
@@ -70,15 +70,16 @@ void ti_incoming_free(struct ti_incoming *incoming)
 
 static void close_sockets(struct ti_link *link)
 {
-    ti_carrier_close(link->carrier);
+    const struct ti_carriers *carriers = link->troupe->carriers;
+    carriers->close(link->carrier);
     for (size_t i = 0; i < link->exports_count; i++) {
         if (link->exports[i].publisher != NULL) {
-            ti_publisher_remove(link->exports[i].publisher, link->exports[i].listener);
+            carriers->publisher_remove(link->exports[i].publisher, link->exports[i].listener);
         }
     }
     for (size_t i = 0; i < link->imports_count; i++) {
         if (link->imports[i].subscriber != NULL) {
-            ti_subscriber_close(link->imports[i].subscriber);
+            carriers->subscriber_close(link->imports[i].subscriber);
         }
     }
 }
@@ -129,7 +130,7 @@ void ti_link_end(struct ti_link *link, int why, const char *text)
     snprintf(link->why_text, sizeof link->why_text, "%s", text != NULL ? text : "");
     /* NNG drops what is queued when it closes: last words get a moment to leave, to one who lives. */
     bool waits = link->sending && why != TROUPE_ELOST;
-    uint64_t due = ti_now_ns() + (waits ? LAST_WORDS_NS : 0);
+    uint64_t due = ti_now_ns(link->troupe) + (waits ? LAST_WORDS_NS : 0);
     if (ti_timer_add(link->troupe, due, take_apart, 0, 0, link) == 0) {
         ti_report(link->troupe, "link to %s: out of memory while it ended", link->peer);
     }
@@ -167,7 +168,8 @@ static void carrier_sent(void *user)
 static void carrier_gone(void *user)
 {
     struct ti_link *link = user; /* inside NNG: leave a note */
-    if (ti_timer_add(link->troupe, ti_now_ns(), on_gone, 0, 0, ti_link_hold(link)) == 0) {
+    if (ti_timer_add(link->troupe, ti_now_ns(link->troupe), on_gone, 0, 0, ti_link_hold(link)) ==
+        0) {
         ti_link_release(link);
     }
 }
@@ -193,7 +195,8 @@ static void seat_up(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
     ti_link_hold(seat->link);
-    if (ti_timer_add(seat->link->troupe, ti_now_ns(), seat_connected, 0, 0, seat) == 0) {
+    if (ti_timer_add(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_connected, 0, 0,
+                     seat) == 0) {
         ti_link_release(seat->link);
     }
 }
@@ -216,8 +219,8 @@ static void seat_lost(struct troupe *troupe, uint64_t id, uint64_t serial, void 
 static void seat_gone(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
-    if (ti_timer_add(seat->link->troupe, ti_now_ns(), seat_lost, 0, 0, ti_link_hold(seat->link)) ==
-        0) {
+    if (ti_timer_add(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_lost, 0, 0,
+                     ti_link_hold(seat->link)) == 0) {
         ti_link_release(seat->link);
     }
 }
@@ -307,7 +310,7 @@ void ti_link_progress(struct ti_link *link)
         link->phase = TI_LINK_UP;
         set_timer(link, 0, NULL);
         ti_link_hold(link);
-        if (ti_timer_add(link->troupe, ti_now_ns(), announce_up, 0, 0, link) == 0) {
+        if (ti_timer_add(link->troupe, ti_now_ns(link->troupe), announce_up, 0, 0, link) == 0) {
             ti_link_release(link);
         }
     }
@@ -386,8 +389,9 @@ static int open_seats(struct ti_link *link, const struct troupe_link_config *con
         error = ti_role_import(link->troupe, seat->role, link, i + 1, &seat->number);
         if (error == 0) {
             (*ret_taken)++;
-            error = ti_subscriber_open(config->imports[i].events_fd, ti_link_event, seat_up,
-                                       seat_gone, seat, &seat->subscriber);
+            error = link->troupe->carriers->subscriber_open(
+                link->troupe, config->imports[i].events_fd, ti_link_event, seat_up, seat_gone, seat,
+                &seat->subscriber);
         }
     }
     return error;
@@ -424,7 +428,8 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
     if (error == 0) {
         error = send_hello(link);
     }
-    int carrier_error = ti_carrier_open(config->fd, &carrier_events, link, &link->carrier);
+    int carrier_error = troupe->carriers->open(troupe, config->fd, &carrier_events, link,
+                                               &link->carrier);
     error = error != 0 ? error : carrier_error;
     if (error == 0) {
         if (ret_link != NULL) {

@@ -122,7 +122,7 @@ static struct troupe_call *new_call(struct ti_link *link, const struct frame_req
     message->ordinal = request->method;
     message->trace = request->trace;
     message->waiter = request->waiting;
-    message->deadline_ns = ti_now_ns() + request->budget_ms * 1000000ull;
+    message->deadline_ns = ti_now_ns(link->troupe) + request->budget_ms * 1000000ull;
     if (request->id != 0) {
         message->from = ti_address_hold(
             (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = request->id});

@@ -298,7 +298,7 @@ void ti_link_pump(struct ti_link *link)
     TI_COUNT(link->troupe, batches_out);
     TI_ADD(link->troupe, bytes_out, batch->size);
     link->bytes_out += batch->size;
-    int error = ti_carrier_send(link->carrier, batch->data, batch->size);
+    int error = link->troupe->carriers->send(link->carrier, batch->data, batch->size);
     free_segment(link, batch);
     if (error != 0) {
         ti_link_end(link, TROUPE_ELOST, "a batch could not be sent");

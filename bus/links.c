@@ -99,7 +99,7 @@ void ti_link_filter(struct ti_link *link, const char *role, uint32_t interface, 
     for (size_t i = 0; i < link->imports_count && link->phase != TI_LINK_GONE; i++) {
         struct ti_link_seat *seat = &link->imports[i];
         if ((role == NULL || strcmp(seat->role, role) == 0) && seat->subscriber != NULL &&
-            ti_subscriber_filter(seat->subscriber, prefix, size, on) != 0) {
+            link->troupe->carriers->subscriber_filter(seat->subscriber, prefix, size, on) != 0) {
             ti_report(link->troupe, "link to %s: an event filter could not be set", link->peer);
         }
     }
@@ -209,25 +209,32 @@ static void end_all(struct troupe *troupe, bool now)
     pthread_mutex_unlock(&troupe->links.lock);
 }
 
+static void wait_a_moment(struct ti_links *links)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 10000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&links->changed, &links->lock, &until);
+}
+
 void ti_links_close(struct troupe *troupe, uint32_t timeout_ms)
 {
     struct ti_links *links = &troupe->links;
-    uint64_t due = ti_now_ns() + timeout_ms * 1000000ull;
+    uint64_t due = ti_now_ns(troupe) + timeout_ms * 1000000ull;
     end_all(troupe, false);
     bool hard = false;
     pthread_mutex_lock(&links->lock);
     while (links->count != 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 10000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
+        if (troupe->schedule == NULL) {
+            wait_a_moment(links);
         }
-        pthread_cond_timedwait(&links->changed, &links->lock, &until);
         pthread_mutex_unlock(&links->lock);
         troupe_step(troupe, 0); /* pinned actors may have answers to give */
-        if (!hard && ti_now_ns() >= due) {
+        if (!hard && ti_now_ns(troupe) >= due) {
             hard = true;
             end_all(troupe, true);
         }

@@ -266,7 +266,7 @@ int ti_role_grant(struct troupe *troupe, const char *name, int fd, ti_up_fn *on_
         error = TROUPE_ENOENT;
     } else if (role->publisher == NULL) {
         struct ti_publisher *publisher;
-        error = ti_publisher_open(&publisher);
+        error = troupe->carriers->publisher_open(troupe, &publisher);
         if (error == 0) {
             role->publisher = publisher; /* whole: an actor may publish at this moment */
         }
@@ -279,7 +279,7 @@ int ti_role_grant(struct troupe *troupe, const char *name, int fd, ti_up_fn *on_
         close(fd);
         return error;
     }
-    return ti_publisher_add(*ret_publisher, fd, on_up, user, ret_listener);
+    return troupe->carriers->publisher_add(*ret_publisher, fd, on_up, user, ret_listener);
 }
 
 void ti_role_publish(struct troupe *troupe, uint32_t number, const struct troupe_event *event,
@@ -311,7 +311,7 @@ void ti_role_publish_raw(struct troupe *troupe, uint32_t number, const uint8_t *
 {
     struct ti_role *role = ti_role_at(troupe, number);
     if (role != NULL && role->publisher != NULL && size != 0) {
-        ti_publisher_send(role->publisher, data, size);
+        troupe->carriers->publisher_send(role->publisher, data, size);
     }
 }
 
@@ -320,7 +320,7 @@ void ti_roles_close(struct troupe *troupe)
     for (uint32_t i = 0; i < troupe->roles.count; i++) {
         struct ti_role *role = &troupe->roles.roles[i];
         if (role->publisher != NULL) {
-            ti_publisher_close(role->publisher);
+            troupe->carriers->publisher_close(role->publisher);
         }
         free((char *)role->name);
     }

@@ -24,8 +24,10 @@
 #include "bus/troupe.h"
 #include "bus/troupe_gen.h"
 #include "bus/troupe_host.h"
+#include "bus/troupe_schedule.h"
 #include "bus/values.h"
 
+struct ti_carriers;
 struct ti_link;
 struct ti_publisher;
 
@@ -169,6 +171,9 @@ int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_f
 void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor);
 /* Takes the first ready actor; NULL when there is none within timeout_ms. */
 struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t timeout_ms);
+/* Takes the ready actor that has `nth` others before it; NULL: there are not so many. For a schedule. */
+struct troupe_actor *ti_executor_pick(struct ti_executor *executor, size_t nth);
+size_t ti_executor_count(const struct ti_executor *executor);
 /* Ends the threads and frees what init made, if it did. */
 void ti_executor_close(struct ti_executor *executor);
 
@@ -196,7 +201,13 @@ uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, u
                       uint64_t serial, void *object);
 /* True if it had not fired and will not. */
 bool ti_timer_remove(struct troupe *troupe, uint64_t handle);
-uint64_t ti_now_ns(void);
+/* CLOCK_MONOTONIC; of a runtime with a schedule, that one's clock. */
+uint64_t ti_now_ns(const struct troupe *troupe);
+uint64_t ti_clock_ns(void);
+/* Without a thread: runs the earliest timer if its time has come. */
+bool ti_timers_run_due(struct troupe *troupe);
+/* When the earliest is due; UINT64_MAX: there is none. */
+uint64_t ti_timers_next_ns(struct troupe *troupe);
 
 /* ---- actors (actor.c) ------------------------------------------------------------------------------ */
 
@@ -321,7 +332,8 @@ uint64_t ti_number_new(struct troupe *troupe);
 /* How long an answer, or each item of a stream, may take: as the caller or the interface says. */
 uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options);
 /* When an ask ends: as the caller or the interface says, within what caused it. */
-uint64_t ti_deadline(const struct troupe_method *method, const struct troupe_options *options);
+uint64_t ti_deadline(const struct troupe *troupe, const struct troupe_method *method,
+                     const struct troupe_options *options);
 /* Sends to wherever `to` leads; the route is the caller's to release on success. */
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
@@ -524,6 +536,8 @@ struct ti_counters {
 struct troupe {
     char name[64];
     atomic_bool closing;
+    struct troupe_schedule *schedule; /* runs it all; NULL: threads do */
+    const struct ti_carriers *carriers;
     struct ti_counters counters;
     struct ti_executor pool;
     struct ti_executor pinned;

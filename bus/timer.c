@@ -1,4 +1,5 @@
-/* timer.c - what happens later: one thread over one heap, earliest first.
+/* timer.c - what happens later: one thread over one heap, earliest first. Under a schedule there is no
+ * thread: its steps run what is due.
  *
  * Deadlines of asks are added and removed for every request, so both cost a lock and a heap step and
  * wake the thread only when the new one is the earliest. Removing leaves the thread's alarm alone:
@@ -22,11 +23,16 @@ struct ti_timer {
     uint32_t next_free;
 };
 
-uint64_t ti_now_ns(void)
+uint64_t ti_clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t ti_now_ns(const struct troupe *troupe)
+{
+    return troupe->schedule != NULL ? troupe_schedule_now_ns(troupe->schedule) : ti_clock_ns();
 }
 
 static void place(struct ti_timers *timers, uint32_t at, uint32_t index)
@@ -87,14 +93,14 @@ static void *run(void *argument)
     struct ti_timers *timers = &troupe->timers;
     pthread_mutex_lock(&timers->lock);
     /* What is due when it closes still runs: it may hold something. */
-    while (!timers->closing || (timers->heap_count != 0 && due_at(timers, 0) <= ti_now_ns())) {
+    while (!timers->closing || (timers->heap_count != 0 && due_at(timers, 0) <= ti_clock_ns())) {
         if (timers->heap_count == 0) {
             pthread_cond_wait(&timers->wake, &timers->lock);
             continue;
         }
         uint32_t index = timers->heap[0];
         struct ti_timer timer = timers->timers[index];
-        if (timer.due_ns > ti_now_ns()) {
+        if (timer.due_ns > ti_clock_ns()) {
             struct timespec until = {.tv_sec = (time_t)(timer.due_ns / 1000000000u),
                                      .tv_nsec = (long)(timer.due_ns % 1000000000u)};
             pthread_cond_timedwait(&timers->wake, &timers->lock, &until);
@@ -109,6 +115,30 @@ static void *run(void *argument)
     return NULL;
 }
 
+uint64_t ti_timers_next_ns(struct troupe *troupe)
+{
+    struct ti_timers *timers = &troupe->timers;
+    pthread_mutex_lock(&timers->lock);
+    uint64_t due = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;
+    pthread_mutex_unlock(&timers->lock);
+    return due;
+}
+
+bool ti_timers_run_due(struct troupe *troupe)
+{
+    struct ti_timers *timers = &troupe->timers;
+    if (ti_timers_next_ns(troupe) > ti_now_ns(troupe)) {
+        return false;
+    }
+    pthread_mutex_lock(&timers->lock);
+    uint32_t index = timers->heap[0];
+    struct ti_timer timer = timers->timers[index];
+    take_out(timers, index);
+    pthread_mutex_unlock(&timers->lock);
+    timer.fn(troupe, timer.id, timer.serial, timer.object);
+    return true;
+}
+
 int ti_timers_init(struct troupe *troupe)
 {
     struct ti_timers *timers = &troupe->timers;
@@ -118,6 +148,9 @@ int ti_timers_init(struct troupe *troupe)
     pthread_mutex_init(&timers->lock, NULL);
     pthread_cond_init(&timers->wake, &attributes);
     pthread_condattr_destroy(&attributes);
+    if (troupe->schedule != NULL) {
+        return 0;
+    }
     if (pthread_create(&timers->thread, NULL, run, troupe) != 0) {
         return TROUPE_ESYSTEM;
     }
@@ -134,6 +167,8 @@ void ti_timers_close(struct troupe *troupe)
     pthread_mutex_unlock(&timers->lock);
     if (timers->running) {
         pthread_join(timers->thread, NULL);
+    }
+    while (troupe->schedule != NULL && ti_timers_run_due(troupe)) {
     }
     free(timers->timers);
     free(timers->heap);
@@ -220,7 +255,7 @@ int troupe_after(struct troupe_actor *self, uint32_t delay_ms, troupe_after_fn *
     }
     pending->on_done = (troupe_any_fn *)on_time;
     pending->user = user;
-    pending->timer = ti_timer_add(self->troupe, ti_now_ns() + delay_ms * 1000000ull,
+    pending->timer = ti_timer_add(self->troupe, ti_now_ns(self->troupe) + delay_ms * 1000000ull,
                                   ti_timer_to_actor, atomic_load(&self->id), pending->serial, NULL);
     if (pending->timer == 0) {
         ti_pending_free(self, pending);

@@ -276,7 +276,7 @@ static void heartbeat(struct troupe *troupe, uint64_t id, uint64_t serial, void 
 static void want_heartbeat(struct troupe *troupe)
 {
     if (!troupe->topics.heartbeat_set) {
-        uint64_t due = ti_now_ns() + TROUPE_HEARTBEAT_MS * 1000000ull;
+        uint64_t due = ti_now_ns(troupe) + TROUPE_HEARTBEAT_MS * 1000000ull;
         troupe->topics.heartbeat_set = ti_timer_add(troupe, due, heartbeat, 0, 0, NULL) != 0;
     }
 }
@@ -363,6 +363,10 @@ int ti_topics_init(struct troupe *troupe)
 {
     pthread_mutex_init(&troupe->topics.lock, NULL);
     /* Two runs never share it: nobody starts the same program twice in a nanosecond. */
+    if (troupe->schedule != NULL) {
+        troupe->topics.epoch = troupe_schedule_random(troupe->schedule, UINT64_MAX - 1) + 1;
+        return 0;
+    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     troupe->topics.epoch = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;

@@ -2,6 +2,7 @@
  *
  * Closing goes from the outside in: links first (drained, then gone, so that nothing more comes from
  * other processes), then actors, then the timer and the threads, then memory. */
+#include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,10 @@ static unsigned workers_wanted(const struct troupe_config *config)
 static void take_apart(struct troupe *troupe)
 {
     ti_timers_close(troupe);
+    struct troupe_actor *late;
+    while (troupe->schedule != NULL && (late = ti_executor_take(&troupe->pool, 0)) != NULL) {
+        ti_actor_run(late); /* as workers would before they end */
+    }
     ti_actors_join(troupe); /* before the pool: what comes late for an ended one goes there */
     ti_executor_close(&troupe->pool);
     ti_actors_free(troupe);
@@ -37,10 +42,23 @@ static void take_apart(struct troupe *troupe)
     ti_topics_close(troupe);
     ti_watches_close(troupe);
     ti_links_free(troupe);
-    ti_carrier_fini();
+    troupe->carriers->fini(troupe);
     pthread_cond_destroy(&troupe->actors_changed);
     pthread_mutex_destroy(&troupe->actors_lock);
     free(troupe);
+}
+
+/* Where this process begins to number: hardly where another does. */
+static uint64_t first_number(const struct troupe *troupe)
+{
+    uint64_t first = ti_now_ns(troupe);
+    if (troupe->schedule != NULL) {
+        return troupe_schedule_random(troupe->schedule, UINT64_MAX);
+    }
+    if (getrandom(&first, sizeof first, GRND_NONBLOCK) != sizeof first) {
+        first ^= (uint64_t)getpid() << 32;
+    }
+    return first;
 }
 
 int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
@@ -55,22 +73,23 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     if (config != NULL) {
         troupe->on_report = config->on_report;
         troupe->report_user = config->user;
+        troupe->schedule = config->schedule;
     }
-    uint64_t seed = ti_now_ns();
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
-        seed ^= (uint64_t)getpid() << 32;
-    }
-    atomic_store(&troupe->next_number, seed);
+    troupe->carriers = troupe->schedule != NULL ? &ti_memory_carriers : &ti_nng_carriers;
+    atomic_store(&troupe->next_number, first_number(troupe));
     pthread_mutex_init(&troupe->actors_lock, NULL);
     pthread_cond_init(&troupe->actors_changed, NULL);
     pthread_mutex_init(&troupe->roles.lock, NULL);
     ti_links_init(troupe);
-    int error = ti_carrier_init();
+    int error = troupe->carriers->init(troupe);
     error = error != 0 ? error : ti_topics_init(troupe);
     error = error != 0 ? error : ti_watches_init(troupe);
     error = error != 0 ? error : ti_timers_init(troupe);
     error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true);
-    error = error != 0 ? error : ti_executor_init(&troupe->pool, workers_wanted(config), false);
+    error = error != 0
+                ? error
+                : ti_executor_init(&troupe->pool,
+                                   troupe->schedule == NULL ? workers_wanted(config) : 0, false);
     error = error != 0 ? error : ti_spawn(troupe, &ti_agent_def, NULL, 0, &troupe->agent);
     if (error != 0) {
         take_apart(troupe);
@@ -85,6 +104,9 @@ int troupe_step(struct troupe *troupe, uint32_t timeout_ms)
 {
     if (ti_current() != NULL) {
         return TROUPE_EWOULDBLOCK;
+    }
+    if (troupe->schedule != NULL) {
+        return troupe_schedule_step(troupe->schedule);
     }
     int handled = 0;
     ti_caller_steps(troupe);
@@ -133,8 +155,9 @@ void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
     atomic_store(&troupe->closing, true);
     stop_all(troupe);
     while (atomic_load(&troupe->actors_count) != 0) {
-        troupe_step(troupe, 1);
-        if (atomic_load(&troupe->actors_count) != 0) {
+        int stepped = troupe_step(troupe, 1);
+        assert(stepped != 0 || troupe->schedule == NULL); /* else nothing would ever end them */
+        if (atomic_load(&troupe->actors_count) != 0 && troupe->schedule == NULL) {
             pthread_mutex_lock(&troupe->actors_lock);
             struct timespec until;
             clock_gettime(CLOCK_REALTIME, &until);
@@ -202,7 +225,7 @@ void ti_trace(struct troupe *troupe, enum troupe_trace_kind kind, uint64_t trace
         return;
     }
     struct troupe_trace event = {.kind = kind,
-                                 .time_ns = ti_now_ns(),
+                                 .time_ns = ti_now_ns(troupe),
                                  .trace = trace,
                                  .actor = ti_ref_here(actor),
                                  .target = target,

@@ -161,11 +161,13 @@ typedef void troupe_dead_letter_fn(void *user, const struct troupe_dead_letter *
 /* The bus does not log: it says here, once each, what a program may want to log. One line. */
 typedef void troupe_report_fn(void *user, const char *text);
 
+struct troupe_schedule; /* troupe_schedule.h */
 struct troupe_config {
     const char *name;            /* of this process in reports and introspection; NULL: "troupe" */
     unsigned workers;            /* threads for ordinary actors; 0: number of cores, at most 4 */
     troupe_report_fn *on_report; /* may be NULL; called on any thread, must not block */
     void *user;                  /* for on_report */
+    struct troupe_schedule *schedule; /* [borrowed] for tests: runs all of it in place of threads */
 };
 
 /* Starts the runtime: the worker threads and the timer. `config` may be NULL [borrowed].
@@ -180,6 +182,7 @@ void troupe_close(struct troupe *troupe, uint32_t timeout_ms);
 
 /* Runs what waits for pinned actors on the calling thread, for at most one round over them; waits
  * up to `timeout_ms` for work first (0: not at all). Always the same thread.
+ * Of a runtime with a schedule: troupe_schedule_step, whatever the time.
  * Returns the number of messages handled, or TROUPE_EWOULDBLOCK inside an actor. */
 int troupe_step(struct troupe *troupe, uint32_t timeout_ms);
 

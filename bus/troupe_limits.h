@@ -52,6 +52,10 @@
 #define TROUPE_EVENT_QUEUE     1024       /* waiting for one subscriber process */
 #define TROUPE_TOPICS_MAX      4096       /* in one process */
 
+/* one schedule (deterministic mode) */
+#define TROUPE_SCHEDULED_MAX 8   /* runtimes */
+#define TROUPE_CHOICES_MAX   256 /* ready things that a step draws from */
+
 /* waits */
 #define TROUPE_DEADLINE_MS     5000 /* of a call, unless the interface says otherwise */
 #define TROUPE_DEADLINE_MS_MAX 86400000
