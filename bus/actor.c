@@ -105,7 +105,22 @@ static void push(struct troupe_actor *slot, struct troupe_message *message)
     }
 }
 
-int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted)
+/* A place in the mailbox. Who has `used` of the places already gets another only while as many are
+ * free: nobody ever takes more than half of what the others have left. */
+static int take_place(struct troupe_actor *slot, uint32_t used)
+{
+    uint32_t max = atomic_load_explicit(&slot->mailbox_max, memory_order_relaxed);
+    uint32_t taken = atomic_fetch_add_explicit(&slot->waiting, 1, memory_order_relaxed);
+    if (taken + used < max) {
+        return 0;
+    }
+    atomic_fetch_sub_explicit(&slot->waiting, 1, memory_order_relaxed);
+    TI_COUNT(slot->troupe, refused_busy);
+    return TROUPE_EBUSY;
+}
+
+static int deliver(struct troupe *troupe, uint64_t actor, struct troupe_message *message,
+                   bool counted, uint32_t used)
 {
     struct troupe_actor *slot = ti_actor_slot(troupe, actor);
     if (slot == NULL || actor == 0 || atomic_load(&slot->id) != actor) {
@@ -117,16 +132,22 @@ int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *messag
     }
     message->target = actor;
     message->counted = counted;
-    if (counted) {
-        uint32_t max = atomic_load_explicit(&slot->mailbox_max, memory_order_relaxed);
-        if (atomic_fetch_add_explicit(&slot->waiting, 1, memory_order_relaxed) >= max) {
-            atomic_fetch_sub_explicit(&slot->waiting, 1, memory_order_relaxed);
-            TI_COUNT(troupe, refused_busy);
-            return TROUPE_EBUSY;
-        }
+    int error = counted ? take_place(slot, used) : 0;
+    if (error == 0) {
+        push(slot, message);
     }
-    push(slot, message);
-    return 0;
+    return error;
+}
+
+int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted)
+{
+    return deliver(troupe, actor, message, counted, 0);
+}
+
+int ti_push_for_peer(struct troupe *troupe, uint64_t actor, struct troupe_message *message,
+                     uint32_t used)
+{
+    return deliver(troupe, actor, message, true, used);
 }
 
 int ti_run_in(struct troupe *troupe, uint64_t actor, ti_run_fn *run, void *argument)

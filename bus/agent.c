@@ -175,6 +175,23 @@ static void list_links(struct troupe_actor *self, void *state, struct troupe_cal
     free(links);
 }
 
+static void get_quotas(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct bus_get_quotas_args *args)
+{
+    struct bus_quota quotas[BUS_GET_QUOTAS_RESULTS_QUOTAS_MAX];
+    struct ti_link *link = ti_link_find(self->troupe, args->link);
+    (void)state;
+    if (link == NULL) {
+        bus_fail_not_found(call, "this process has no link with that number");
+        return;
+    }
+    struct bus_get_quotas_results results = {
+        .quotas = quotas,
+        .quotas_count = ti_link_quotas(link, quotas, BUS_GET_QUOTAS_RESULTS_QUOTAS_MAX)};
+    ti_link_release(link);
+    bus_get_quotas_reply(call, &results);
+}
+
 static void get_stats(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
     struct troupe_stats stats;
@@ -551,6 +568,7 @@ static const struct bus_handlers handlers = {.list_actors = list_actors,
                                              .get_interface = get_interface,
                                              .list_links = list_links,
                                              .get_stats = get_stats,
+                                             .get_quotas = get_quotas,
                                              .watch = watch};
 static const struct troupe_service services[] = {
     {.interface = &bus_interface, .handlers = &handlers}};

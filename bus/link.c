@@ -27,10 +27,11 @@ static void set_timer(struct ti_link *link, uint32_t delay_ms, ti_timer_fn *fn)
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
 
-/* What a frame was for is answered by what became of it: it left, or it never did. */
+/* What a frame was for is answered by what became of it: it left, or the peer never saw it. */
 static void complete_outgoing(struct ti_link *link, struct ti_outgoing *outgoing)
 {
-    int code = ti_link_was_sent(link, outgoing) ? TROUPE_ELOST : TROUPE_EDOWN;
+    bool unseen = link->goaway_in && outgoing->id > link->goaway_last_id;
+    int code = ti_link_was_sent(link, outgoing) && !unseen ? TROUPE_ELOST : TROUPE_EDOWN;
     struct troupe_message *message = ti_message_error(code, NULL);
     if (message != NULL) {
         ti_deliver(link->troupe, &outgoing->from, message);

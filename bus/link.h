@@ -138,6 +138,8 @@ struct ti_link {
     struct ti_table shared; /* actors handed to the peer: id -> times */
     /* in */
     bool bye_in;
+    bool goaway_in;
+    uint64_t goaway_last_id; /* the last request of ours that the peer had seen */
     uint64_t last_id;
     struct ti_table incoming;
     size_t incoming_cancelled; /* of them, by the peer */
@@ -193,6 +195,11 @@ void ti_link_put_cancel(struct ti_link *link, uint64_t wire);
 /* ---- link_answer.c: the lock is held ---- */
 /* Tells streams that found no room once there is some. */
 void ti_link_wake_streams(struct ti_link *link);
+
+/* ---- quota.c ---- */
+struct bus_quota; /* of the generated interfaces/bus.h */
+/* What the peer uses of each quota; returns how many there are. */
+size_t ti_link_quotas(struct ti_link *link, struct bus_quota *to, size_t max);
 
 /* ---- agent.c ---- */
 /* Answers a request to the agent that must not wait for its turn; false: it may. No lock is held. */

@@ -92,6 +92,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
     struct ti_address to = {.kind = TI_NOBODY};
     struct ti_outgoing *done = NULL;
     uint64_t actor = 0;
+    uint32_t used = 0;
     int code = 0;
     bool answer = (chunk->stream & 1) != 0;
     uint64_t id = chunk->stream >> 1;
@@ -121,6 +122,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
         }
     } else if (message != NULL) {
         actor = incoming->actor;
+        used = link->unread_messages - 1;
     }
     pthread_mutex_unlock(&link->lock);
     if (message == NULL) {
@@ -133,7 +135,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
             ti_outgoing_free(done);
         }
     } else {
-        code = ti_push(link->troupe, actor, message, true);
+        code = ti_push_for_peer(link->troupe, actor, message, used);
         if (code != 0) {
             ti_bounce(link->troupe, message, code, NULL);
         }

@@ -202,6 +202,8 @@ void ti_link_handle_goaway(struct ti_link *link, const struct frame_goaway *goaw
              goaway->text.data);
     pthread_mutex_lock(&link->lock);
     int code = ti_link_code(goaway->code);
+    link->goaway_in = true;
+    link->goaway_last_id = goaway->last_id;
     ti_link_end(link, code < 0 ? code : TROUPE_EPROTOCOL, text);
     pthread_mutex_unlock(&link->lock);
 }

@@ -154,14 +154,15 @@ static const char *check_request(const struct ti_link *link, const struct frame_
 
 /* Takes one request in. Sets *ret_call to what is complete; answers what can't be taken. */
 static void take_request(struct ti_link *link, const struct frame_request *request,
-                         struct troupe_call **ret_call, uint64_t *ret_actor, int *ret_code)
+                         struct troupe_call **ret_call, uint64_t *ret_actor, uint32_t *ret_used,
+                         int *ret_code)
 {
     struct troupe_ref refs[TROUPE_REFS_MAX];
     struct troupe_body body;
     if (request->id != 0) {
         link->last_id = request->id;
     }
-    link->unread_messages++;
+    *ret_used = link->unread_messages++;
     link->unread_bytes += request->body.data.size;
     *ret_code = 0;
     int code = 0;
@@ -196,6 +197,7 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
 {
     struct troupe_call *call = NULL;
     uint64_t actor = 0;
+    uint32_t used = 0;
     int code = 0;
     pthread_mutex_lock(&link->lock);
     if (link->phase == TI_LINK_GONE) { /* what it brings is nobody's any more */
@@ -206,7 +208,7 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
     if (broken != NULL) {
         ti_link_refuse(link, TROUPE_EPROTOCOL, broken);
     } else {
-        take_request(link, request, &call, &actor, &code);
+        take_request(link, request, &call, &actor, &used, &code);
     }
     pthread_mutex_unlock(&link->lock);
     if (broken != NULL) {
@@ -217,7 +219,7 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
         return;
     }
     if (code == 0 && call != NULL) {
-        code = ti_push(link->troupe, actor, &call->message, true);
+        code = ti_push_for_peer(link->troupe, actor, &call->message, used);
         if (code == 0) {
             return;
         }

@@ -285,6 +285,10 @@ int ti_actor_run(struct troupe_actor *self);
 /* Delivers [owned]. With `counted`, TROUPE_EBUSY when the mailbox is full; TROUPE_EDOWN when the
  * actor is gone; TROUPE_ECYCLE when it could run only after what waits for it. On failure the message stays the caller's. */
 int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted);
+/* The same, counted, for a peer that has `used` other messages waiting in this process: the fuller
+ * the mailbox, the fewer it may have. */
+int ti_push_for_peer(struct troupe *troupe, uint64_t actor, struct troupe_message *message,
+                     uint32_t used);
 /* Runs `run` in an actor, soon. `argument` is malloc's [owned, also on failure], then the job's. */
 int ti_run_in(struct troupe *troupe, uint64_t actor, ti_run_fn *run, void *argument);
 struct troupe_actor *ti_actor_slot(struct troupe *troupe, uint64_t id);

@@ -36,7 +36,7 @@
 /* Room beyond it for what is never refused: a peer that lets more than that wait does not read. */
 #define TROUPE_LINK_BACKLOG_BYTES_MAX (16 * 1024 * 1024)  /* answers and control frames */
 #define TROUPE_LINK_BLOBS_BYTES_MAX   (128 * 1024 * 1024) /* answers with blobs, and all blobs */
-#define TROUPE_LINK_WINDOW_MESSAGES   4096 /* requests and tells a peer may have unhandled here */
+#define TROUPE_LINK_WINDOW_MESSAGES   2048 /* requests and tells a peer may have unhandled here */
 #define TROUPE_LINK_WINDOW_BYTES      (4 * 1024 * 1024) /* and their bytes */
 #define TROUPE_LINK_EXPORTS_MAX       4096              /* refs handed to one peer */
 #define TROUPE_LINK_BATCH_BYTES       (128 * 1024)      /* frames joined into one NNG message */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -189,6 +190,88 @@ static void test_secret_arrives(void **state)
     struct probe_secret_results results;
     assert_int_equal(probe_secret(places.troupe, places.probe, &args, &results, NULL, NULL), 0);
     assert_int_equal(results.size, 7);
+}
+
+/* ---- large beside small ----------------------------------------------------------------------------- */
+
+struct mixed {
+    uint32_t pieces;
+    uint32_t came;
+    uint32_t small; /* calls that were answered meanwhile */
+    double slowest_s;
+    double asked_s;
+    bool over;
+};
+
+static double clock_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void ask_small(struct troupe_actor *self, struct mixed *mixed);
+
+static void small_answered(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                           const struct probe_echo_results *results)
+{
+    struct mixed *mixed = user;
+    (void)results;
+    assert_null(error);
+    double took = clock_s() - mixed->asked_s;
+    mixed->slowest_s = took > mixed->slowest_s ? took : mixed->slowest_s;
+    mixed->small++;
+    if (mixed->over) {
+        places_done(self);
+    } else {
+        ask_small(self, mixed);
+    }
+}
+
+static void ask_small(struct troupe_actor *self, struct mixed *mixed)
+{
+    struct probe_echo_args args = {.number = mixed->small};
+    mixed->asked_s = clock_s();
+    assert_int_equal(probe_echo_ask(self, places.other, &args, small_answered, mixed, NULL), 0);
+}
+
+static void piece_came(struct troupe_actor *self, void *user, const struct probe_pieces_item *item)
+{
+    struct mixed *mixed = user;
+    (void)self;
+    assert_int_equal(item->data.size, 1 << 20);
+    mixed->came++;
+}
+
+static void pieces_over(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    struct mixed *mixed = user;
+    (void)self;
+    assert_null(error);
+    mixed->over = true;
+}
+
+static void ask_both(struct troupe_actor *self, void *user)
+{
+    struct mixed *mixed = user;
+    struct troupe_options options = {.deadline_ms = 60000};
+    struct probe_pieces_args args = {.count = mixed->pieces, .size = 1 << 20};
+    assert_int_equal(
+        probe_pieces_ask(self, places.probe, &args, piece_came, pieces_over, mixed, &options), 0);
+    ask_small(self, mixed);
+}
+
+/* Over one and the same link: of every two batches at most one is a piece of a blob. */
+static void test_gigabyte_in_pieces_lets_small_calls_pass(void **state)
+{
+    (void)state;
+    struct mixed mixed = {.pieces = places_slow() > 1 ? 64 : 1024};
+    double begun = clock_s();
+    places_run(&places, ask_both, &mixed);
+    assert_int_equal(mixed.came, mixed.pieces);
+    print_message("%u MiB in %.2f s, meanwhile %u small calls, the slowest in %.1f ms\n",
+                  mixed.pieces, clock_s() - begun, mixed.small, mixed.slowest_s * 1e3);
+    assert_true(mixed.small > mixed.pieces / 16); /* behind it all, there would be none */
 }
 
 /* ---- tells ------------------------------------------------------------------------------------------ */
@@ -704,6 +787,8 @@ int main(void)
         THREE_WAYS(test_call_inside_an_actor_is_refused),
         THREE_WAYS(test_call_that_needs_its_own_caller_is_refused),
         THREE_WAYS(test_caller_that_does_not_wait_can_be_called_back),
+        cmocka_unit_test_setup_teardown(test_gigabyte_in_pieces_lets_small_calls_pass,
+                                        places_setup_two, places_teardown),
         THREE_WAYS(test_handler_that_forgets_to_answer_fails_the_call),
         THREE_WAYS(test_value_out_of_bounds_is_not_sent),
         THREE_WAYS(test_deferred_answer_comes_later),

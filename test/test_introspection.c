@@ -121,6 +121,43 @@ static void test_links_are_listed(void **state)
     troupe_release(results.message);
 }
 
+static uint64_t used_of(const struct bus_get_quotas_results *results, const char *name)
+{
+    for (size_t i = 0; i < results->quotas_count; i++) {
+        assert_true(results->quotas[i].used <= results->quotas[i].max);
+        if (is(results->quotas[i].name, name)) {
+            return results->quotas[i].used;
+        }
+    }
+    fail();
+    return 0;
+}
+
+static void test_quotas_of_a_peer_are_shown(void **state)
+{
+    (void)state;
+    struct bus_list_links_results links;
+    struct bus_get_quotas_args args = {.link = 1};
+    struct bus_get_quotas_results results;
+    struct probe_spawn_results spawned;
+    assert_int_equal(bus_get_quotas(places.troupe, agent(), &args, &results, NULL, NULL),
+                     BUS_NOT_FOUND);
+    assert_int_equal(probe_spawn(places.troupe, places.probe, &spawned, NULL, NULL), 0);
+    assert_int_equal(bus_list_links(places.troupe, agent(), &links, NULL, NULL), 0);
+    for (size_t i = 0; i < links.links_count; i++) {
+        if (is(links.links[i].peer, "test")) {
+            args.link = links.links[i].id;
+            int error = bus_get_quotas(places.troupe, agent(), &args, &results, NULL, NULL);
+            assert_int_equal(error, 0);
+            assert_int_equal(used_of(&results, "requests_open"), 1); /* this very one */
+            assert_int_equal(used_of(&results, "refs_held"), 1);
+            assert_int_equal(used_of(&results, "blob_bytes_arriving"), 0);
+            troupe_release(results.message);
+        }
+    }
+    troupe_release(links.message);
+}
+
 static void test_stats_count(void **state)
 {
     (void)state;
@@ -155,6 +192,7 @@ int main(void)
         THREE_WAYS(test_actors_come_in_pages),
         THREE_WAYS(test_interfaces_are_listed_and_told_in_words),
         THREE_WAYS(test_links_are_listed),
+        THREE_WAYS(test_quotas_of_a_peer_are_shown),
         THREE_WAYS(test_stats_count),
         THREE_WAYS(test_feature_test_knows_what_the_peer_serves),
     };

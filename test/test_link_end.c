@@ -319,6 +319,34 @@ static void test_goaway_ends_the_link_with_its_reason(void **state)
     assert_non_null(strstr(text, "not you"));
 }
 
+static bool has_ended(void *user)
+{
+    (void)user;
+    return ended.times != 0;
+}
+
+/* A peer that goes says which requests it has seen: those after them surely had no effect. */
+static void test_goaway_tells_unseen_requests_from_lost_ones(void **state)
+{
+    (void)state;
+    uint8_t to[64];
+    struct frame frame;
+    struct troupe_ref asker;
+    for (int unseen = 0; unseen < 2; unseen++) {
+        ended = (struct ended){0};
+        assert_int_equal(troupe_spawn(room.troupe, &asker_actor, NULL, &asker), 0);
+        troupe_step(room.troupe, 0);
+        peer_expect(&peer, FRAME_REQUEST, &frame);
+        struct frame_goaway goaway = {.code = -TROUPE_EPERM,
+                                      .last_id = frame.request.id - (uint64_t)unseen};
+        peer_send(&peer, to, ti_frame_write_goaway(to, sizeof to, &goaway));
+        wait_until(room.troupe, has_ended, NULL);
+        assert_int_equal(ended.code, unseen ? TROUPE_EDOWN : TROUPE_ELOST);
+        peer_close(&peer);
+        peer_open(&room, &peer, unseen ? "far3" : "far2");
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
@@ -331,6 +359,7 @@ int main(void)
         TEST(test_peer_that_says_bye_still_answers_what_it_was_asked),
         TEST(test_bye_that_is_never_answered_ends_the_link_in_time),
         TEST(test_goaway_ends_the_link_with_its_reason),
+        TEST(test_goaway_tells_unseen_requests_from_lost_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include "test/support/peer.h"
 #include "test/support/probe.h"
 
-enum { ECHO = 1, WAIT = 3, HANG = 4, COUNT = 5, SUM = 7, BIG_TEXT = 1000 };
+enum { ECHO = 1, WAIT = 3, HANG = 4, COUNT = 5, MAKE = 6, SUM = 7, BIG_TEXT = 1000 };
 
 static struct room room;
 static struct peer peer;
@@ -82,14 +82,29 @@ static const struct troupe_actor_def blocker_actor = {.name = "blocker",
 
 static const struct troupe_role blocker_role = {.name = "probe", .actor = &blocker_actor};
 
+static const struct troupe_actor_def bounded_actor = {
+    .name = "bounded", .services = blocker_services, .services_count = 1, .flags = TROUPE_DETACHED};
+static const struct troupe_role bounded_role = {.name = "probe", .actor = &bounded_actor};
+
+static int open_gated_room(const struct troupe_role *role)
+{
+    atomic_store(&at_gate, false);
+    pthread_mutex_lock(&gate);
+    room_open_role(&room, role);
+    peer_open(&room, &peer, "far");
+    return 0;
+}
+
 static int open_blocker_room(void **state)
 {
     (void)state;
-    atomic_store(&at_gate, false);
-    pthread_mutex_lock(&gate);
-    room_open_role(&room, &blocker_role);
-    peer_open(&room, &peer, "far");
-    return 0;
+    return open_gated_room(&blocker_role);
+}
+
+static int open_bounded_room(void **state)
+{
+    (void)state;
+    return open_gated_room(&bounded_role);
 }
 
 static bool gate_reached(void *user)
@@ -119,6 +134,80 @@ static void test_more_requests_than_the_window_are_refused(void **state)
     assert_in_range(peer_room_stats(&room).messages_waiting, TROUPE_LINK_WINDOW_MESSAGES - 2,
                     TROUPE_LINK_WINDOW_MESSAGES);
     pthread_mutex_unlock(&gate);
+}
+
+/* Reads `count` answers; returns how many said EBUSY. */
+static unsigned count_refused(struct peer *from, unsigned count)
+{
+    struct frame frame;
+    unsigned refused = 0;
+    for (unsigned n = 0; n < count && peer_read(from, &frame);) {
+        n += frame.kind == FRAME_ERROR || frame.kind == FRAME_REPLY;
+        if (frame.kind == FRAME_ERROR) {
+            assert_int_equal(-(int)frame.error.code, TROUPE_EBUSY);
+            refused++;
+        }
+    }
+    return refused;
+}
+
+static void send_window(struct peer *to)
+{
+    static uint8_t batch[TROUPE_LINK_RECEIVE_BYTES_MAX];
+    static const uint8_t args[] = {0xa1, 0x00, 0x00};
+    struct frame_request request = request_of(WAIT, args, sizeof args);
+    size_t size = 0;
+    request.id = 1;
+    for (int n = 1; n < TROUPE_LINK_WINDOW_MESSAGES; n++) {
+        request.id++;
+        size += ti_frame_write_request(batch + size, sizeof batch - size, &request);
+    }
+    peer_send(to, batch, size);
+}
+
+static bool all_written(void *user)
+{
+    uint64_t frames = *(uint64_t *)user;
+    return peer_room_stats(&room).frames_out >= frames;
+}
+
+static bool all_arrived(void *user)
+{
+    uint64_t frames = *(uint64_t *)user;
+    return peer_room_stats(&room).frames_in >= frames;
+}
+
+/* A peer takes at most half of what the others have left of a mailbox; a caller here always gets in. */
+static void test_peers_that_flood_leave_room_for_others(void **state)
+{
+    (void)state;
+    static const unsigned quotas[] = {TROUPE_MAILBOX_MAX / 2, TROUPE_MAILBOX_MAX / 4,
+                                      TROUPE_MAILBOX_MAX / 8};
+    static const uint8_t args[] = {0xa1, 0x00, 0x00};
+    struct peer more[2];
+    struct peer *peers[] = {&peer, &more[0], &more[1]};
+    unsigned refused[3];
+    peer_open(&room, &more[0], "far2");
+    peer_open(&room, &more[1], "far3");
+    uint64_t frames = peer_room_stats(&room).frames_in;
+    for (int i = 0; i < 3; i++) {
+        peer_request(peers[i], 1, 1, WAIT, args, sizeof args);
+        wait_until(room.troupe, gate_reached, NULL);
+        send_window(peers[i]);
+        frames += TROUPE_LINK_WINDOW_MESSAGES;
+        wait_until(room.troupe, all_arrived, &frames);
+    }
+    struct troupe_ref blocker;
+    struct probe_tell_args tell = {.number = 1};
+    assert_int_equal(troupe_host_find(room.troupe, "probe", &blocker), 0);
+    assert_int_equal(probe_tell(room.troupe, blocker, &tell), 0);
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < 3; i++) {
+        refused[i] = count_refused(peers[i], TROUPE_LINK_WINDOW_MESSAGES);
+        assert_in_range(TROUPE_LINK_WINDOW_MESSAGES - refused[i], quotas[i] - 2, quotas[i] + 2);
+    }
+    peer_close(&more[0]);
+    peer_close(&more[1]);
 }
 
 /* Of this side: a window that is used up answers EBUSY, and credit opens it again. */
@@ -450,6 +539,31 @@ static void test_tiny_chunks_cost_no_more_than_large_ones(void **state)
     assert_memory_equal(frame.reply.body.data.data, sums, sizeof sums);
 }
 
+/* What was answered while a blob waited in the queue leaves after at most one more piece of it. */
+static void test_small_answers_overtake_a_blob(void **state)
+{
+    (void)state;
+    enum { SMALL = 8 };
+    static const uint8_t make[] = {0xa2, 0x00, 0x1a, 0x00, 0x10, 0x00, 0x00, 0x01, 0x01};
+    static const uint8_t echo[] = {0xa2, 0x00, 0x05, 0x01, 0x60};
+    struct frame frame;
+    unsigned replies = 0;
+    unsigned chunks = 0;
+    uint64_t frames = peer_room_stats(&room).frames_out + 1 + SMALL;
+    peer_request(&peer, 1, 1, MAKE, make, sizeof make);
+    for (uint64_t id = 2; id < 2 + SMALL; id++) {
+        peer_request(&peer, id, 1, ECHO, echo, sizeof echo);
+    }
+    wait_until(room.troupe, all_written, &frames);
+    while (replies < 1 + SMALL && peer_read(&peer, &frame)) {
+        replies += frame.kind == FRAME_REPLY;
+        chunks += frame.kind == FRAME_CHUNK;
+    }
+    assert_int_equal(replies, 1 + SMALL);
+    /* Some were in the socket already; the blob has 16. */
+    assert_in_range(chunks, 0, 8);
+}
+
 static void test_cancelled_blob_is_let_go(void **state)
 {
     (void)state;
@@ -473,6 +587,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_more_requests_than_the_window_are_refused,
                                         open_blocker_room, close_room),
+        cmocka_unit_test_setup_teardown(test_peers_that_flood_leave_room_for_others,
+                                        open_bounded_room, close_room),
         TEST(test_window_of_the_peer_is_kept_and_opens_with_credit),
         TEST(test_peer_that_does_not_read_its_answers_is_ended),
         TEST(test_cancels_of_one_request_are_passed_on_once),
@@ -487,6 +603,7 @@ int main(void)
         TEST(test_last_chunk_too_early_is_refused),
         TEST(test_blob_larger_than_its_method_allows_is_an_error_and_the_link_lives),
         TEST(test_tiny_chunks_cost_no_more_than_large_ones),
+        TEST(test_small_answers_overtake_a_blob),
         TEST(test_cancelled_blob_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,8 +225,7 @@ void places_done(struct troupe_actor *self)
     assert_int_equal(troupe_stop(troupe_runtime(self), troupe_self(self)), 0);
 }
 
-/* Bounds of waits are for a machine that is not slowed down by a checker. */
-static double slow(void)
+double places_slow(void)
 {
     const char *factor = getenv("TROUPE_SLOW");
     return factor != NULL && atof(factor) > 1 ? atof(factor) : 1;
@@ -243,7 +242,7 @@ void places_run(struct places *p, places_body *body, void *user)
 {
     struct troupe_ref ref;
     inside = (struct inside){.body = body, .user = user};
-    double due = now() + 20 * slow();
+    double due = now() + 20 * places_slow();
     assert_int_equal(troupe_spawn(p->troupe, &inside_actor, NULL, &ref), 0);
     while (!inside.done && now() < due) {
         troupe_step(p->troupe, 20);
@@ -254,7 +253,7 @@ void places_run(struct places *p, places_body *body, void *user)
 
 void places_wait(struct places *p, bool (*condition)(void *user), void *user)
 {
-    double due = now() + 10 * slow();
+    double due = now() + 10 * places_slow();
     while (!condition(user) && now() < due) {
         troupe_step(p->troupe, 2);
     }
