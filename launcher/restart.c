@@ -327,11 +327,28 @@ static void turn(struct tl_launcher *launcher, size_t place, uint64_t now)
     }
 }
 
+/* Both ends of a lost link live: somebody broke the framing. The one that is not this process begins
+ * anew, with fresh links; of two children the one that the other complains of. */
 static void look_at_links(struct tl_launcher *launcher, size_t place, uint64_t now)
 {
-    if (launcher->lives[place].lost != 0 && now >= launcher->lives[place].lost_ms) {
-        tl_fail(launcher, "a link between two processes is lost");
+    struct tl_life *life = &launcher->lives[place];
+    if (life->lost == 0 || now < life->lost_ms) {
+        return;
     }
+    for (size_t peer = 0; peer < launcher->composition.places_count; peer++) {
+        if ((life->lost & tl_bit(peer)) == 0) {
+            continue;
+        }
+        size_t blamed = peer != 0 ? peer : place;
+        launcher->lives[peer].lost &= ~tl_bit(place); /* it may complain, too: once is enough */
+        tl_say(launcher->program,
+               "the link between %s and %s is lost: process %s is ended by force",
+               launcher->processes[place].name, launcher->processes[peer].name,
+               launcher->processes[blamed].name);
+        launcher->lives[blamed].failed = true;
+        tl_signal(&launcher->processes[blamed], SIGKILL);
+    }
+    life->lost = 0;
 }
 
 void tl_restart_turn(struct tl_launcher *launcher, uint64_t now)

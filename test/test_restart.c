@@ -212,6 +212,17 @@ static void test_attached_client_is_told(void **state)
 
 /* ---- policies -------------------------------------------------------------------------------- */
 
+/* Both live, and yet the link is lost. */
+static void test_link_that_breaks_costs_one_process(void **state)
+{
+    (void)state;
+    start("");
+    run_client("3", NULL);
+    wait_round(1);
+    assert_says(&phoenix, "is lost: process victim is ended by force\n");
+    end_well();
+}
+
 static void test_never_ends_the_program(void **state)
 {
     (void)state;
@@ -441,6 +452,7 @@ int main(void)
         TEST(test_death_is_said_and_told),
         TEST(test_user_and_used_may_die_together),
         TEST(test_attached_client_is_told),
+        TEST(test_link_that_breaks_costs_one_process),
         TEST(test_never_ends_the_program),
         TEST(test_on_failure_means_failures_only),
         TEST(test_always_means_any_end),

@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "launcher/launcher.h"
 #include "test/support/phoenix.h"
 
-enum { POLL_MS = 2, CANCEL_MS = 10, HELD_MAX = 8, WORKERS_MAX = 4 };
+enum { POLL_MS = 2, CANCEL_MS = 10, HELD_MAX = 8, WORKERS_MAX = 4, FDS_MAX = 256 };
 
 /* One write, because three processes share stdout. */
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -110,6 +111,13 @@ static void victim_perish(struct troupe_actor *self, void *state, struct troupe_
     }
     if (args->how == 1) {
         error = troupe_stop(troupe_runtime(self), troupe_self(self));
+    }
+    for (int fd = 3; args->how == 3 && fd < FDS_MAX; fd++) {
+        int type = 0;
+        socklen_t size = sizeof type;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM) {
+            shutdown(fd, SHUT_RDWR);
+        }
     }
     for (int i = 0; args->how == 2 && i < WORKERS_MAX; i++) {
         error = troupe_spawn(troupe_runtime(self), &blocking, NULL, &ref);
