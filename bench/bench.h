@@ -39,8 +39,12 @@ struct bench_peer {
 extern const struct bench_peer bench_socketpair;        /* a write per message: the reference */
 extern const struct bench_peer bench_socketpair_joined; /* waiting messages joined into one write */
 extern const struct bench_peer bench_nng;               /* pair0 over socket://, callbacks */
-extern const struct bench_peer bench_troupe;            /* a call through a link */
-extern const struct bench_peer bench_troupe_local;      /* the same call to an actor next door */
+/* Other projects' buses: absent (their address is NULL) where their packages are. */
+extern const struct bench_peer bench_sdbus __attribute__((weak));
+extern const struct bench_peer bench_capnp __attribute__((weak));
+extern const struct bench_peer bench_zmq __attribute__((weak));
+extern const struct bench_peer bench_troupe;       /* a call through a link */
+extern const struct bench_peer bench_troupe_local; /* the same call to an actor next door */
 
 /* The table of what encoding and decoding one frame costs. */
 void bench_codec(void);

@@ -27,10 +27,23 @@
 extern char **environ;
 
 /* The first is the reference. A new way to reach another process goes here. */
-static const struct bench_peer *const PEERS[] = {
-    &bench_socketpair, &bench_socketpair_joined, &bench_nng, &bench_troupe, &bench_troupe_local,
+static const struct bench_peer *const ALL[] = {
+    &bench_socketpair, &bench_socketpair_joined, &bench_nng, &bench_sdbus, &bench_capnp, &bench_zmq,
+    &bench_troupe,     &bench_troupe_local,
 };
-#define PEERS_COUNT (sizeof PEERS / sizeof PEERS[0])
+#define PEERS_MAX (sizeof ALL / sizeof ALL[0])
+
+/* Those that were built: the others' packages are not here. */
+static const struct bench_peer *peers[PEERS_MAX];
+static size_t peers_count;
+
+static void find_peers(void)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (ALL[i] != NULL)
+            peers[peers_count++] = ALL[i];
+    }
+}
 
 static const size_t WINDOWS[] = {64, 256, 1024};
 #define WINDOWS_COUNT (sizeof WINDOWS / sizeof WINDOWS[0])
@@ -89,7 +102,7 @@ static void peer_start(size_t index, struct running *ret_running)
     ret_running->server = start(arguments, there, BENCH_FDS);
     for (size_t i = 0; i < BENCH_FDS; i++)
         close(there[i]);
-    ret_running->state = PEERS[index]->open(here);
+    ret_running->state = peers[index]->open(here);
 }
 
 static int serve(char **arguments)
@@ -98,7 +111,7 @@ static int serve(char **arguments)
     int fds[BENCH_FDS];
     for (size_t i = 0; i < BENCH_FDS; i++)
         fds[i] = (int)strtol(arguments[1 + i], NULL, 10);
-    PEERS[index]->serve(fds);
+    peers[index]->serve(fds);
     return 0;
 }
 
@@ -137,12 +150,12 @@ static void print_round_trips(const char *placement, struct running *running)
     printf("\nRound trip of %d bytes between two processes, %s (%d rounds of %d)\n",
            BENCH_MESSAGE_BYTES, placement, ROUNDS, ROUND_TRIPS);
     printf("  %-34s %10s %10s %10s\n", "", "p50 us", "p99 us", "ratio");
-    for (size_t i = 0; i < PEERS_COUNT; i++) {
+    for (size_t i = 0; i < peers_count; i++) {
         size_t count = ROUNDS * ROUND_TRIPS;
         double p50 = (double)bench_percentile(running[i].samples, count, 50) / 1e3;
         double p99 = (double)bench_percentile(running[i].samples, count, 99) / 1e3;
         double ratio = bench_ratio(&running[i].round_trip, &running[0].round_trip, ROUNDS);
-        printf("  %-34s %10.1f %10.1f %10.2f\n", PEERS[i]->name, p50, p99, ratio);
+        printf("  %-34s %10.1f %10.1f %10.2f\n", peers[i]->name, p50, p99, ratio);
     }
 }
 
@@ -154,10 +167,10 @@ static void print_pipelines(const char *placement, const struct running *running
     for (size_t window = 0; window < WINDOWS_COUNT; window++)
         printf(" %18zu", WINDOWS[window]);
     printf("\n");
-    for (size_t i = 0; i < PEERS_COUNT; i++) {
-        if (!PEERS[i]->pipeline)
+    for (size_t i = 0; i < peers_count; i++) {
+        if (!peers[i]->pipeline)
             continue;
-        printf("  %-34s", PEERS[i]->name);
+        printf("  %-34s", peers[i]->name);
         for (size_t window = 0; window < WINDOWS_COUNT; window++) {
             const struct bench_line *line = &running[i].windows[window];
             printf(" %10.0f %7.2f", bench_median(line, ROUNDS) / 1e3,
@@ -170,7 +183,7 @@ static void print_pipelines(const char *placement, const struct running *running
 /* The process of one placement. */
 static int place(const char *placement)
 {
-    static struct running running[PEERS_COUNT];
+    static struct running running[PEERS_MAX];
     if (strcmp(placement, "one-cpu") == 0) {
         cpu_set_t one;
         CPU_ZERO(&one);
@@ -178,21 +191,21 @@ static int place(const char *placement)
         if (sched_setaffinity(0, sizeof one, &one))
             bench_die("sched_setaffinity");
     }
-    for (size_t i = 0; i < PEERS_COUNT; i++)
+    for (size_t i = 0; i < peers_count; i++)
         peer_start(i, &running[i]);
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < PEERS_COUNT; i++)
-            measure_round_trips(round, PEERS[i], &running[i]);
+        for (size_t i = 0; i < peers_count; i++)
+            measure_round_trips(round, peers[i], &running[i]);
         for (size_t window = 0; window < WINDOWS_COUNT; window++) {
-            for (size_t i = 0; i < PEERS_COUNT; i++)
-                measure_pipeline(round, window, PEERS[i], &running[i]);
+            for (size_t i = 0; i < peers_count; i++)
+                measure_pipeline(round, window, peers[i], &running[i]);
         }
     }
     print_round_trips(placement, running);
     print_pipelines(placement, running);
     bool well = true;
-    for (size_t i = 0; i < PEERS_COUNT; i++) {
-        PEERS[i]->close(running[i].state);
+    for (size_t i = 0; i < peers_count; i++) {
+        peers[i]->close(running[i].state);
         well = ended_well(running[i].server) && well;
     }
     return well ? 0 : 1;
@@ -200,6 +213,7 @@ static int place(const char *placement)
 
 int main(int argc, char **argv)
 {
+    find_peers();
     if (argc == 3 + BENCH_FDS && strcmp(argv[1], "--serve") == 0)
         return serve(argv + 2);
     if (argc == 3 && strcmp(argv[1], "--place") == 0)
