@@ -25,7 +25,7 @@
 #include "launcher/launcher.h"
 
 enum {
-    TL_START_MS = 10000, /* for each role, and for the processes to come up */
+    TL_START_MS = 30000, /* for each role, and for the processes to come up */
     TL_GRACE_MS = 5000,  /* for one process to end in order; then SIGTERM, */
     TL_TERM_MS = 1000,   /* then SIGKILL */
     TL_LOST_MS = 1000,   /* a link went: this long for the death of a process to explain it */
