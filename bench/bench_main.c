@@ -88,7 +88,7 @@ static void peer_start(size_t index, struct running *ret_running)
 {
     int here[BENCH_FDS];
     int there[BENCH_FDS];
-    char numbers[1 + BENCH_FDS][16];
+    char numbers[1 + BENCH_FDS][24];
     for (size_t i = 0; i < BENCH_FDS; i++) {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
