@@ -231,6 +231,8 @@ class Errors(unittest.TestCase):
             ('error E @101 { 0 a:blob<=9 }', '2:20', "an error can't hold a blob"),
             ('event e @1 (0 a:blob<=9) overflow gap', '2:17', "an event can't hold a blob"),
             ('struct X { 0 a:u8 secret }\nevent e @1 (0 a:[X]<=3) overflow gap', '3:17', "an event can't hold a secret"),
+            ('event e @1 (0 a:ref<X>) overflow latest', '2:17', "an 'overflow latest' event can't hold a ref"),
+            ('struct X { 0 a:[ref<Y>]<=2 }\nevent e @1 (0 a:X) overflow latest', '3:17', "can't hold a ref: .*use 'overflow gap'"),
         )
 
     def test_sizes(self):

@@ -299,6 +299,9 @@ def _check_places(interface: Interface, problems: Problems) -> None:
     for event in interface.events:
         _refuse(event.fields, "blob", "an event can't hold a blob: let subscribers ask for it", problems)
         _refuse(event.fields, "secret", "an event can't hold a secret: any subscriber sees it", problems)
+        if event.latest:
+            _refuse(event.fields, "ref", "an 'overflow latest' event can't hold a ref: its value is also fetched, as "
+                    "bytes that hand nothing over; use 'overflow gap', or let subscribers ask for it", problems)
     for method in interface.methods:
         for each in _fields_of(method):
             blobs = [one for one in each.items if one.type.kind == "blob"]
