@@ -139,9 +139,21 @@ void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t in
             based_gap(troupe, topic, sequence);
         }
         topic->based = true;
+        topic->base = sequence;
         topic->relinked = false;
     }
     pthread_mutex_unlock(&troupe->topics.lock);
+}
+
+bool ti_topic_continues(struct troupe_handler *handler, uint64_t epoch, uint64_t sequence)
+{
+    struct ti_topics *topics = &handler->self->troupe->topics;
+    pthread_mutex_lock(&topics->lock);
+    const struct ti_topic *topic = handler->topic;
+    bool continues = !topic->mirror || (topic->based && !topic->relinked && topic->epoch == epoch &&
+                                        sequence >= topic->base);
+    pthread_mutex_unlock(&topics->lock);
+    return continues;
 }
 
 void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role)

@@ -115,6 +115,7 @@ void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending)
         ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event, false);
     }
     pthread_mutex_unlock(&troupe->topics.lock);
+    ti_follow_free(handler->follow);
     free(handler);
 }
 
@@ -125,78 +126,105 @@ void troupe_handler_disconnect(struct troupe_handler *handler)
     }
     struct troupe_actor *self = handler->self;
     struct ti_pending *pending = ti_pending_find(self, handler->serial);
+    if (handler->follow != NULL) {
+        ti_follow_stop(self, handler->follow);
+    }
     ti_subscription_end(self, pending);
     ti_pending_free(self, pending);
 }
 
 /* ---- handling ------------------------------------------------------------------------------------------------ */
 
-/* `body` NULL: `info` says what was lost. */
-static void run_callback(struct troupe_actor *self, const struct ti_pending *entry,
-                         struct troupe_message *message, const struct troupe_body *body,
-                         const struct troupe_event_info *info)
+bool ti_event_run(struct troupe_actor *self, const struct ti_pending *entry,
+                  struct troupe_message *message, const struct troupe_body *body,
+                  const struct troupe_event_info *info)
 {
-    if (entry->typed == NULL) {
-        ((troupe_event_fn *)entry->on_done)(self, entry->user, body, info);
-        return;
-    }
-    troupe_typed_event_fn *typed = (troupe_typed_event_fn *)entry->typed;
-    if (body == NULL) {
-        typed(self, entry->on_done, entry->user, NULL, info);
-        return;
-    }
     struct troupe_reader reader;
     struct troupe_error error;
+    TI_COUNT(self->troupe, events_delivered);
+    if (entry->typed == NULL) {
+        ((troupe_event_fn *)entry->on_done)(self, entry->user, body, info);
+        return true;
+    }
     ti_reader_init(&reader, body->data, body->size, body, &message->arena);
-    typed(self, entry->on_done, entry->user, &reader, info);
-    if (troupe_reader_finish(&reader, &error) != 0) { /* so the callback did not run: tell it */
-        struct troupe_event_info lost = *info;
-        lost.sequence = 0;
-        lost.lost_from = lost.lost_to = info->sequence;
-        TI_COUNT(self->troupe, events_lost);
-        ti_report(self->troupe, "an event that is not of its interface: %s", error.text);
-        typed(self, entry->on_done, entry->user, NULL, &lost);
+    ((troupe_typed_event_fn *)entry->typed)(self, entry->on_done, entry->user, &reader, info);
+    if (troupe_reader_finish(&reader, &error) == 0) {
+        return true;
+    }
+    TI_COUNT(self->troupe, events_lost);
+    ti_report(self->troupe, "an event that is not of its interface: %s", error.text);
+    return false;
+}
+
+static void tell_lost(struct troupe_actor *self, const struct ti_pending *entry,
+                      const struct troupe_event_info *info)
+{
+    if (entry->typed == NULL) {
+        ((troupe_event_fn *)entry->on_done)(self, entry->user, NULL, info);
+    } else {
+        ((troupe_typed_event_fn *)entry->typed)(self, entry->on_done, entry->user, NULL, info);
     }
 }
 
-void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
+static void run_or_tell_lost(struct troupe_actor *self, const struct ti_pending *entry,
+                             struct troupe_message *message, const struct troupe_body *body,
+                             const struct troupe_event_info *info)
 {
-    struct ti_pending *pending = ti_pending_find(self, message->serial);
-    if (pending == NULL || pending->kind != TI_SUBSCRIPTION) {
-        return; /* disconnected while it was on its way */
+    if (!ti_event_run(self, entry, message, body, info)) {
+        struct troupe_event_info lost = *info;
+        lost.sequence = 0;
+        lost.lost_from = lost.lost_to = info->sequence;
+        tell_lost(self, entry, &lost);
     }
-    struct ti_pending entry = *pending;
-    struct troupe_handler *handler = entry.handler;
-    if (message->kind == TI_EVENT) {
-        TI_COUNT(self->troupe, events_delivered);
-        run_callback(self, &entry, message, &message->body, &message->as.info);
-        return;
-    }
-    /* What to say is read now, not when it was sent. */
+}
+
+/* The newest value is taken now, not as it was when the message was sent. */
+static void handle_latest(struct troupe_actor *self, const struct ti_pending *entry,
+                          struct troupe_message *message)
+{
     struct ti_topics *topics = &self->troupe->topics;
-    struct troupe_event_info info;
-    struct ti_shared *latest = NULL;
+    struct troupe_handler *handler = entry->handler;
     pthread_mutex_lock(&topics->lock);
-    if (message->kind == TI_LOST) {
-        if (handler->open_lost == message) {
-            handler->open_lost = NULL;
-        }
-        info = message->as.info;
-    } else {
-        handler->latest_waits = false;
-        info = ti_topic_info(handler->topic);
-        latest = handler->topic->latest != NULL ? ti_shared_hold(handler->topic->latest) : NULL;
-    }
+    handler->latest_waits = false;
+    struct troupe_event_info info = ti_topic_info(handler->topic);
+    struct ti_shared *latest = handler->topic->latest != NULL
+                                   ? ti_shared_hold(handler->topic->latest)
+                                   : NULL;
     pthread_mutex_unlock(&topics->lock);
-    if (message->kind == TI_LOST) {
-        run_callback(self, &entry, message, NULL, &info);
-    } else if (latest != NULL) {
+    if (latest != NULL) {
         message->shared = latest; /* released with the message */
         struct troupe_body body = {.data = latest->data,
                                    .size = latest->size,
                                    .refs = latest->refs,
                                    .refs_count = latest->refs_count};
-        TI_COUNT(self->troupe, events_delivered);
-        run_callback(self, &entry, message, &body, &info);
+        run_or_tell_lost(self, entry, message, &body, &info);
+    }
+}
+
+void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct ti_topics *topics = &self->troupe->topics;
+    struct ti_pending *pending = ti_pending_find(self, message->serial);
+    if (pending == NULL || pending->kind != TI_SUBSCRIPTION) {
+        return; /* disconnected while it was on its way */
+    }
+    struct ti_pending entry = *pending;
+    if (message->kind == TI_LATEST) {
+        handle_latest(self, &entry, message);
+        return;
+    }
+    if (message->kind == TI_LOST) {
+        pthread_mutex_lock(&topics->lock);
+        if (entry.handler->open_lost == message) {
+            entry.handler->open_lost = NULL; /* from here on its range is what it is */
+        }
+        pthread_mutex_unlock(&topics->lock);
+    }
+    if (entry.handler->follow != NULL) {
+        ti_follow_event(self, entry.handler->follow, message);
+    } else if (message->kind == TI_LOST) {
+        tell_lost(self, &entry, &message->as.info);
+    } else {
+        run_or_tell_lost(self, &entry, message, &message->body, &message->as.info);
     }
 }

@@ -1,7 +1,7 @@
 /* topic.h - inside events: what topic.c (publishing), mirror.c (arriving) and subscription.c share.
  *
  * One lock, troupe->topics.lock, covers all topics and their subscribers; it is held in all of the
- * functions here. */
+ * functions here but the last few. */
 #ifndef TROUPE_BUS_TOPIC_H
 #define TROUPE_BUS_TOPIC_H
 
@@ -30,6 +30,7 @@ struct ti_topic {
     bool wanted;    /* somebody asked for the newest value before there was one */
     bool fetching;  /* the agent is on its way to the peer */
     uint64_t first; /* the first that arrived before it was based; 0: none */
+    uint64_t base;  /* where the sequence stood when it was */
 };
 
 /* A subscription. The topic's list and the open messages belong to the lock, the rest to the actor. */
@@ -41,6 +42,7 @@ struct troupe_handler {
     uint64_t serial;
     struct troupe_message *open_lost; /* in the mailbox, its range still growing */
     bool latest_waits;                /* a TI_LATEST is in the mailbox */
+    struct ti_follow *follow;         /* of one that began with a snapshot [owned], or NULL */
 };
 
 struct ti_topic *ti_topic_find(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
@@ -60,5 +62,23 @@ void ti_topic_tell_lost(struct troupe *troupe, struct troupe_handler *handler, u
 /* Makes one take the newest value when its turn comes. */
 void ti_topic_tell_latest(struct troupe *troupe, struct troupe_handler *handler);
 void ti_topic_keep_latest(struct ti_topic *topic, struct ti_shared *shared);
+
+/* ---- inside the subscriber, without the lock ---- */
+
+/* Runs a subscription's callback with an event. False if its fields are not valid: then it did not
+ * run, and `message` counts as lost. */
+bool ti_event_run(struct troupe_actor *self, const struct ti_pending *entry,
+                  struct troupe_message *message, const struct troupe_body *body,
+                  const struct troupe_event_info *info);
+/* An event or LOST (follow.c): decides what becomes of it. */
+void ti_follow_event(struct troupe_actor *self, struct ti_follow *follow,
+                     struct troupe_message *message);
+/* It was disconnected: gives up what is under way. */
+void ti_follow_stop(struct troupe_actor *self, struct ti_follow *follow);
+/* `follow` may be NULL. */
+void ti_follow_free(struct ti_follow *follow);
+/* True if every event after that one has reached, or will reach, this subscription, or its loss be
+ * told: what came before it is told by nobody. */
+bool ti_topic_continues(struct troupe_handler *handler, uint64_t epoch, uint64_t sequence);
 
 #endif

@@ -49,6 +49,10 @@ struct troupe_event {
     uint32_t ordinal;
     enum troupe_overflow overflow;
     const char *name;
+    const struct troupe_method
+        *snapshot; /* or NULL; then where its results say what they include */
+    uint32_t epoch_ordinal;
+    uint32_t sequence_ordinal;
 };
 struct troupe_interface {
     uint32_t id;
@@ -210,6 +214,16 @@ TROUPE_CHECKED int troupe_gen_subscribe(struct troupe_actor *self, struct troupe
                                         const struct troupe_event *event,
                                         troupe_typed_event_fn *typed, troupe_any_fn *on_event,
                                         void *user, struct troupe_handler **ret_handler);
+/* Snapshot, then stream: subscribes, asks for event->snapshot, and goes on from there. `on_snapshot`
+ * is a done callback of that method, of which `typed_snapshot` is the shim. */
+TROUPE_CHECKED int troupe_gen_follow(struct troupe_actor *self, struct troupe_ref source,
+                                     const struct troupe_event *event,
+                                     troupe_typed_fn *typed_snapshot, troupe_any_fn *on_snapshot,
+                                     troupe_typed_event_fn *typed, troupe_any_fn *on_event,
+                                     void *user, struct troupe_handler **ret_handler);
+/* What a snapshot that is sent now includes: the position of the answering actor's own `event`. */
+void troupe_gen_stamp(const struct troupe_call *call, const struct troupe_event *event,
+                      uint64_t *ret_epoch, uint64_t *ret_sequence);
 /* A reader over the data of a declared error; finish it with troupe_reader_finish. */
 void troupe_gen_error_reader(const struct troupe_error *error, struct troupe_reader *ret_reader);
 

@@ -51,6 +51,7 @@
 #define TROUPE_EVENT_BYTES_MAX (8 * 1024) /* one encoded event */
 #define TROUPE_EVENT_QUEUE     1024       /* waiting for one subscriber process */
 #define TROUPE_TOPICS_MAX      4096       /* in one process */
+#define TROUPE_FOLLOW_HELD_MAX 1024 /* of one subscription, held until its snapshot is there */
 
 /* one schedule (deterministic mode) */
 #define TROUPE_SCHEDULED_MAX 8   /* runtimes */
@@ -61,6 +62,8 @@
 #define TROUPE_DEADLINE_MS_MAX 86400000
 #define TROUPE_HELLO_MS        5000 /* for a new link's first frame */
 #define TROUPE_DRAIN_MS        2000 /* for BYE to be answered */
+#define TROUPE_FOLLOW_MS       10 /* before a snapshot is fetched again, twice as long each time */
+#define TROUPE_FOLLOW_MS_MAX   5000 /* up to this */
 #define TROUPE_HEARTBEAT_MS    100  /* after the last event: tells the tail's sequence */
 
 #endif

@@ -235,6 +235,25 @@ class Errors(unittest.TestCase):
             ('struct X { 0 a:[ref<Y>]<=2 }\nevent e @1 (0 a:X) overflow latest', '3:17', "can't hold a ref: .*use 'overflow gap'"),
         )
 
+    def test_snapshots(self):
+        good = 'method all @1 () -> (0 n:u8; 1 epoch:u64; 2 sequence:u64)\n'
+        self.assertEqual(problems_of(HEAD + good + 'event e @1 () overflow gap snapshot all since 2'), [])
+        self.each(
+            (good + 'event e @1 () overflow gap snapshot', '3:36', 'expected the method that answers with all there is'),
+            (good + 'event e @1 () overflow gap snapshot al', '3:37', "unknown method 'al'"),
+            (good + 'event e @1 () overflow latest snapshot all', '3:40', "its own snapshot.* expected 'overflow gap'"),
+            (good + 'event e @1 () overflow gap snapshot all\nevent f @2 () overflow gap snapshot all', '4:37',
+             "'all' is the snapshot of 'e' already: tell both in one event"),
+            ('method m @1 (0 epoch:u64; 1 sequence:u64)\nevent e @1 () overflow gap snapshot m', '3:37', "'m' can't be a snapshot"),
+            ('method m @1 () -> stream (0 epoch:u64; 1 sequence:u64)\nevent e @1 () overflow gap snapshot m', '3:37', 'one answer'),
+            ('method m @1 (0 a:u8) -> (0 epoch:u64; 1 sequence:u64)\nevent e @1 () overflow gap snapshot m', '3:37', 'no arguments'),
+            ('method m @1 () -> (0 sequence:u64)\nevent e @1 () overflow gap snapshot m', '3:37', "expected 'epoch:u64' in the results"),
+            ('method m @1 () -> (0 epoch:u64; 1 sequence:u32)\nevent e @1 () overflow gap snapshot m', '3:37',
+             "expected 'sequence:u64' in the results of 'm'"),
+            ('method m @1 () -> (0 epoch:u64; 1 sequence:u64; 2 a:u8 secret)\nevent e @1 () overflow gap snapshot m', '2:53',
+             "the snapshot of an event can't hold a secret"),
+        )
+
     def test_sizes(self):
         self.each(
             ('bytes H[32]\nstruct O { 0 h:H; 1 i:u32 }\nmethod m @1 (0 o:[O]<=4096) -> ()', '4:13',

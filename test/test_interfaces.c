@@ -670,7 +670,7 @@ static void test_the_description_says_what_the_file_says(void **state)
     assert_int_equal(interface->id, 900);
     assert_int_equal(interface->version, 2);
     assert_string_equal(interface->name, "test.Sample");
-    assert_int_equal(interface->methods_count, 8);
+    assert_int_equal(interface->methods_count, 9);
     for (size_t i = 0; i < interface->methods_count; i++) {
         const struct troupe_method *method = &interface->methods[i];
         assert_ptr_equal(method->interface, interface);
@@ -688,7 +688,10 @@ static void test_the_description_says_what_the_file_says(void **state)
     assert_int_equal(interface->methods[4].flags, TROUPE_STREAM);
     assert_int_equal(interface->methods[5].flags, TROUPE_ONEWAY);
     assert_int_equal(interface->methods[7].ordinal, 9);
-    assert_int_equal(interface->events_count, 3);
+    assert_int_equal(interface->events_count, 4);
+    assert_ptr_equal(interface->events[3].snapshot, &interface->methods[8]);
+    assert_int_equal(interface->events[3].epoch_ordinal, 1);
+    assert_int_equal(interface->events[3].sequence_ordinal, 2);
     assert_int_equal(interface->events[0].overflow, TROUPE_LATEST);
     assert_int_equal(interface->events[1].overflow, TROUPE_GAP);
     assert_non_null(strstr(interface->text, "\ninterface test.Sample @900 version 2\n"));

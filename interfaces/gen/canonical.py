@@ -74,7 +74,9 @@ def _method(method: Method, docs: bool) -> List[str]:
 
 
 def _event(event: Event, docs: bool) -> List[str]:
-    tail = f" overflow {'latest' if event.latest else 'gap'}{_since(event.since)}"
+    tail = f" overflow {'latest' if event.latest else 'gap'}"
+    tail += f" snapshot {event.snapshot}" if event.snapshot else ""
+    tail += _since(event.since)
     return _fields(f"event {event.name} @{event.ordinal} ", "()", event.fields, tail, docs)
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Dict, List, Optional, Sequence, Set
 
 from . import limits, names, sizes
-from .model import Bytes, Enum, Error, Field, Fields, Interface, Position, Problems, Struct, Type
+from .model import Bytes, Enum, Error, Event, Field, Fields, Interface, Position, Problems, Struct, Type
 
 
 def check(interface: Interface, problems: Problems) -> None:
@@ -25,6 +25,7 @@ def check(interface: Interface, problems: Problems) -> None:
         _check_places(interface, problems)
         _check_sizes(interface, problems)
     _check_throws(interface, problems)
+    _check_snapshots(interface, problems)
     if not problems.found:
         names.check(interface, problems)
 
@@ -338,3 +339,34 @@ def _check_throws(interface: Interface, problems: Problems) -> None:
             thrown.add(name)
         if method.deadline_ms > limits.DEADLINE_MS_MAX:
             problems.add(method.position, f"expected a deadline of at most {limits.DEADLINE_MS_MAX}ms")
+
+
+def _check_snapshots(interface: Interface, problems: Problems) -> None:
+    """What a subscriber can follow: see LANGUAGE.md."""
+    taken: Dict[str, str] = {}
+    for event in interface.events:
+        if not event.snapshot:
+            continue
+        at = event.snapshot_position or event.position
+        method = next((one for one in interface.methods if one.name == event.snapshot), None)
+        other = taken.setdefault(event.snapshot, event.name)
+        if event.latest:
+            problems.add(at, "an 'overflow latest' event is its own snapshot, whose newest value comes first: "
+                         "expected 'overflow gap'")
+        elif method is None:
+            problems.add(at, f"unknown method '{event.snapshot}'")
+        elif other != event.name:
+            problems.add(at, f"'{event.snapshot}' is the snapshot of '{other}' already: tell both in one event")
+        elif method.results is None or method.stream or method.args.items:
+            problems.add(at, f"'{event.snapshot}' can't be a snapshot: expected no arguments and one answer")
+        else:
+            _check_stamp(method.results, event, at, problems)
+
+
+def _check_stamp(results: Fields, event: Event, at: Position, problems: Problems) -> None:
+    for name in ("epoch", "sequence"):
+        one = next((each for each in results.items if each.name == name), None)
+        if one is None or one.type.name != "u64" or one.type.optional or one.type.bound is not None:
+            problems.add(at, f"expected '{name}:u64' in the results of '{event.snapshot}': "
+                         f"up to which '{event.name}' it counts")
+    _refuse(results, "secret", f"the snapshot of an event can't hold a secret: '{event.name}' can't either", problems)

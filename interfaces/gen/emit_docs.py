@@ -66,7 +66,9 @@ def _method(one: Method) -> List[str]:
 
 def _event(one: Event) -> List[str]:
     overflow = "a slow subscriber keeps the newest" if one.latest else "a slow subscriber is told what it missed"
-    lines = [f"### {one.name} @{one.ordinal}", ""] + _doc(one.doc) + [f"*{overflow}{_since(one.since)}*", ""]
+    snapshot = f", snapshot `{one.snapshot}`" if one.snapshot else ""
+    lines = [f"### {one.name} @{one.ordinal}", ""] + _doc(one.doc)
+    lines += [f"*{overflow}{snapshot}{_since(one.since)}*", ""]
     return lines + _table("Fields", one.fields)
 
 

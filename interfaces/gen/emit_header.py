@@ -175,7 +175,12 @@ def handler_parameters(names: Names, method: Method) -> List[str]:
 
 
 def _replies(names: Names) -> List[str]:
-    lines = ["", "/* Answers. Each but ..._item takes the call over, as troupe_reply does; _item is as troupe_item. */"]
+    about = ["Answers. Each but ..._item takes the call over, as troupe_reply does; _item is as troupe_item."]
+    if any(one.snapshot for one in names.interface.events):
+        about += ["The reply of an event's snapshot fills in epoch and sequence itself: it has to hold what there is",
+                  "when it is sent, and to come from the actor that publishes."]
+    lines = [""] + comment(about)
+    before = len(lines)
     for method in names.interface.methods:
         if method.oneway:
             continue
@@ -184,7 +189,7 @@ def _replies(names: Names) -> List[str]:
             lines += prototype("int", f"{names.member(method)}_end", [CALL], ";")
         else:
             lines += prototype("int", f"{names.member(method)}_reply", reply_parameters(names, method), ";")
-    return lines if len(lines) > 2 else []
+    return lines if len(lines) > before else []
 
 
 def item_parameters(names: Names, method: Method) -> List[str]:
@@ -281,6 +286,12 @@ def _events(names: Names) -> List[str]:
     lines = section("events")
     lines += comment(["Publishing is as troupe_publish, subscribing as troupe_subscribe; disconnect with",
                       "troupe_handler_disconnect. When events were LOST `event` is NULL and info->sequence is 0."])
+    if any(one.snapshot for one in names.interface.events):
+        lines += [""] + comment([
+            f"{names.prefix}_follow_NAME keeps a copy level with its source. on_snapshot gets all there is, at first and again",
+            "whenever events were missed: it replaces the copy. on_event gets each event that came after it, once and in",
+            "order, never NULL. on_snapshot with an error: the copy may be old; it is fetched again, on and on, until",
+            "troupe_handler_disconnect. No callback runs before this returns. Errors: as troupe_subscribe."])
     for event in names.interface.events:
         note = "A slow subscriber keeps the newest." if event.latest else "A slow subscriber is told what it missed."
         since = f" Since version {event.since}." if event.since else ""
@@ -291,6 +302,8 @@ def _events(names: Names) -> List[str]:
         lines += prototype("typedef void", f"{member}_fn", event_fn_parameters(names, event), ";")
         lines += prototype("int", f"{names.prefix}_publish_{event.name}", publish_parameters(names, event), ";")
         lines += prototype(CHECKED, f"{names.prefix}_on_{event.name}", on_parameters(names, event), ";")
+        if event.snapshot:
+            lines += prototype(CHECKED, f"{names.prefix}_follow_{event.name}", follow_parameters(names, event), ";")
     return lines
 
 
@@ -306,3 +319,9 @@ def publish_parameters(names: Names, event: Event) -> List[str]:
 def on_parameters(names: Names, event: Event) -> List[str]:
     return [SELF, "struct troupe_ref source", f"{names.member(event)}_fn *on_event", USER,
             "struct troupe_handler **ret_handler"]
+
+
+def follow_parameters(names: Names, event: Event) -> List[str]:
+    snapshot = f"{names.member(names.interface.snapshot_of(event))}_done *on_snapshot"
+    head = on_parameters(names, event)
+    return head[:2] + [snapshot] + head[2:]

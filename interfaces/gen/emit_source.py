@@ -91,7 +91,13 @@ def _answers(names: Names, method: Method) -> List[str]:
         body = ["struct troupe_writer writer;", ""] + _write(names, "", Fields(method.position), "")
         return lines + _function("int", f"{member}_end", [header.CALL],
                                  body + ["return troupe_gen_reply(call, &writer);"])
-    body = ["struct troupe_writer writer;", ""] + _write(names, f"{member}_results", method.results, "results")
+    event = names.interface.followed_by(method)
+    if event is not None:
+        body = ["struct troupe_writer writer;", f"struct {member}_results stamped = *results;", ""]
+        body += _call("troupe_gen_stamp", ["call", _event_at(names, event), "&stamped.epoch", "&stamped.sequence"])
+        body += _write(names, f"{member}_results", method.results, "&stamped")
+    else:
+        body = ["struct troupe_writer writer;", ""] + _write(names, f"{member}_results", method.results, "results")
     return _function("int", f"{member}_reply", header.reply_parameters(names, method),
                      body + ["return troupe_gen_reply(call, &writer);"])
 
@@ -130,7 +136,8 @@ def _description(names: Names) -> List[str]:
         for event in events:
             overflow = "TROUPE_LATEST" if event.latest else "TROUPE_GAP"
             lines += ["    {", f"        .interface = &{prefix}_interface,", f"        .ordinal = {event.ordinal},",
-                      f"        .overflow = {overflow},", f"        .name = {string(event.name)},", "    },"]
+                      f"        .overflow = {overflow},", f"        .name = {string(event.name)},"]
+            lines += _describe_snapshot(names, event) + ["    },"]
         lines += ["};"]
     lines += ["", f"const struct troupe_interface {prefix}_interface = {{",
               f"    .id = {interface.id},",
@@ -165,6 +172,15 @@ def _describe_method(names: Names, method: Method) -> List[str]:
     return lines + ["    },"]
 
 
+def _describe_snapshot(names: Names, event: Event) -> List[str]:
+    if not event.snapshot:
+        return []
+    method = names.interface.snapshot_of(event)
+    ordinals = {one.name: one.ordinal for one in (method.results.items if method.results is not None else [])}
+    return [f"        .snapshot = {_method_at(names, method)},",
+            f"        .epoch_ordinal = {ordinals['epoch']},", f"        .sequence_ordinal = {ordinals['sequence']},"]
+
+
 def _blob_max(fields: Fields, which: str, record: "header.Record", names: Names) -> List[str]:
     blobs = [one for one in fields.items if one.type.kind == "blob"]
     return [f"        .blob_{which}_bytes_max = {names.bound(record, one)}," for one in blobs]
@@ -173,6 +189,11 @@ def _blob_max(fields: Fields, which: str, record: "header.Record", names: Names)
 def _method_at(names: Names, method: Method) -> str:
     ordered = sorted(one.ordinal for one in names.interface.methods)
     return f"&{names.prefix}_methods[{ordered.index(method.ordinal)}]"
+
+
+def _event_at(names: Names, event: Event) -> str:
+    ordered = sorted(one.ordinal for one in names.interface.events)
+    return f"&{names.prefix}_events[{ordered.index(event.ordinal)}]"
 
 
 # ---- facade --------------------------------------------------------------------------------------
@@ -272,9 +293,7 @@ def _stream(names: Names, method: Method, at: str) -> List[str]:
 # ---- events --------------------------------------------------------------------------------------
 
 def _event(names: Names, event: Event) -> List[str]:
-    member, prefix = names.member(event), names.prefix
-    ordered = sorted(one.ordinal for one in names.interface.events)
-    at = f"&{prefix}_events[{ordered.index(event.ordinal)}]"
+    member, prefix, at = names.member(event), names.prefix, _event_at(names, event)
     data = bool(event.fields.items)
     body = [f"{member}_fn *fn = ({member}_fn *)on_event;"]
     body += [f"struct {member} event;"] if data else []
@@ -290,4 +309,11 @@ def _event(names: Names, event: Event) -> List[str]:
                        body + [f"return troupe_gen_publish(self, {at}, &writer);"])
     body = _call("return troupe_gen_subscribe",
                  ["self", "source", at, f"{member}_typed", "(troupe_any_fn *)on_event", "user", "ret_handler"])
-    return lines + _function("int", f"{prefix}_on_{event.name}", header.on_parameters(names, event), body)
+    lines += _function("int", f"{prefix}_on_{event.name}", header.on_parameters(names, event), body)
+    if not event.snapshot:
+        return lines
+    method = names.member(names.interface.snapshot_of(event))
+    body = _call("return troupe_gen_follow",
+                 ["self", "source", at, f"{method}_typed", "(troupe_any_fn *)on_snapshot", f"{member}_typed",
+                  "(troupe_any_fn *)on_event", "user", "ret_handler"])
+    return lines + _function("int", f"{prefix}_follow_{event.name}", header.follow_parameters(names, event), body)

@@ -168,6 +168,8 @@ class Event:
     position: Position
     since: int = 0
     doc: List[str] = field(default_factory=list)
+    snapshot: str = ""  # the method that answers with all that the events tell piece by piece
+    snapshot_position: Optional[Position] = None
 
 
 @dataclass
@@ -194,3 +196,11 @@ class Interface:
     @property
     def structs(self) -> List[Struct]:
         return [one for one in self.types if isinstance(one, Struct)]
+
+    def snapshot_of(self, event: Event) -> Method:
+        """Of an event that was checked and has one."""
+        return next(one for one in self.methods if one.name == event.snapshot)
+
+    def followed_by(self, method: Method) -> Optional[Event]:
+        """The event whose snapshot `method` is."""
+        return next((one for one in self.events if one.snapshot == method.name), None)

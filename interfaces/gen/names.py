@@ -277,6 +277,8 @@ def _all_names(names: Names) -> Iterator[Tuple[str, str, str, Position]]:
         what = f"event '{event.name}'"
         for name in (f"publish_{event.name}", f"on_{event.name}", f"{event.name}_fn", f"{event.name}_typed"):
             yield "plain", f"{prefix}_{name}", what, event.position
+        if event.snapshot:
+            yield "plain", f"{prefix}_follow_{event.name}", what, event.position
 
 
 def _array_names(names: Names, record: Record, one: Field,

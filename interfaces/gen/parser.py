@@ -267,7 +267,12 @@ class Parser:
         if not self.is_word("latest") and not self.is_word("gap"):
             raise self.fail("'latest' (keep the newest) or 'gap' (tell what was missed)")
         latest = self.step().text == "latest"
-        interface.events.append(Event(name, ordinal, fields, latest, position, self.since(), doc))
+        event = Event(name, ordinal, fields, latest, position, doc=doc)
+        if self.accept("snapshot"):
+            event.snapshot_position = self.token.position
+            event.snapshot = self.name(FIELD_NAME, "the method that answers with all there is, such as get_all")
+        event.since = self.since()
+        interface.events.append(event)
 
     # ---- fields and types -------------------------------------------------------------------
 

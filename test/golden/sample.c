@@ -1284,6 +1284,77 @@ void sample_late_results_read(struct troupe_reader *reader, struct sample_late_r
     troupe_get_require(reader, seen, UINT64_C(0x1), "late");
 }
 
+static void sample_get_points_results_points_write(struct troupe_writer *writer,
+                                                   const struct sample_get_points_results *value)
+{
+    troupe_put_array(writer, value->points_count, SAMPLE_GET_POINTS_RESULTS_POINTS_MAX,
+                     "get_points.points");
+    for (size_t i = 0; i < value->points_count && writer->error == 0; i++) {
+        sample_point_write(writer, &value->points[i]);
+    }
+}
+
+static void sample_get_points_results_points_read(struct troupe_reader *reader,
+                                                  struct sample_get_points_results *value)
+{
+    struct sample_point *items;
+    size_t count = 0;
+
+    items = troupe_get_array(reader, SAMPLE_GET_POINTS_RESULTS_POINTS_MAX, sizeof(*items), &count,
+                             "get_points.points");
+    if (items == NULL)
+        count = 0;
+    for (size_t i = 0; i < count && reader->error == 0; i++) {
+        sample_point_read(reader, &items[i]);
+    }
+    troupe_get_array_end(reader);
+    value->points = items;
+    value->points_count = count;
+}
+
+void sample_get_points_results_write(struct troupe_writer *writer,
+                                     const struct sample_get_points_results *value)
+{
+    troupe_put_map(writer, 3);
+    troupe_put_uint(writer, 0);
+    sample_get_points_results_points_write(writer, value);
+    troupe_put_uint(writer, 1);
+    troupe_put_uint(writer, value->epoch);
+    troupe_put_uint(writer, 2);
+    troupe_put_uint(writer, value->sequence);
+}
+
+void sample_get_points_results_read(struct troupe_reader *reader,
+                                    struct sample_get_points_results *value)
+{
+    struct troupe_map map;
+    uint64_t key;
+    uint64_t seen = 0;
+
+    memset(value, 0, sizeof(*value));
+    troupe_get_map(reader, &map);
+    while (troupe_get_key(reader, &map, &key)) {
+        switch (key) {
+        case 0:
+            sample_get_points_results_points_read(reader, value);
+            seen |= UINT64_C(1) << 0;
+            break;
+        case 1:
+            value->epoch = troupe_get_uint(reader, UINT64_MAX, "get_points.epoch");
+            seen |= UINT64_C(1) << 1;
+            break;
+        case 2:
+            value->sequence = troupe_get_uint(reader, UINT64_MAX, "get_points.sequence");
+            seen |= UINT64_C(1) << 2;
+            break;
+        default:
+            troupe_get_skip(reader);
+            break;
+        }
+    }
+    troupe_get_require(reader, seen, UINT64_C(0x7), "get_points");
+}
+
 static void sample_changed_colors_write(struct troupe_writer *writer,
                                         const struct sample_changed *value)
 {
@@ -1372,6 +1443,35 @@ void sample_noted_read(struct troupe_reader *reader, struct sample_noted *value)
         }
     }
     troupe_get_require(reader, seen, UINT64_C(0x1), "noted");
+}
+
+void sample_added_write(struct troupe_writer *writer, const struct sample_added *value)
+{
+    troupe_put_map(writer, 1);
+    troupe_put_uint(writer, 0);
+    sample_point_write(writer, &value->point);
+}
+
+void sample_added_read(struct troupe_reader *reader, struct sample_added *value)
+{
+    struct troupe_map map;
+    uint64_t key;
+    uint64_t seen = 0;
+
+    memset(value, 0, sizeof(*value));
+    troupe_get_map(reader, &map);
+    while (troupe_get_key(reader, &map, &key)) {
+        switch (key) {
+        case 0:
+            sample_point_read(reader, &value->point);
+            seen |= UINT64_C(1) << 0;
+            break;
+        default:
+            troupe_get_skip(reader);
+            break;
+        }
+    }
+    troupe_get_require(reader, seen, UINT64_C(0x1), "added");
 }
 
 /* ---- skeleton: read the arguments, run the handler ------------------------------------------- */
@@ -1521,9 +1621,26 @@ static void sample_late_dispatch(const void *handlers, struct troupe_actor *self
     table->late(self, state, call, &args);
 }
 
+static void sample_get_points_dispatch(const void *handlers, struct troupe_actor *self, void *state,
+                                       struct troupe_call *call, struct troupe_reader *reader)
+{
+    const struct sample_handlers *table = handlers;
+
+    if (table->get_points == NULL) {
+        (void)troupe_fail(call, TROUPE_EUNIMPLEMENTED, "sample.get_points is not served here");
+        return;
+    }
+    sample_nothing_read(reader);
+    if (troupe_reader_finish(reader, NULL) != 0) {
+        troupe_gen_refuse(call, reader);
+        return;
+    }
+    table->get_points(self, state, call);
+}
+
 /* ---- description ----------------------------------------------------------------------------- */
 
-static const struct troupe_method sample_methods[8] = {
+static const struct troupe_method sample_methods[9] = {
     {
         .interface = &sample_interface,
         .ordinal = 1,
@@ -1586,8 +1703,16 @@ static const struct troupe_method sample_methods[8] = {
         .name = "late",
         .dispatch = sample_late_dispatch,
     },
+    {
+        .interface = &sample_interface,
+        .ordinal = 10,
+        .flags = TROUPE_IDEMPOTENT,
+        .deadline_ms = 5000,
+        .name = "get_points",
+        .dispatch = sample_get_points_dispatch,
+    },
 };
-static const struct troupe_event sample_events[3] = {
+static const struct troupe_event sample_events[4] = {
     {
         .interface = &sample_interface,
         .ordinal = 1,
@@ -1606,17 +1731,26 @@ static const struct troupe_event sample_events[3] = {
         .overflow = TROUPE_GAP,
         .name = "noted",
     },
+    {
+        .interface = &sample_interface,
+        .ordinal = 6,
+        .overflow = TROUPE_GAP,
+        .name = "added",
+        .snapshot = &sample_methods[8],
+        .epoch_ordinal = 1,
+        .sequence_ordinal = 2,
+    },
 };
 
 const struct troupe_interface sample_interface = {
     .id = 900,
     .version = 2,
-    .hash = UINT64_C(0xa3f6ccc169110f52),
+    .hash = UINT64_C(0x7985e1759ade6e3d),
     .name = "test.Sample",
     .methods = sample_methods,
-    .methods_count = 8,
+    .methods_count = 9,
     .events = sample_events,
-    .events_count = 3,
+    .events_count = 4,
     .text =
         "## A sample of everything. A comment end */ and a trigraph \?\?/ in a doc line do no harm, nor does \"this\".\n"
         "interface test.Sample @900 version 2\n"
@@ -1738,6 +1872,12 @@ const struct troupe_interface sample_interface = {
         ") -> (\n"
         "  0 number:u32;\n"
         ") since 2\n"
+        "## All points, and up to which `added` that is so.\n"
+        "method get_points @10 () -> (\n"
+        "  0 points:[Point]<=100;\n"
+        "  1 epoch:u64;\n"
+        "  2 sequence:u64;\n"
+        ") idempotent\n"
         "## The newest counts.\n"
         "event changed @1 (\n"
         "  0 point:Point;\n"
@@ -1746,7 +1886,10 @@ const struct troupe_interface sample_interface = {
         "event done @2 () overflow gap\n"
         "event noted @5 (\n"
         "  0 text:text<=100;\n"
-        ") overflow gap since 2\n",
+        ") overflow gap since 2\n"
+        "event added @6 (\n"
+        "  0 point:Point;\n"
+        ") overflow gap snapshot get_points\n",
 };
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -1820,6 +1963,18 @@ int sample_late_reply(struct troupe_call *call, const struct sample_late_results
 
     troupe_writer_init(&writer);
     sample_late_results_write(&writer, results);
+    return troupe_gen_reply(call, &writer);
+}
+
+int sample_get_points_reply(struct troupe_call *call,
+                            const struct sample_get_points_results *results)
+{
+    struct troupe_writer writer;
+    struct sample_get_points_results stamped = *results;
+
+    troupe_gen_stamp(call, &sample_events[3], &stamped.epoch, &stamped.sequence);
+    troupe_writer_init(&writer);
+    sample_get_points_results_write(&writer, &stamped);
     return troupe_gen_reply(call, &writer);
 }
 
@@ -2292,6 +2447,68 @@ bool sample_has_late(struct troupe *troupe, struct troupe_ref to)
     return troupe_gen_has(troupe, to, &sample_methods[7]);
 }
 
+static void sample_get_points_typed(struct troupe_actor *self, troupe_any_fn *on_done, void *user,
+                                    const struct troupe_error *error, struct troupe_reader *reader)
+{
+    sample_get_points_done *done = (sample_get_points_done *)on_done;
+    struct sample_get_points_results results;
+    struct troupe_error failure;
+
+    if (error != NULL) {
+        done(self, user, error, NULL);
+        return;
+    }
+    sample_get_points_results_read(reader, &results);
+    if (troupe_reader_finish(reader, &failure) != 0)
+        done(self, user, &failure, NULL);
+    else
+        done(self, user, NULL, &results);
+}
+
+int sample_get_points(struct troupe *troupe, struct troupe_ref to,
+                      struct sample_get_points_results *ret_results, struct troupe_error *ret_error,
+                      const struct troupe_options *options)
+{
+    struct troupe_writer writer;
+    struct troupe_reader reader;
+    struct troupe_message *message;
+    struct sample_get_points_results results;
+    int err;
+
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    err = troupe_gen_call(troupe, to, &sample_methods[8], &writer, &reader, &message, ret_error,
+                          options);
+    if (err != 0)
+        return err;
+    sample_get_points_results_read(&reader, &results);
+    err = troupe_reader_finish(&reader, ret_error);
+    if (err != 0) {
+        troupe_release(message);
+        return err;
+    }
+    results.message = message;
+    *ret_results = results;
+    return 0;
+}
+
+int sample_get_points_ask(struct troupe_actor *self, struct troupe_ref to,
+                          sample_get_points_done *on_done, void *user,
+                          const struct troupe_options *options)
+{
+    struct troupe_writer writer;
+
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    return troupe_gen_ask(self, to, &sample_methods[8], &writer, sample_get_points_typed,
+                          (troupe_any_fn *)on_done, user, options);
+}
+
+bool sample_has_get_points(struct troupe *troupe, struct troupe_ref to)
+{
+    return troupe_gen_has(troupe, to, &sample_methods[8]);
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void sample_changed_typed(struct troupe_actor *self, troupe_any_fn *on_event, void *user,
@@ -2384,4 +2601,44 @@ int sample_on_noted(struct troupe_actor *self, struct troupe_ref source, sample_
 {
     return troupe_gen_subscribe(self, source, &sample_events[2], sample_noted_typed,
                                 (troupe_any_fn *)on_event, user, ret_handler);
+}
+
+static void sample_added_typed(struct troupe_actor *self, troupe_any_fn *on_event, void *user,
+                               struct troupe_reader *reader, const struct troupe_event_info *info)
+{
+    sample_added_fn *fn = (sample_added_fn *)on_event;
+    struct sample_added event;
+
+    if (reader == NULL) {
+        fn(self, user, NULL, info);
+        return;
+    }
+    sample_added_read(reader, &event);
+    if (troupe_reader_finish(reader, NULL) == 0)
+        fn(self, user, &event, info);
+}
+
+int sample_publish_added(struct troupe_actor *self, const struct sample_added *event)
+{
+    struct troupe_writer writer;
+
+    troupe_writer_init(&writer);
+    sample_added_write(&writer, event);
+    return troupe_gen_publish(self, &sample_events[3], &writer);
+}
+
+int sample_on_added(struct troupe_actor *self, struct troupe_ref source, sample_added_fn *on_event,
+                    void *user, struct troupe_handler **ret_handler)
+{
+    return troupe_gen_subscribe(self, source, &sample_events[3], sample_added_typed,
+                                (troupe_any_fn *)on_event, user, ret_handler);
+}
+
+int sample_follow_added(struct troupe_actor *self, struct troupe_ref source,
+                        sample_get_points_done *on_snapshot, sample_added_fn *on_event, void *user,
+                        struct troupe_handler **ret_handler)
+{
+    return troupe_gen_follow(self, source, &sample_events[3], sample_get_points_typed,
+                             (troupe_any_fn *)on_snapshot, sample_added_typed,
+                             (troupe_any_fn *)on_event, user, ret_handler);
 }

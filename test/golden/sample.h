@@ -46,6 +46,7 @@ extern const struct troupe_interface sample_interface;
 #define SAMPLE_COUNT_ITEM_NOTE_BYTES_MAX 16
 #define SAMPLE_NOTE_TEXT_BYTES_MAX 100
 #define SAMPLE_HAND_OTHERS_MAX 3
+#define SAMPLE_GET_POINTS_RESULTS_POINTS_MAX 100
 #define SAMPLE_CHANGED_COLORS_MAX 3
 #define SAMPLE_NOTED_TEXT_BYTES_MAX 100
 
@@ -235,6 +236,14 @@ struct sample_late_args {
 struct sample_late_results {
     uint32_t number;
 };
+/* The results of get_points. */
+struct sample_get_points_results {
+    struct troupe_message *message; /* owns what is pointed to: see the sync call */
+    const struct sample_point *points; /* [Point]<=100 */
+    size_t points_count;
+    uint64_t epoch;
+    uint64_t sequence;
+};
 
 /* ---- skeleton: for the actor that serves it -------------------------------------------------- */
 
@@ -257,9 +266,12 @@ struct sample_handlers {
                  const struct sample_hand_args *args);
     void (*late)(struct troupe_actor *self, void *state, struct troupe_call *call,
                  const struct sample_late_args *args);
+    void (*get_points)(struct troupe_actor *self, void *state, struct troupe_call *call);
 };
 
-/* Answers. Each but ..._item takes the call over, as troupe_reply does; _item is as troupe_item. */
+/* Answers. Each but ..._item takes the call over, as troupe_reply does; _item is as troupe_item.
+ * The reply of an event's snapshot fills in epoch and sequence itself: it has to hold what there
+ * is when it is sent, and to come from the actor that publishes. */
 int sample_nothing_reply(struct troupe_call *call);
 int sample_echo_reply(struct troupe_call *call, const struct sample_echo_results *results);
 int sample_unlock_reply(struct troupe_call *call, const struct sample_unlock_results *results);
@@ -269,6 +281,8 @@ TROUPE_CHECKED int sample_count_item(struct troupe_call *call,
 int sample_count_end(struct troupe_call *call);
 int sample_hand_reply(struct troupe_call *call, const struct sample_hand_results *results);
 int sample_late_reply(struct troupe_call *call, const struct sample_late_results *results);
+int sample_get_points_reply(struct troupe_call *call,
+                            const struct sample_get_points_results *results);
 
 /* ---- facade: for those who call it ----------------------------------------------------------- */
 
@@ -388,10 +402,32 @@ TROUPE_CHECKED int sample_late_ask(struct troupe_actor *self, struct troupe_ref 
                                    void *user, const struct troupe_options *options);
 bool sample_has_late(struct troupe *troupe, struct troupe_ref to);
 
+/* All points, and up to which `added` that is so. Deadline 5000 ms. Idempotent: may be repeated
+ * after an unknown outcome. The results of the sync call point into ret_results->message
+ * [owned]: free it with troupe_release. Those that a callback gets are [borrowed] until it
+ * returns, and their message is NULL. */
+typedef void sample_get_points_done(struct troupe_actor *self, void *user,
+                                    const struct troupe_error *error,
+                                    const struct sample_get_points_results *results);
+TROUPE_CHECKED int sample_get_points(struct troupe *troupe, struct troupe_ref to,
+                                     struct sample_get_points_results *ret_results,
+                                     struct troupe_error *ret_error,
+                                     const struct troupe_options *options);
+TROUPE_CHECKED int sample_get_points_ask(struct troupe_actor *self, struct troupe_ref to,
+                                         sample_get_points_done *on_done, void *user,
+                                         const struct troupe_options *options);
+bool sample_has_get_points(struct troupe *troupe, struct troupe_ref to);
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* Publishing is as troupe_publish, subscribing as troupe_subscribe; disconnect with
  * troupe_handler_disconnect. When events were LOST `event` is NULL and info->sequence is 0. */
+
+/* sample_follow_NAME keeps a copy level with its source. on_snapshot gets all there is, at first
+ * and again whenever events were missed: it replaces the copy. on_event gets each event that
+ * came after it, once and in order, never NULL. on_snapshot with an error: the copy may be old;
+ * it is fetched again, on and on, until troupe_handler_disconnect. No callback runs before this
+ * returns. Errors: as troupe_subscribe. */
 
 /* The newest counts.
  * A slow subscriber keeps the newest. */
@@ -427,6 +463,22 @@ int sample_publish_noted(struct troupe_actor *self, const struct sample_noted *e
 TROUPE_CHECKED int sample_on_noted(struct troupe_actor *self, struct troupe_ref source,
                                    sample_noted_fn *on_event, void *user,
                                    struct troupe_handler **ret_handler);
+
+/* A slow subscriber is told what it missed. */
+struct sample_added {
+    struct sample_point point;
+};
+typedef void sample_added_fn(struct troupe_actor *self, void *user,
+                             const struct sample_added *event,
+                             const struct troupe_event_info *info);
+int sample_publish_added(struct troupe_actor *self, const struct sample_added *event);
+TROUPE_CHECKED int sample_on_added(struct troupe_actor *self, struct troupe_ref source,
+                                   sample_added_fn *on_event, void *user,
+                                   struct troupe_handler **ret_handler);
+TROUPE_CHECKED int sample_follow_added(struct troupe_actor *self, struct troupe_ref source,
+                                       sample_get_points_done *on_snapshot,
+                                       sample_added_fn *on_event, void *user,
+                                       struct troupe_handler **ret_handler);
 
 /* ---- codec: one record each way, for tests and tools ----------------------------------------- */
 
@@ -475,10 +527,16 @@ void sample_late_args_read(struct troupe_reader *reader, struct sample_late_args
 void sample_late_results_write(struct troupe_writer *writer,
                                const struct sample_late_results *value);
 void sample_late_results_read(struct troupe_reader *reader, struct sample_late_results *value);
+void sample_get_points_results_write(struct troupe_writer *writer,
+                                     const struct sample_get_points_results *value);
+void sample_get_points_results_read(struct troupe_reader *reader,
+                                    struct sample_get_points_results *value);
 void sample_changed_write(struct troupe_writer *writer, const struct sample_changed *value);
 void sample_changed_read(struct troupe_reader *reader, struct sample_changed *value);
 void sample_noted_write(struct troupe_writer *writer, const struct sample_noted *value);
 void sample_noted_read(struct troupe_reader *reader, struct sample_noted *value);
+void sample_added_write(struct troupe_writer *writer, const struct sample_added *value);
+void sample_added_read(struct troupe_reader *reader, struct sample_added *value);
 
 #ifdef __cplusplus
 }

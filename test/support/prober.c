@@ -13,6 +13,8 @@ struct probe {
     uint64_t cancelled;
     uint64_t published;
     uint64_t newest;
+    uint64_t added;
+    uint64_t added_sum;
     struct troupe_call *hanging[HANGING_MAX];
     size_t hanging_count;
 };
@@ -287,6 +289,31 @@ static void publish(struct troupe_actor *self, void *state, struct troupe_call *
     }
 }
 
+static void add(struct troupe_actor *self, void *state, struct troupe_call *call,
+                const struct probe_add_args *args)
+{
+    struct probe *probe = state;
+    int error = 0;
+    for (uint32_t i = 0; i < args->times && error == 0; i++) {
+        probe->added_sum += ++probe->added;
+        struct probe_added event = {.number = probe->added, .sum = probe->added_sum};
+        error = probe_publish_added(self, &event);
+    }
+    if (error != 0) {
+        troupe_fail(call, error, NULL);
+    } else {
+        probe_add_reply(call);
+    }
+}
+
+static void get_sum(struct troupe_actor *self, void *state, struct troupe_call *call)
+{
+    struct probe *probe = state;
+    struct probe_get_sum_results results = {.sum = probe->added_sum};
+    (void)self;
+    probe_get_sum_reply(call, &results);
+}
+
 static void end(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
     (void)state;
@@ -407,6 +434,8 @@ static const struct probe_handlers handlers = {.echo = echo,
                                                .tell = tell,
                                                .told = told,
                                                .publish = publish,
+                                               .add = add,
+                                               .get_sum = get_sum,
                                                .end = end,
                                                .block = block,
                                                .forget = forget,
