@@ -34,6 +34,10 @@ static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t 
     topic->epoch = epoch;
     topic->sequence = 0;
     topic->first = 0;
+    if (topic->latest != NULL) { /* whoever is about to take it would take it for the new one's */
+        ti_shared_release(topic->latest);
+        topic->latest = NULL;
+    }
     if (another) {
         lost_all(troupe, topic, 0, 0);
     }
