@@ -141,8 +141,9 @@ void ti_topic_tell_lost(struct troupe *troupe, struct troupe_handler *handler, u
         struct troupe_event_info *told = &handler->open_lost->as.info;
         bool all = from == 0 || told->lost_from == 0;
         told->epoch = handler->topic->epoch;
-        told->lost_from = all ? 0 : told->lost_from;
-        told->lost_to = all ? 0 : to;
+        /* The base of a mirror tells what was lost before the first that came: in any order. */
+        told->lost_from = all ? 0 : told->lost_from < from ? told->lost_from : from;
+        told->lost_to = all ? 0 : told->lost_to > to ? told->lost_to : to;
         return;
     }
     struct troupe_message *message = ti_message_new(TI_LOST, NULL);
