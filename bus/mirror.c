@@ -15,7 +15,12 @@ static void lost_all(struct troupe *troupe, struct ti_topic *topic, uint64_t fro
         return; /* the newer value makes up for it */
     }
     for (struct troupe_handler *h = topic->handlers; h != NULL; h = h->next) {
-        ti_topic_tell_lost(troupe, h, from, to);
+        if (from == 0) {
+            h->since = 0; /* of the publisher that is gone */
+            ti_topic_tell_lost(troupe, h, 0, 0);
+        } else if (to > h->since) {
+            ti_topic_tell_lost(troupe, h, from > h->since ? from : h->since + 1, to);
+        }
     }
 }
 

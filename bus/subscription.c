@@ -45,6 +45,7 @@ static int subscribe(struct troupe_actor *self, struct troupe_ref source,
                                        .self = self,
                                        .actor = atomic_load(&self->id),
                                        .serial = pending->serial,
+                                       .since = topic->sequence,
                                        .next = topic->handlers};
     topic->handlers = handler;
     if (topic->overflow == TROUPE_LATEST && topic->latest != NULL) {

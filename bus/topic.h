@@ -40,6 +40,7 @@ struct troupe_handler {
     struct troupe_actor *self;
     uint64_t actor;
     uint64_t serial;
+    uint64_t since; /* the topic's sequence when it began: what lies before is not its loss */
     struct troupe_message *open_lost; /* in the mailbox, its range still growing */
     bool latest_waits;                /* a TI_LATEST is in the mailbox */
     struct ti_follow *follow;         /* of one that began with a snapshot [owned], or NULL */
