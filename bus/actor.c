@@ -421,6 +421,12 @@ static void refuse(struct troupe_actor *self, struct troupe_message *message)
     case TI_ERROR:
         ti_late(self->troupe, message->target, message);
         break;
+    case TI_MOVED: {
+        struct ti_address asker = {
+            .kind = TI_TO_ACTOR, .actor = message->target, .id = message->serial};
+        ti_moved_in_vain(self->troupe, &asker, message);
+        break;
+    }
     default:
         break;
     }

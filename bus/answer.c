@@ -17,14 +17,36 @@ static bool same_address(const struct ti_address *a, const struct ti_address *b)
 
 /* ---- answering ----------------------------------------------------------------------------------------- */
 
-void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer)
+void ti_moved_in_vain(struct troupe *troupe, const struct ti_address *asker,
+                      const struct troupe_message *moved)
 {
+    struct ti_route route = {.actor = moved->from.actor};
+    if (moved->from.kind == TI_TO_LINK) {
+        route.link = moved->from.object;
+    }
+    ti_send_cancel(troupe, &route, moved->from.id, asker);
+}
+
+/* Nobody waits for it any more. */
+static void pass_over(struct troupe *troupe, const struct ti_address *to,
+                      const struct troupe_message *answer)
+{
+    if (answer->kind == TI_MOVED) {
+        ti_moved_in_vain(troupe, to, answer);
+    }
+    ti_late(troupe, to->kind == TI_TO_ACTOR ? to->actor : 0, answer);
+}
+
+bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer)
+{
+    bool waits = true;
     if (to->kind == TI_TO_ACTOR) {
         answer->serial = to->id;
         if (ti_push(troupe, to->actor, answer, false) == 0) {
-            return;
+            return true;
         }
-        ti_late(troupe, to->actor, answer);
+        waits = false;
+        pass_over(troupe, to, answer);
     } else if (to->kind == TI_TO_CALLER) {
         struct ti_caller *caller = to->object;
         pthread_mutex_lock(&caller->lock);
@@ -41,9 +63,10 @@ void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
         }
         pthread_mutex_unlock(&caller->lock);
         if (answer == NULL) {
-            return;
+            return true;
         }
-        ti_late(troupe, 0, answer);
+        waits = false;
+        pass_over(troupe, to, answer);
     } else if (to->kind ==
                TI_TO_LINK) { /* it was forwarded: it came by one link, leaves by another */
         int error = ti_link_answer(to->object, to->id, answer->kind, answer->wipe, &answer->body,
@@ -51,6 +74,7 @@ void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
         (void)error; /* the link is gone, and with it whoever asked */
     }
     ti_message_release(answer);
+    return waits;
 }
 
 /* An answer that can't be made is an error for the asker: memory, mostly. */
@@ -158,24 +182,24 @@ void troupe_defer(struct troupe_call *call)
     call->deferred = true;
 }
 
-/* Tells whoever asked where the call is now: its cancel and its credits go there. */
-static void tell_moved(struct troupe *troupe, const struct ti_address *asker,
+/* Tells whoever asked where the call is now: its cancel and its credits go there. False: nobody waits
+ * for the answer any more; what went over a link has been cancelled there. */
+static bool tell_moved(struct troupe *troupe, const struct ti_address *asker,
                        const struct ti_route *route, uint64_t wire)
 {
     if (asker->kind == TI_TO_LINK) {
-        ti_link_moved(asker->object, asker->id, route, wire);
-        return;
+        return ti_link_moved(asker->object, asker->id, route, wire);
     }
     struct troupe_message *message = ti_message_new(TI_MOVED, NULL);
     if (message == NULL) {
-        return; /* it stays uncancelled until its deadline */
+        return true; /* it stays uncancelled until its deadline */
     }
     struct ti_address now = {.kind = TI_TO_ACTOR, .actor = route->actor};
     if (route->actor == 0) {
         now = (struct ti_address){.kind = TI_TO_LINK, .object = route->link, .id = wire};
     }
     message->from = ti_address_hold(now);
-    ti_deliver(troupe, asker, message);
+    return ti_deliver(troupe, asker, message);
 }
 
 int troupe_forward(struct troupe_call *call, struct troupe_ref to)
@@ -193,7 +217,7 @@ int troupe_forward(struct troupe_call *call, struct troupe_ref to)
     if (route.actor != 0) {
         detach(call);
         call->deferred = false;
-        tell_moved(troupe, &message->from, &route, 0);
+        call->cancelled = !tell_moved(troupe, &message->from, &route, 0) || call->cancelled;
         error = ti_push(troupe, route.actor, message, true);
         if (error != 0) {
             ti_bounce(troupe, message, error, "the actor that was to answer could not take it");

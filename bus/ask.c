@@ -392,8 +392,8 @@ void ti_handle_moved(struct troupe_actor *self, struct troupe_message *message)
         route.link = message->from.object;
     }
     if (pending == NULL || pending->kind != TI_ASK || pending->cancelled) {
-        struct ti_address from = address_of(self, message->serial);
-        ti_send_cancel(self->troupe, &route, message->from.id, &from); /* given up meanwhile */
+        struct ti_address asker = address_of(self, message->serial); /* gave up meanwhile */
+        ti_moved_in_vain(self->troupe, &asker, message);
         return;
     }
     ti_route_release(&pending->route);

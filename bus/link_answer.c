@@ -152,13 +152,12 @@ bool ti_link_is_full(struct ti_link *link)
     return full;
 }
 
-void ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire)
+bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire)
 {
-    bool cancelled = false;
     pthread_mutex_lock(&link->lock);
     struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
-    if (incoming != NULL && incoming->cancelled && route->link != NULL) {
-        cancelled = true; /* meanwhile: its answer will not come back */
+    bool waits = incoming != NULL && !incoming->cancelled;
+    if (incoming != NULL && !waits && route->link != NULL) { /* its answer will not come back */
         ti_table_take(&link->incoming, id);
         link->incoming_cancelled--;
         ti_incoming_free(incoming);
@@ -169,7 +168,8 @@ void ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
         incoming->onward_id = wire;
     }
     pthread_mutex_unlock(&link->lock);
-    if (cancelled) {
+    if (!waits && route->link != NULL) {
         ti_link_cancel(route->link, wire);
     }
+    return waits;
 }

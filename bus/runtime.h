@@ -363,8 +363,11 @@ void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message)
 void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending);
 /* Answers a request that will not be handled; takes the message over. */
 void ti_bounce(struct troupe *troupe, struct troupe_message *message, int code, const char *text);
-/* Hands an answer [owned] to whoever waits for it in this process. */
-void ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer);
+/* Hands an answer [owned] to whoever waits for it in this process; false: nobody does any more. */
+bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer);
+/* A TI_MOVED that found its asker gone: nobody else would cancel the request where it is now. */
+void ti_moved_in_vain(struct troupe *troupe, const struct ti_address *asker,
+                      const struct troupe_message *moved);
 /* The call's turn has come: its link may send another. */
 void ti_call_credit(struct troupe_call *call);
 /* A timer_fn that delivers TI_TIMER with `serial` to the actor `id`. */
@@ -495,8 +498,8 @@ int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wi
                    const struct troupe_body *body, const struct troupe_error *error);
 /* Whether an item of that size may be queued now; if not, its actor gets a TI_CREDIT of 0 later. */
 bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size);
-/* A request of the peer moved: cancels and credits follow it. */
-void ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire);
+/* A request of the peer moved: cancels and credits follow it. False: the peer does not wait for it. */
+bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire);
 /* So much waits to be read by the peer that no more of its requests should be begun. */
 bool ti_link_is_full(struct ti_link *link);
 /* A request of the peer has been taken from its mailbox. */
