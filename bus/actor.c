@@ -44,9 +44,10 @@ static void give_back(struct troupe *troupe, struct troupe_actor *slot)
     troupe->free_last = slot;
 }
 
-static struct troupe_actor *new_slot(struct troupe *troupe)
+static struct troupe_actor *new_slot(struct troupe *troupe, int *ret_error)
 {
     if (troupe->slots_count == TROUPE_ACTORS_MAX) {
+        *ret_error = TROUPE_EBUSY;
         return NULL;
     }
     uint32_t index = troupe->slots_count;
@@ -55,6 +56,7 @@ static struct troupe_actor *new_slot(struct troupe *troupe)
     if (chunk == NULL) {
         chunk = calloc(TI_SLOTS_PER_CHUNK, sizeof *chunk);
         if (chunk == NULL) {
+            *ret_error = TROUPE_ENOMEM;
             return NULL;
         }
         atomic_store_explicit(&troupe->chunks[index / TI_SLOTS_PER_CHUNK], chunk,
@@ -71,7 +73,7 @@ static struct troupe_actor *new_slot(struct troupe *troupe)
 
 /* A slot that is ours: its flag is won. A freed one may still be bouncing a late message; then the
  * next is tried. */
-static struct troupe_actor *take_slot(struct troupe *troupe)
+static struct troupe_actor *take_slot(struct troupe *troupe, int *ret_error)
 {
     struct troupe_actor *slot = NULL;
     pthread_mutex_lock(&troupe->actors_lock);
@@ -85,7 +87,7 @@ static struct troupe_actor *take_slot(struct troupe *troupe)
         give_back(troupe, candidate);
     }
     if (slot == NULL) {
-        slot = new_slot(troupe);
+        slot = new_slot(troupe, ret_error);
     }
     pthread_mutex_unlock(&troupe->actors_lock);
     return slot;
@@ -154,6 +156,7 @@ int ti_run_in(struct troupe *troupe, uint64_t actor, ti_run_fn *run, void *argum
 {
     struct troupe_message *message = ti_message_new(TI_RUN, NULL);
     if (message == NULL) {
+        free(argument);
         return TROUPE_ENOMEM;
     }
     message->as.job.run = run;
@@ -538,9 +541,10 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
     if (error == 0 && flags & TROUPE_DETACHED) {
         error = own_thread(&executor);
     }
-    struct troupe_actor *self = error == 0 ? take_slot(troupe) : NULL;
+    bool own = error == 0 && flags & TROUPE_DETACHED;
+    struct troupe_actor *self = error == 0 ? take_slot(troupe, &error) : NULL;
     if (self == NULL) {
-        if (error == 0 && flags & TROUPE_DETACHED) {
+        if (own) {
             ti_executor_close(executor);
             free(executor);
         }
@@ -548,7 +552,7 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
         if (message != NULL) {
             ti_message_release(message);
         }
-        return error != 0 ? error : TROUPE_EBUSY;
+        return error;
     }
     atomic_fetch_add(&troupe->actors_count, 1);
     self->generation++;

@@ -36,15 +36,17 @@ struct ti_role *ti_role_at(struct troupe *troupe, uint32_t number)
                : NULL;
 }
 
-/* With the lock held. NULL: no room or no memory. */
-static struct ti_role *add(struct ti_roles *roles, const char *name)
+/* With the lock held. NULL: no room or no memory, as *ret_error says. */
+static struct ti_role *add(struct ti_roles *roles, const char *name, int *ret_error)
 {
     if (roles->count == TROUPE_ROLES_MAX) {
+        *ret_error = TROUPE_EBUSY;
         return NULL;
     }
     struct ti_role *role = &roles->roles[roles->count];
     *role = (struct ti_role){.name = strdup(name)};
     if (role->name == NULL) {
+        *ret_error = TROUPE_ENOMEM;
         return NULL;
     }
     roles->count++;
@@ -58,12 +60,10 @@ int troupe_host_declare(struct troupe *troupe, const struct troupe_role *role, c
     if (find(&troupe->roles, role->name, strlen(role->name)) != 0) {
         error = TROUPE_EINVAL;
     } else {
-        struct ti_role *seat = add(&troupe->roles, role->name);
+        struct ti_role *seat = add(&troupe->roles, role->name, &error);
         if (seat != NULL) {
             seat->role = role;
             seat->argument = argument;
-        } else {
-            error = TROUPE_EBUSY;
         }
     }
     pthread_mutex_unlock(&troupe->roles.lock);
@@ -215,12 +215,10 @@ int ti_role_import(struct troupe *troupe, const char *name, struct ti_link *link
     pthread_mutex_lock(&troupe->roles.lock);
     uint32_t number = find(&troupe->roles, name, strlen(name));
     struct ti_role *role = number != 0 ? &troupe->roles.roles[number - 1]
-                                       : add(&troupe->roles, name);
-    if (role == NULL) {
-        error = TROUPE_EBUSY;
-    } else if (role->role != NULL) {
+                                       : add(&troupe->roles, name, &error);
+    if (role != NULL && role->role != NULL) {
         error = TROUPE_EINVAL; /* it lives here */
-    } else {
+    } else if (role != NULL) {
         old = role->link; /* its process died, and it is still being taken apart */
         role->link = ti_link_hold(link);
         role->target = target;

@@ -38,7 +38,8 @@ struct troupe_role {
 };
 
 /* Declares that `role` [borrowed, constant] lives in this process. Its actor is spawned by
- * troupe_host_start. Errors: TROUPE_EINVAL (declared already), TROUPE_EBUSY (TROUPE_ROLES_MAX). */
+ * troupe_host_start. Errors: TROUPE_EINVAL (declared already), TROUPE_EBUSY (TROUPE_ROLES_MAX),
+ * TROUPE_ENOMEM. */
 TROUPE_CHECKED int troupe_host_declare(struct troupe *troupe, const struct troupe_role *role,
                                        const void *argument);
 
