@@ -1,8 +1,8 @@
 /* watch.c - who wants to know that somebody is gone.
  *
  * One table, keyed by what is watched; an entry names the watching actor and its serial. Firing
- * takes the entries of a key out and sends each watcher a message. A watch on a ref of another
- * process also asks that process's agent (agent.c), and fires when the link is gone. */
+ * takes the entries of a key out and sends each watcher its message, which was made with the entry:
+ * a death can be told without memory. A watch on a ref of another process also asks that process's agent (agent.c), and fires when the link is gone. */
 #include <stdlib.h>
 
 #include "bus/runtime.h"
@@ -12,7 +12,29 @@ struct watch {
     struct troupe_ref ref;
     uint64_t actor;
     uint64_t serial;
+    struct troupe_message *message; /* [owned] until it is told */
 };
+
+static void watch_free(struct watch *watch)
+{
+    if (watch->message != NULL) {
+        ti_message_release(watch->message);
+    }
+    free(watch);
+}
+
+static struct watch *watch_new(struct troupe_ref ref, uint64_t actor, uint64_t serial)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    struct troupe_message *message = watch != NULL ? ti_message_new(TI_GONE, NULL) : NULL;
+    if (message == NULL) {
+        free(watch);
+        return NULL;
+    }
+    message->serial = serial;
+    *watch = (struct watch){.ref = ref, .actor = actor, .serial = serial, .message = message};
+    return watch;
+}
 
 static uint64_t hash_of(struct troupe_ref ref)
 {
@@ -33,7 +55,7 @@ void ti_watches_close(struct troupe *troupe)
         struct watch *watch = table->entries[i].key != 0 ? table->entries[i].value : NULL;
         while (watch != NULL) {
             struct watch *next = watch->next;
-            free(watch);
+            watch_free(watch);
             watch = next;
         }
     }
@@ -41,17 +63,13 @@ void ti_watches_close(struct troupe *troupe)
     pthread_mutex_destroy(&troupe->watches.lock);
 }
 
-static void tell(struct troupe *troupe, const struct watch *watch, int why)
+static void tell(struct troupe *troupe, struct watch *watch, int why)
 {
-    struct troupe_message *message = ti_message_new(TI_GONE, NULL);
-    if (message == NULL) {
-        return;
+    watch->message->as.why = why;
+    if (ti_push(troupe, watch->actor, watch->message, false) == 0) {
+        watch->message = NULL;
     }
-    message->serial = watch->serial;
-    message->as.why = why;
-    if (ti_push(troupe, watch->actor, message, false) != 0) {
-        ti_message_release(message);
-    }
+    watch_free(watch);
 }
 
 /* Takes out of one hash's list what `place` or `ref` names, and tells each. */
@@ -82,7 +100,6 @@ static void fire(struct troupe *troupe, uint64_t hash, uint64_t place, const str
     while (gone != NULL) {
         struct watch *next = gone->next;
         tell(troupe, gone, why);
-        free(gone);
         gone = next;
     }
 }
@@ -118,7 +135,9 @@ int troupe_watch(struct troupe_actor *self, struct troupe_ref ref, troupe_gone_f
 {
     struct troupe *troupe = self->troupe;
     struct ti_pending *pending = ti_pending_add(self, TI_WATCH, TROUPE_WATCHES_MAX);
-    struct watch *watch = pending != NULL ? calloc(1, sizeof *watch) : NULL;
+    ref = ti_ref_normal(troupe, ref);
+    struct watch *watch = pending != NULL ? watch_new(ref, atomic_load(&self->id), pending->serial)
+                                          : NULL;
     if (watch == NULL) {
         if (pending != NULL) {
             ti_pending_free(self, pending);
@@ -126,19 +145,17 @@ int troupe_watch(struct troupe_actor *self, struct troupe_ref ref, troupe_gone_f
         return pending == NULL && self->counts[TI_WATCH] >= TROUPE_WATCHES_MAX ? TROUPE_EBUSY
                                                                                : TROUPE_ENOMEM;
     }
-    ref = ti_ref_normal(troupe, ref);
     pending->ref = ref;
     pending->on_done = (troupe_any_fn *)on_gone;
     pending->user = user;
     uint64_t serial = pending->serial;
-    *watch = (struct watch){.ref = ref, .actor = atomic_load(&self->id), .serial = serial};
     pthread_mutex_lock(&troupe->watches.lock);
     uint64_t hash = hash_of(ref);
     watch->next = ti_table_get(&troupe->watches.table, hash);
     bool added = ti_table_put(&troupe->watches.table, hash, watch);
     pthread_mutex_unlock(&troupe->watches.lock);
     if (!added) {
-        free(watch);
+        watch_free(watch);
         ti_pending_free(self, pending);
         return TROUPE_ENOMEM;
     }
@@ -175,7 +192,7 @@ void ti_watch_end(struct troupe_actor *self, struct ti_pending *pending)
         struct watch *watch = *at;
         if (watch->actor == actor && watch->serial == pending->serial) {
             *at = watch->next;
-            free(watch);
+            watch_free(watch);
             break;
         }
         at = &watch->next;
