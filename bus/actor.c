@@ -376,6 +376,7 @@ static void handle(struct troupe_actor *self, struct troupe_message *message)
         return; /* the call frees its message when it is answered */
     case TI_REPLY:
     case TI_ERROR:
+    case TI_FAILED:
     case TI_ITEM:
         ti_handle_answer(self, message);
         break;
@@ -422,6 +423,7 @@ static void refuse(struct troupe_actor *self, struct troupe_message *message)
         return;
     case TI_REPLY:
     case TI_ERROR:
+    case TI_FAILED:
         ti_late(self->troupe, message->target, message);
         break;
     case TI_MOVED: {

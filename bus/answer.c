@@ -69,27 +69,46 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
         pass_over(troupe, to, answer);
     } else if (to->kind ==
                TI_TO_LINK) { /* it was forwarded: it came by one link, leaves by another */
-        int error = ti_link_answer(to->object, to->id, answer->kind, answer->wipe, &answer->body,
-                                   answer->kind == TI_ERROR ? answer->as.error : NULL);
+        struct troupe_error room;
+        const struct troupe_error *story = ti_message_story(answer, &room);
+        int error = ti_link_answer(to->object, to->id, story != NULL ? TI_ERROR : answer->kind,
+                                   answer->wipe, &answer->body, story);
         (void)error; /* the link is gone, and with it whoever asked */
     }
     ti_message_release(answer);
     return waits;
 }
 
-/* An answer that can't be made is an error for the asker: memory, mostly. */
-static void deliver_error(struct troupe *troupe, const struct ti_address *to,
+void ti_deliver_failed(struct troupe *troupe, struct troupe_message *request, int code)
+{
+    struct ti_address to = ti_address_hold(request->from); /* the asker frees the request's */
+    request->kind = TI_FAILED;
+    request->as.why = code;
+    ti_deliver(troupe, &to, request);
+    ti_address_release(&to);
+}
+
+/* Ends a request [owned] with an error. One that can't be made for want of memory still tells its
+ * code. */
+static void deliver_error(struct troupe *troupe, struct troupe_message *request,
                           const struct troupe_error *error)
 {
+    const struct ti_address *to = &request->from;
     if (to->kind == TI_TO_LINK) {
         int gone = ti_link_answer(to->object, to->id, TI_ERROR, false, NULL, error);
         (void)gone;
+        ti_message_release(request);
         return;
     }
     struct troupe_message *answer = ti_message_error_copy(error);
     if (answer != NULL) {
         ti_deliver(troupe, to, answer);
-    } /* else its deadline completes it */
+        ti_message_release(request);
+    } else {
+        int code = error->code < 0 ? error->code : TROUPE_ENOMEM; /* a declared one has data */
+        ti_call_credit((struct troupe_call *)request);
+        ti_deliver_failed(troupe, request, code);
+    }
 }
 
 /* Takes the call out of its actor's hands. */
@@ -149,9 +168,10 @@ int troupe_reply(struct troupe_call *call, const struct troupe_body *results)
     if (error != 0 && error != TROUPE_EDOWN) {
         struct troupe_error story;
         ti_error_set(&story, error, NULL);
-        deliver_error(troupe, to, &story);
+        deliver_error(troupe, &call->message, &story);
+    } else {
+        ti_message_release(&call->message);
     }
-    ti_message_release(&call->message);
     return error;
 }
 
@@ -161,12 +181,12 @@ int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error)
     trace_answer(troupe, call, error->code, 0);
     detach(call);
     if (call->message.from.kind != TI_NOBODY) {
-        deliver_error(troupe, &call->message.from, error);
+        deliver_error(troupe, &call->message, error);
     } else {
         ti_dead_letter(troupe, call->message.target, call->message.interface, call->message.ordinal,
                        error->code);
+        ti_message_release(&call->message);
     }
-    ti_message_release(&call->message);
     return 0;
 }
 
@@ -243,12 +263,12 @@ void ti_bounce(struct troupe *troupe, struct troupe_message *message, int code, 
 {
     if (message->from.kind == TI_NOBODY) {
         ti_dead_letter(troupe, message->target, message->interface, message->ordinal, code);
+        ti_message_release(message);
     } else {
         struct troupe_error error;
         ti_error_set(&error, code, text);
-        deliver_error(troupe, &message->from, &error);
+        deliver_error(troupe, message, &error);
     }
-    ti_message_release(message);
 }
 
 int troupe_gen_reply(struct troupe_call *call, const struct troupe_writer *writer)

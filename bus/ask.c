@@ -370,17 +370,17 @@ static void handle_item(struct troupe_actor *self, struct ti_pending *pending,
 void ti_handle_answer(struct troupe_actor *self, struct troupe_message *message)
 {
     struct ti_pending *pending = ti_pending_find(self, message->serial);
-    bool last_word = message->kind == TI_ERROR && message->as.error->code == TROUPE_ECANCELED;
+    struct troupe_error room;
+    const struct troupe_error *error = ti_message_story(message, &room);
+    bool last_word = error != NULL && error->code == TROUPE_ECANCELED;
     if (pending == NULL || pending->kind != TI_ASK || (pending->cancelled && !last_word)) {
         ti_late(self->troupe, message->target, message);
         return;
     }
     if (message->kind == TI_ITEM) {
         handle_item(self, pending, message);
-    } else if (message->kind == TI_ERROR) {
-        complete(self, pending, message->as.error, NULL);
     } else {
-        complete(self, pending, NULL, message);
+        complete(self, pending, error, error != NULL ? NULL : message);
     }
 }
 

@@ -259,13 +259,15 @@ static int call(struct troupe *troupe, struct troupe_ref to, const struct troupe
     end(&wait, error != 0);
     if (error != 0) {
         ti_error_set(&story, error, NULL);
-    } else if (message->kind == TI_ERROR) {
-        story = *message->as.error;
+    } else {
+        const struct troupe_error *told = ti_message_story(message, &story);
+        if (told == NULL) {
+            *ret_reply = message;
+            return 0;
+        }
+        story = told != &story ? *told : story;
         error = story.code;
         ti_message_release(message);
-    } else {
-        *ret_reply = message;
-        return 0;
     }
     if (ret_error != NULL) {
         *ret_error = story;

@@ -106,6 +106,16 @@ struct troupe_message *ti_message_error(int code, const char *text)
     return ti_message_error_copy(&error);
 }
 
+const struct troupe_error *ti_message_story(const struct troupe_message *message,
+                                            struct troupe_error *room)
+{
+    if (message->kind == TI_FAILED) {
+        ti_error_set(room, message->as.why, NULL);
+        return room;
+    }
+    return message->kind == TI_ERROR ? message->as.error : NULL;
+}
+
 void ti_message_release(struct troupe_message *message)
 {
     if (atomic_fetch_sub_explicit(&message->holders, 1, memory_order_acq_rel) != 1) {

@@ -54,6 +54,7 @@ enum ti_kind {
     TI_REQUEST, /* a struct troupe_call */
     TI_REPLY,   /* serial: the ask's */
     TI_ERROR,   /* the same, `error` set */
+    TI_FAILED,  /* the same, but with a code only: made of what was there, without memory */
     TI_ITEM,    /* the same, more to come */
     TI_EVENT,   /* serial: the subscription's */
     TI_LOST,    /* the same: `info` has the range */
@@ -112,7 +113,7 @@ struct troupe_message {
             ti_run_fn *run;
             void *argument;
         } job;   /* TI_RUN */
-        int why; /* TI_GONE */
+        int why; /* TI_GONE, TI_FAILED */
     } as;
 };
 
@@ -141,6 +142,9 @@ struct troupe_message *ti_message_new(enum ti_kind kind, const struct troupe_bod
 struct troupe_message *ti_message_shared(enum ti_kind kind, struct ti_shared *shared);
 struct troupe_message *ti_message_error(int code, const char *text);
 struct troupe_message *ti_message_error_copy(const struct troupe_error *error);
+/* What a TI_ERROR or TI_FAILED says; `room` may be used for it. NULL: it is neither. */
+const struct troupe_error *ti_message_story(const struct troupe_message *message,
+                                            struct troupe_error *room);
 /* Lets go of one hold; frees at the last. */
 void ti_message_release(struct troupe_message *message);
 struct ti_shared *ti_shared_new(const struct troupe_body *body);
@@ -363,6 +367,8 @@ void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message)
 void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending);
 /* Answers a request that will not be handled; takes the message over. */
 void ti_bounce(struct troupe *troupe, struct troupe_message *message, int code, const char *text);
+/* Makes a request that nobody will look at again its own answer: the code alone. Needs no memory. */
+void ti_deliver_failed(struct troupe *troupe, struct troupe_message *request, int code);
 /* Hands an answer [owned] to whoever waits for it in this process; false: nobody does any more. */
 bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troupe_message *answer);
 /* A TI_MOVED that found its asker gone: nobody else would cancel the request where it is now. */

@@ -262,7 +262,7 @@ void ti_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface, 
 
 void ti_late(struct troupe *troupe, uint64_t target, const struct troupe_message *answer)
 {
-    if (answer->kind == TI_REPLY || answer->kind == TI_ERROR) {
+    if (answer->kind == TI_REPLY || answer->kind == TI_ERROR || answer->kind == TI_FAILED) {
         TI_COUNT(troupe, replies_late);
         show_dead_letter(troupe, target, answer->interface, answer->ordinal, TROUPE_ETIMEOUT);
     }
