@@ -585,8 +585,7 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
     }
     ti_executor_ready(executor, self);
     if (atomic_load(&troupe->closing)) { /* meanwhile: it may have been overlooked */
-        int gone = troupe_stop(troupe, ti_ref_here(id));
-        (void)gone;
+        atomic_store(&troupe->stop_missed, true);
     }
     return 0;
 }

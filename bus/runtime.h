@@ -551,6 +551,7 @@ struct troupe {
     atomic_bool closing;
     struct troupe_schedule *schedule; /* runs it all; NULL: threads do */
     const struct ti_carriers *carriers;
+    atomic_bool stop_missed; /* while closing: some actor has yet to be told */
     struct ti_counters counters;
     struct ti_executor pool;
     struct ti_executor pinned;

@@ -130,8 +130,10 @@ int troupe_fd(struct troupe *troupe)
     return troupe->pinned.event_fd;
 }
 
-static void stop_all(struct troupe *troupe)
+/* False: some could not be told for want of memory. */
+static bool stop_all(struct troupe *troupe)
 {
+    bool told = true;
     pthread_mutex_lock(&troupe->actors_lock);
     uint32_t count = troupe->slots_count;
     pthread_mutex_unlock(&troupe->actors_lock);
@@ -140,10 +142,10 @@ static void stop_all(struct troupe *troupe)
         struct troupe_actor *slot = ti_actor_slot(troupe, index);
         uint64_t id = atomic_load(&slot->id);
         if (id != 0) {
-            int gone = troupe_stop(troupe, ti_ref_here(id));
-            (void)gone;
+            told = troupe_stop(troupe, ti_ref_here(id)) != TROUPE_ENOMEM && told;
         }
     }
+    return told;
 }
 
 void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
@@ -153,8 +155,11 @@ void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
     }
     ti_links_close(troupe, timeout_ms);
     atomic_store(&troupe->closing, true);
-    stop_all(troupe);
+    atomic_store(&troupe->stop_missed, true);
     while (atomic_load(&troupe->actors_count) != 0) {
+        if (atomic_exchange(&troupe->stop_missed, false) && !stop_all(troupe)) {
+            atomic_store(&troupe->stop_missed, true); /* again, in a moment */
+        }
         int stepped = troupe_step(troupe, 1);
         assert(stepped != 0 || troupe->schedule == NULL); /* else nothing would ever end them */
         if (atomic_load(&troupe->actors_count) != 0 && troupe->schedule == NULL) {
