@@ -41,12 +41,12 @@ static int subscribe(struct troupe_actor *self, struct troupe_ref source,
     }
     bool first = topic->handlers == NULL;
     topic->mirror = away;
-    *handler = (struct troupe_handler){.topic = topic,
-                                       .self = self,
-                                       .actor = atomic_load(&self->id),
-                                       .serial = pending->serial,
-                                       .since = topic->sequence,
-                                       .next = topic->handlers};
+    handler->topic = topic;
+    handler->self = self;
+    handler->actor = atomic_load(&self->id);
+    handler->serial = pending->serial;
+    handler->since = topic->sequence;
+    handler->next = topic->handlers;
     topic->handlers = handler;
     if (topic->overflow == TROUPE_LATEST && topic->latest != NULL) {
         ti_topic_tell_latest(troupe, handler);
@@ -59,6 +59,24 @@ static int subscribe(struct troupe_actor *self, struct troupe_ref source,
     return 0;
 }
 
+static struct troupe_handler *handler_new(void)
+{
+    struct troupe_handler *handler = calloc(1, sizeof *handler);
+    if (handler != NULL && (handler->note = ti_message_new(TI_LOST, NULL)) == NULL) {
+        free(handler);
+        return NULL;
+    }
+    return handler;
+}
+
+static void handler_free(struct troupe_handler *handler)
+{
+    if (handler != NULL && handler->note != NULL) {
+        ti_message_release(handler->note);
+    }
+    free(handler);
+}
+
 int troupe_gen_subscribe(struct troupe_actor *self, struct troupe_ref source,
                          const struct troupe_event *event, troupe_typed_event_fn *typed,
                          troupe_any_fn *on_event, void *user, struct troupe_handler **ret_handler)
@@ -68,7 +86,7 @@ int troupe_gen_subscribe(struct troupe_actor *self, struct troupe_ref source,
         return self->counts[TI_SUBSCRIPTION] >= TROUPE_SUBSCRIPTIONS_MAX ? TROUPE_EBUSY
                                                                          : TROUPE_ENOMEM;
     }
-    struct troupe_handler *handler = calloc(1, sizeof *handler);
+    struct troupe_handler *handler = handler_new();
     int error = handler != NULL ? 0 : TROUPE_ENOMEM;
     pending->typed = (troupe_any_fn *)typed;
     pending->on_done = on_event;
@@ -78,7 +96,7 @@ int troupe_gen_subscribe(struct troupe_actor *self, struct troupe_ref source,
         error = subscribe(self, source, event, pending, handler);
     }
     if (error != 0) {
-        free(handler);
+        handler_free(handler);
         ti_pending_free(self, pending);
         return error;
     }
@@ -117,7 +135,7 @@ void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending)
     }
     pthread_mutex_unlock(&troupe->topics.lock);
     ti_follow_free(handler->follow);
-    free(handler);
+    handler_free(handler);
 }
 
 void troupe_handler_disconnect(struct troupe_handler *handler)
@@ -202,6 +220,30 @@ static void handle_latest(struct troupe_actor *self, const struct ti_pending *en
     }
 }
 
+/* A message that told something becomes its subscriber's note again, if that was it, and may have
+ * more to tell. The callback may have disconnected, or keep the message. */
+static void note_handled(struct troupe_actor *self, struct troupe_message *message)
+{
+    struct troupe *troupe = self->troupe;
+    struct ti_pending *pending = ti_pending_find(self, message->serial);
+    if (pending == NULL || atomic_load(&message->holders) != 1) {
+        return;
+    }
+    struct troupe_handler *handler = pending->handler;
+    if (message->shared != NULL) {
+        ti_shared_release(message->shared);
+        message->shared = NULL;
+    }
+    ti_arena_free(&message->arena);
+    pthread_mutex_lock(&troupe->topics.lock);
+    if (handler->note == NULL) {
+        atomic_fetch_add(&message->holders, 1);
+        handler->note = message;
+    }
+    ti_topic_settle(troupe, handler);
+    pthread_mutex_unlock(&troupe->topics.lock);
+}
+
 void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
 {
     struct ti_topics *topics = &self->troupe->topics;
@@ -212,6 +254,7 @@ void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
     struct ti_pending entry = *pending;
     if (message->kind == TI_LATEST) {
         handle_latest(self, &entry, message);
+        note_handled(self, message);
         return;
     }
     if (message->kind == TI_LOST) {
@@ -227,5 +270,8 @@ void ti_handle_event(struct troupe_actor *self, struct troupe_message *message)
         tell_lost(self, &entry, &message->as.info);
     } else {
         run_or_tell_lost(self, &entry, message, &message->body, &message->as.info);
+    }
+    if (message->kind == TI_LOST) {
+        note_handled(self, message);
     }
 }

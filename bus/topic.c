@@ -8,7 +8,8 @@
  * Told, never silently dropped. Two places can lose an event:
  *  - a full mailbox here: the subscriber gets one TI_LOST (reserved room, never refused) whose range
  *    grows until an event fits again; for `overflow latest` it gets one TI_LATEST instead, which
- *    takes the newest value when its turn comes;
+ *    takes the newest value when its turn comes. Every subscriber has one note for that, so that it
+ *    needs no memory;
  *  - NNG's queues between processes: the mirror sees a jump in the sequence, or a heartbeat that is
  *    ahead of it, and tells its subscribers the range; for `overflow latest` the agent fetches the
  *    newest value.
@@ -133,74 +134,99 @@ struct troupe_event_info ti_topic_info(const struct ti_topic *topic)
         .source = topic->source, .epoch = topic->epoch, .sequence = topic->sequence};
 }
 
+static void lengthen(const struct troupe_handler *handler, struct troupe_event_info *told,
+                     uint64_t from, uint64_t to)
+{
+    bool all = from == 0 || told->lost_from == 0;
+    told->epoch = handler->topic->epoch;
+    /* The base of a mirror tells what was lost before the first that came: in any order. */
+    told->lost_from = all ? 0 : told->lost_from < from ? told->lost_from : from;
+    told->lost_to = all ? 0 : told->lost_to > to ? told->lost_to : to;
+}
+
+void ti_topic_settle(struct troupe *troupe, struct troupe_handler *handler)
+{
+    bool latest = handler->topic->overflow == TROUPE_LATEST;
+    if (!handler->owes) {
+        return;
+    }
+    struct troupe_message *message = ti_message_new(latest ? TI_LATEST : TI_LOST, NULL);
+    if (message == NULL) {
+        message = handler->note;
+        handler->note = NULL;
+    }
+    if (message == NULL) {
+        return; /* the note is on its way: when it was handled */
+    }
+    message->kind = latest ? TI_LATEST : TI_LOST;
+    message->serial = handler->serial;
+    message->as.info = handler->owed;
+    handler->owes = false;
+    handler->open_lost = latest ? NULL : message;
+    handler->latest_waits = latest;
+    if (ti_push(troupe, handler->actor, message, false) != 0) { /* its actor is gone */
+        handler->open_lost = NULL;
+        handler->latest_waits = false;
+        ti_message_release(message);
+    }
+}
+
 void ti_topic_tell_lost(struct troupe *troupe, struct troupe_handler *handler, uint64_t from,
                         uint64_t to)
 {
     TI_ADD(troupe, events_lost, from == 0 ? 1 : to - from + 1);
     if (handler->open_lost != NULL) {
-        struct troupe_event_info *told = &handler->open_lost->as.info;
-        bool all = from == 0 || told->lost_from == 0;
-        told->epoch = handler->topic->epoch;
-        /* The base of a mirror tells what was lost before the first that came: in any order. */
-        told->lost_from = all ? 0 : told->lost_from < from ? told->lost_from : from;
-        told->lost_to = all ? 0 : told->lost_to > to ? told->lost_to : to;
+        lengthen(handler, &handler->open_lost->as.info, from, to);
         return;
     }
-    struct troupe_message *message = ti_message_new(TI_LOST, NULL);
-    if (message == NULL) {
-        return; /* the sequence of the next event shows it */
+    if (handler->owes) {
+        lengthen(handler, &handler->owed, from, to);
+    } else {
+        handler->owes = true;
+        handler->owed = ti_topic_info(handler->topic);
+        handler->owed.sequence = 0;
+        handler->owed.lost_from = from;
+        handler->owed.lost_to = to;
     }
-    message->as.info = ti_topic_info(handler->topic);
-    message->as.info.sequence = 0;
-    message->as.info.lost_from = from;
-    message->as.info.lost_to = to;
-    message->serial = handler->serial;
-    handler->open_lost = message;
-    if (ti_push(troupe, handler->actor, message, false) != 0) {
-        handler->open_lost = NULL;
-        ti_message_release(message);
-    }
+    ti_topic_settle(troupe, handler);
 }
 
 void ti_topic_tell_latest(struct troupe *troupe, struct troupe_handler *handler)
 {
-    if (handler->latest_waits) {
-        return;
-    }
-    struct troupe_message *message = ti_message_new(TI_LATEST, NULL);
+    handler->owes = !handler->latest_waits;
+    ti_topic_settle(troupe, handler);
+}
+
+static int push_event(struct troupe *troupe, const struct troupe_handler *handler,
+                      struct ti_shared *shared, uint64_t trace)
+{
+    struct troupe_message *message = ti_message_shared(TI_EVENT, shared);
     if (message == NULL) {
-        return;
+        return TROUPE_ENOMEM;
     }
     message->serial = handler->serial;
-    handler->latest_waits = ti_push(troupe, handler->actor, message, false) == 0;
-    if (!handler->latest_waits) {
+    message->trace = trace;
+    message->as.info = ti_topic_info(handler->topic);
+    int error = ti_push(troupe, handler->actor, message, true);
+    if (error != 0) {
         ti_message_release(message);
     }
+    return error;
 }
 
 void ti_topic_deliver(struct troupe *troupe, struct ti_topic *topic, struct ti_shared *shared,
                       uint64_t trace)
 {
     for (struct troupe_handler *h = topic->handlers; h != NULL; h = h->next) {
-        if (topic->overflow == TROUPE_LATEST && h->latest_waits) {
+        ti_topic_settle(troupe, h);
+        if (h->latest_waits) {
             continue; /* it will take this very value */
         }
-        struct troupe_message *message = ti_message_shared(TI_EVENT, shared);
-        int error = TROUPE_ENOMEM;
-        if (message != NULL) {
-            message->serial = h->serial;
-            message->trace = trace;
-            message->as.info = ti_topic_info(topic);
-            error = ti_push(troupe, h->actor, message, true);
-        }
+        /* What it was not told comes first. */
+        int error = h->owes ? TROUPE_ENOMEM : push_event(troupe, h, shared, trace);
         if (error == 0) {
             h->open_lost = NULL; /* what comes later is another range */
-            continue;
-        }
-        if (message != NULL) {
-            ti_message_release(message);
-        }
-        if (topic->overflow == TROUPE_LATEST) {
+        } else if (topic->overflow == TROUPE_LATEST) {
             ti_topic_tell_latest(troupe, h);
         } else {
             ti_topic_tell_lost(troupe, h, topic->sequence, topic->sequence);

@@ -44,6 +44,9 @@ struct troupe_handler {
     struct troupe_message *open_lost; /* in the mailbox, its range still growing */
     bool latest_waits;                /* a TI_LATEST is in the mailbox */
     struct ti_follow *follow;         /* of one that began with a snapshot [owned], or NULL */
+    struct troupe_message *note;      /* for when there is no memory; NULL: it is in the mailbox */
+    bool owes;                        /* nothing could be told: `owed`, or the newest value */
+    struct troupe_event_info owed;
 };
 
 struct ti_topic *ti_topic_find(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
@@ -60,6 +63,8 @@ void ti_topic_deliver(struct troupe *troupe, struct ti_topic *topic, struct ti_s
 /* Tells one that from..to are lost, 0 and 0 being all; lengthens what it was told if still unread. */
 void ti_topic_tell_lost(struct troupe *troupe, struct troupe_handler *handler, uint64_t from,
                         uint64_t to);
+/* Tells one what could not be told for want of memory, if there is some now. */
+void ti_topic_settle(struct troupe *troupe, struct troupe_handler *handler);
 /* Makes one take the newest value when its turn comes. */
 void ti_topic_tell_latest(struct troupe *troupe, struct troupe_handler *handler);
 void ti_topic_keep_latest(struct ti_topic *topic, struct ti_shared *shared);
