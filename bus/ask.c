@@ -155,8 +155,8 @@ void ti_timer_to_actor(struct troupe *troupe, uint64_t id, uint64_t serial, void
 {
     (void)object;
     struct troupe_message *message = ti_message_new(TI_TIMER, NULL);
-    if (message == NULL) { /* a deadline must not get lost: try again */
-        ti_timer_add(troupe, ti_now_ns(troupe) + 10000000u, ti_timer_to_actor, id, serial, NULL);
+    if (message == NULL) { /* a deadline must not get lost */
+        ti_timer_again(troupe);
         return;
     }
     message->serial = serial;

@@ -17,11 +17,8 @@ static void set_timer(struct ti_link *link, uint32_t delay_ms, ti_timer_fn *fn)
     }
     link->timer = 0;
     if (fn != NULL) {
-        link->timer = ti_timer_add(link->troupe, ti_now_ns(link->troupe) + delay_ms * 1000000ull,
-                                   fn, 0, 0, ti_link_hold(link));
-        if (link->timer == 0) {
-            ti_link_release(link);
-        }
+        link->timer = ti_timer_add_reserved(
+            link->troupe, ti_now_ns(link->troupe) + delay_ms * 1000000ull, fn, ti_link_hold(link));
     }
 }
 
@@ -132,9 +129,7 @@ void ti_link_end(struct ti_link *link, int why, const char *text)
     /* NNG drops what is queued when it closes: last words get a moment to leave, to one who lives. */
     bool waits = link->sending && why != TROUPE_ELOST;
     uint64_t due = ti_now_ns(link->troupe) + (waits ? LAST_WORDS_NS : 0);
-    if (ti_timer_add(link->troupe, due, take_apart, 0, 0, link) == 0) {
-        ti_report(link->troupe, "link to %s: out of memory while it ended", link->peer);
-    }
+    ti_timer_add_reserved(link->troupe, due, take_apart, link);
 }
 
 static void on_gone(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
@@ -169,10 +164,7 @@ static void carrier_sent(void *user)
 static void carrier_gone(void *user)
 {
     struct ti_link *link = user; /* inside NNG: leave a note */
-    if (ti_timer_add(link->troupe, ti_now_ns(link->troupe), on_gone, 0, 0, ti_link_hold(link)) ==
-        0) {
-        ti_link_release(link);
-    }
+    ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), on_gone, ti_link_hold(link));
 }
 
 static const struct ti_carrier_events carrier_events = {
@@ -196,10 +188,7 @@ static void seat_up(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
     ti_link_hold(seat->link);
-    if (ti_timer_add(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_connected, 0, 0,
-                     seat) == 0) {
-        ti_link_release(seat->link);
-    }
+    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_connected, seat);
 }
 
 /* Events that a subscriber waits for would be missed untold: the link can't go on without them. */
@@ -220,10 +209,8 @@ static void seat_lost(struct troupe *troupe, uint64_t id, uint64_t serial, void 
 static void seat_gone(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
-    if (ti_timer_add(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_lost, 0, 0,
-                     ti_link_hold(seat->link)) == 0) {
-        ti_link_release(seat->link);
-    }
+    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_lost,
+                          ti_link_hold(seat->link));
 }
 
 /* ---- progress --------------------------------------------------------------------------------------------- */
@@ -310,10 +297,8 @@ void ti_link_progress(struct ti_link *link)
     if (link->phase == TI_LINK_CONNECTING && link->hello_in && seats_up(link)) {
         link->phase = TI_LINK_UP;
         set_timer(link, 0, NULL);
-        ti_link_hold(link);
-        if (ti_timer_add(link->troupe, ti_now_ns(link->troupe), announce_up, 0, 0, link) == 0) {
-            ti_link_release(link);
-        }
+        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), announce_up,
+                              ti_link_hold(link));
     }
     if (link->phase != TI_LINK_DRAINING) {
         return;

@@ -110,7 +110,8 @@ struct ti_link {
     size_t imports_count;
     int why; /* of the end */
     char why_text[TROUPE_TEXT_BYTES_MAX + 1];
-    uint64_t timer; /* for hello, then for the drain */
+    uint64_t timer;    /* for hello, then for the drain */
+    uint32_t reserved; /* timers: what becomes of a link must not fail */
     uint64_t frames_in;
     uint64_t bytes_in;
     uint64_t bytes_out;

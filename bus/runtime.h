@@ -197,12 +197,22 @@ struct ti_timers {
     uint32_t timers_count;
     uint32_t room;
     uint32_t free_first;
+    uint32_t used;
+    uint32_t reserved; /* slots that only ti_timer_add_reserved may take */
+    bool again;        /* the timer thread's: what runs wants another turn */
 };
 int ti_timers_init(struct troupe *troupe);
 void ti_timers_close(struct troupe *troupe);
 /* Returns a handle, 0 when out of memory. */
 uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
                       uint64_t serial, void *object);
+/* Room for `count` timers at a time that must not fail; false: no memory. */
+bool ti_timers_reserve(struct troupe *troupe, uint32_t count);
+void ti_timers_unreserve(struct troupe *troupe, uint32_t count);
+uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn,
+                               void *object);
+/* In a timer's function, which could not do its work: it runs again a little later. */
+void ti_timer_again(struct troupe *troupe);
 /* True if it had not fired and will not. */
 bool ti_timer_remove(struct troupe *troupe, uint64_t handle);
 /* CLOCK_MONOTONIC; of a runtime with a schedule, that one's clock. */

@@ -3,7 +3,11 @@
  *
  * Deadlines of asks are added and removed for every request, so both cost a lock and a heap step and
  * wake the thread only when the new one is the earliest. Removing leaves the thread's alarm alone:
- * at worst it wakes once for nothing. CLOCK_MONOTONIC, so that a suspended machine times out nothing. */
+ * at worst it wakes once for nothing. CLOCK_MONOTONIC, so that a suspended machine times out nothing.
+ *
+ * What must happen can't fail for want of memory: room for it is reserved when there is some, and a
+ * function that could not do its work has another turn. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,6 +15,7 @@
 #include "bus/runtime.h"
 
 #define NOT_IN_HEAP UINT32_MAX
+#define AGAIN_NS    10000000u
 
 struct ti_timer {
     uint64_t due_ns;
@@ -71,7 +76,13 @@ static void sift(struct ti_timers *timers, uint32_t at)
     place(timers, at, index);
 }
 
-/* Takes a timer out of the heap and makes its slot free for another. */
+static void put_in(struct ti_timers *timers, uint32_t index)
+{
+    uint32_t at = timers->heap_count++;
+    place(timers, at, index);
+    sift(timers, at);
+}
+
 static void take_out(struct ti_timers *timers, uint32_t index)
 {
     struct ti_timer *timer = &timers->timers[index];
@@ -82,9 +93,35 @@ static void take_out(struct ti_timers *timers, uint32_t index)
         sift(timers, at);
     }
     timer->heap_at = NOT_IN_HEAP;
+}
+
+/* Makes the slot of a timer that was taken out free for another. */
+static void give_back(struct ti_timers *timers, uint32_t index)
+{
+    struct ti_timer *timer = &timers->timers[index];
     timer->generation++;
     timer->next_free = timers->free_first;
     timers->free_first = index + 1;
+    timers->used--;
+}
+
+/* Runs the first, which is due, without the lock. */
+static void run_first(struct troupe *troupe)
+{
+    struct ti_timers *timers = &troupe->timers;
+    uint32_t index = timers->heap[0];
+    struct ti_timer timer = timers->timers[index];
+    take_out(timers, index);
+    pthread_mutex_unlock(&timers->lock);
+    timers->again = false;
+    timer.fn(troupe, timer.id, timer.serial, timer.object);
+    pthread_mutex_lock(&timers->lock);
+    if (timers->again) {
+        timers->timers[index].due_ns = ti_now_ns(troupe) + AGAIN_NS;
+        put_in(timers, index);
+    } else {
+        give_back(timers, index);
+    }
 }
 
 static void *run(void *argument)
@@ -98,18 +135,14 @@ static void *run(void *argument)
             pthread_cond_wait(&timers->wake, &timers->lock);
             continue;
         }
-        uint32_t index = timers->heap[0];
-        struct ti_timer timer = timers->timers[index];
-        if (timer.due_ns > ti_clock_ns()) {
-            struct timespec until = {.tv_sec = (time_t)(timer.due_ns / 1000000000u),
-                                     .tv_nsec = (long)(timer.due_ns % 1000000000u)};
+        uint64_t due = due_at(timers, 0);
+        if (due > ti_clock_ns()) {
+            struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
+                                     .tv_nsec = (long)(due % 1000000000u)};
             pthread_cond_timedwait(&timers->wake, &timers->lock, &until);
             continue;
         }
-        take_out(timers, index);
-        pthread_mutex_unlock(&timers->lock);
-        timer.fn(troupe, timer.id, timer.serial, timer.object);
-        pthread_mutex_lock(&timers->lock);
+        run_first(troupe);
     }
     pthread_mutex_unlock(&timers->lock);
     return NULL;
@@ -131,13 +164,55 @@ bool ti_timers_run_due(struct troupe *troupe)
         return false;
     }
     pthread_mutex_lock(&timers->lock);
-    uint32_t index = timers->heap[0];
-    struct ti_timer timer = timers->timers[index];
-    take_out(timers, index);
+    run_first(troupe);
     pthread_mutex_unlock(&timers->lock);
-    timer.fn(troupe, timer.id, timer.serial, timer.object);
     return true;
 }
+
+static bool grow(struct ti_timers *timers)
+{
+    uint32_t room = timers->room != 0 ? timers->room * 2 : 64;
+    struct ti_timer *bigger = realloc(timers->timers, room * sizeof *bigger);
+    if (bigger == NULL) {
+        return false;
+    }
+    timers->timers = bigger;
+    uint32_t *heap = realloc(timers->heap, room * sizeof *heap);
+    if (heap == NULL) {
+        return false;
+    }
+    timers->heap = heap;
+    timers->room = room;
+    return true;
+}
+
+bool ti_timers_reserve(struct troupe *troupe, uint32_t count)
+{
+    struct ti_timers *timers = &troupe->timers;
+    bool there = true;
+    pthread_mutex_lock(&timers->lock);
+    while (there && timers->room - timers->used < timers->reserved + count) {
+        there = grow(timers);
+    }
+    timers->reserved += there ? count : 0;
+    pthread_mutex_unlock(&timers->lock);
+    return there;
+}
+
+void ti_timers_unreserve(struct troupe *troupe, uint32_t count)
+{
+    pthread_mutex_lock(&troupe->timers.lock);
+    troupe->timers.reserved -= count;
+    pthread_mutex_unlock(&troupe->timers.lock);
+}
+
+void ti_timer_again(struct troupe *troupe)
+{
+    troupe->timers.again = true;
+}
+
+/* The heartbeat of events, and the timer that runs: it keeps its slot until it has. */
+enum { OWN_RESERVE = 2 };
 
 int ti_timers_init(struct troupe *troupe)
 {
@@ -148,6 +223,9 @@ int ti_timers_init(struct troupe *troupe)
     pthread_mutex_init(&timers->lock, NULL);
     pthread_cond_init(&timers->wake, &attributes);
     pthread_condattr_destroy(&attributes);
+    if (!ti_timers_reserve(troupe, OWN_RESERVE)) {
+        return TROUPE_ENOMEM;
+    }
     if (troupe->schedule != NULL) {
         return 0;
     }
@@ -176,56 +254,49 @@ void ti_timers_close(struct troupe *troupe)
     pthread_mutex_destroy(&timers->lock);
 }
 
-static bool grow(struct ti_timers *timers)
+static uint64_t add(struct troupe *troupe, const struct ti_timer *wanted, bool reserved)
 {
-    uint32_t room = timers->room != 0 ? timers->room * 2 : 64;
-    struct ti_timer *bigger = realloc(timers->timers, room * sizeof *bigger);
-    if (bigger == NULL) {
-        return false;
+    struct ti_timers *timers = &troupe->timers;
+    pthread_mutex_lock(&timers->lock);
+    if (!reserved && timers->room - timers->used <= timers->reserved && !grow(timers)) {
+        pthread_mutex_unlock(&timers->lock);
+        return 0;
     }
-    timers->timers = bigger;
-    uint32_t *heap = realloc(timers->heap, room * sizeof *heap);
-    if (heap == NULL) {
-        return false;
+    assert(timers->used < timers->room);
+    timers->used++;
+    uint32_t index = timers->free_first;
+    if (index != 0) {
+        index--;
+        timers->free_first = timers->timers[index].next_free;
+    } else {
+        index = timers->timers_count++;
+        timers->timers[index].generation = 1;
     }
-    timers->heap = heap;
-    timers->room = room;
-    return true;
+    struct ti_timer *timer = &timers->timers[index];
+    uint32_t generation = timer->generation;
+    *timer = *wanted;
+    timer->generation = generation;
+    put_in(timers, index);
+    if (timer->heap_at == 0) {
+        pthread_cond_signal(&timers->wake);
+    }
+    pthread_mutex_unlock(&timers->lock);
+    return ((uint64_t)generation << 32) | (index + 1);
 }
 
 uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
                       uint64_t serial, void *object)
 {
-    struct ti_timers *timers = &troupe->timers;
-    uint64_t handle = 0;
-    pthread_mutex_lock(&timers->lock);
-    uint32_t index = timers->free_first;
-    if (index != 0) {
-        index--;
-        timers->free_first = timers->timers[index].next_free;
-    } else if (timers->timers_count < timers->room || grow(timers)) {
-        index = timers->timers_count++;
-        timers->timers[index].generation = 1;
-    } else {
-        pthread_mutex_unlock(&timers->lock);
-        return 0;
-    }
-    struct ti_timer *timer = &timers->timers[index];
-    *timer = (struct ti_timer){.due_ns = due_ns,
-                               .fn = fn,
-                               .id = id,
-                               .serial = serial,
-                               .object = object,
-                               .generation = timer->generation};
-    uint32_t at = timers->heap_count++;
-    place(timers, at, index);
-    sift(timers, at);
-    handle = ((uint64_t)timer->generation << 32) | (index + 1);
-    if (timer->heap_at == 0) {
-        pthread_cond_signal(&timers->wake);
-    }
-    pthread_mutex_unlock(&timers->lock);
-    return handle;
+    struct ti_timer timer = {
+        .due_ns = due_ns, .fn = fn, .id = id, .serial = serial, .object = object};
+    return add(troupe, &timer, false);
+}
+
+uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn,
+                               void *object)
+{
+    struct ti_timer timer = {.due_ns = due_ns, .fn = fn, .object = object};
+    return add(troupe, &timer, true);
 }
 
 bool ti_timer_remove(struct troupe *troupe, uint64_t handle)
@@ -240,6 +311,7 @@ bool ti_timer_remove(struct troupe *troupe, uint64_t handle)
     struct ti_timer *timer = &timers->timers[index];
     if (timer->heap_at != NOT_IN_HEAP && timer->generation == (uint32_t)(handle >> 32)) {
         take_out(timers, index);
+        give_back(timers, index);
         removed = true;
     }
     pthread_mutex_unlock(&timers->lock);
