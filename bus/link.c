@@ -7,6 +7,7 @@
 #include "bus/link.h"
 
 #define LAST_WORDS_NS 50000000u
+#define SETTLE_NS     50000000u
 #define LOST_TEXT     "it was closed without BYE: the other process died, or broke the framing"
 
 /* The link's one alarm, which holds the link; with fn NULL there is none. The lock is held. */
@@ -129,6 +130,7 @@ void ti_link_end(struct ti_link *link, int why, const char *text)
     /* NNG drops what is queued when it closes: last words get a moment to leave, to one who lives. */
     bool waits = link->sending && why != TROUPE_ELOST;
     uint64_t due = ti_now_ns(link->troupe) + (waits ? LAST_WORDS_NS : 0);
+    due = due > link->settled_ns ? due : link->settled_ns;
     ti_timer_add_reserved(link->troupe, due, take_apart, link);
 }
 
@@ -414,9 +416,12 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
     if (error == 0) {
         error = send_hello(link);
     }
-    int carrier_error = troupe->carriers->open(troupe, config->fd, &carrier_events, link,
-                                               &link->carrier);
-    error = error != 0 ? error : carrier_error;
+    if (error == 0) {
+        error = troupe->carriers->open(troupe, config->fd, &carrier_events, link, &link->carrier);
+    } else {
+        close(config->fd);
+    }
+    link->settled_ns = ti_now_ns(troupe) + SETTLE_NS;
     if (error == 0) {
         if (ret_link != NULL) {
             *ret_link = link->id;

@@ -112,6 +112,8 @@ struct ti_link {
     char why_text[TROUPE_TEXT_BYTES_MAX + 1];
     uint64_t timer;    /* for hello, then for the drain */
     uint32_t reserved; /* timers: what becomes of a link must not fail */
+    /* NNG 1.10 sometimes keeps for ever a descriptor that is closed while it takes it over. */
+    uint64_t settled_ns;
     uint64_t frames_in;
     uint64_t bytes_in;
     uint64_t bytes_out;
