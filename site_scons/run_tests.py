@@ -4,6 +4,8 @@ One line per program, the whole output of one that failed, the reasons of what w
 "N passed, N failed, N skipped" over every single test. Programs are of three kinds: cmocka's (named test_*), examples
 (any other: exit status 0 is one test passed) and Python's unittest (*.py). A program that crashes, hangs, leaves a process
 behind, runs no test, or of which a checker (valgrind, a sanitizer) reports anything, in whatever process, has failed.
+
+With --stress they run one by one, for as long as they take, and what they print is shown as it comes.
 """
 import argparse
 import concurrent.futures
@@ -45,6 +47,7 @@ def main():
     parser.add_argument('--build', required=True, help='the build folder')
     parser.add_argument('--variant', default='release')
     parser.add_argument('--valgrind', default='0', help='1: under memcheck')
+    parser.add_argument('--stress', help='this many minutes for what can be long (TROUPE_STRESS)')
     parser.add_argument('--cc', default='cc', help='the compiler with its options, for tests that compile')
     parser.add_argument('programs', nargs='*')
     options = parser.parse_args()
@@ -63,7 +66,7 @@ def main():
     shutil.rmtree(options.reports, ignore_errors=True)
     os.makedirs(options.reports)
     total, options.sessions = Outcome(), set()
-    with concurrent.futures.ThreadPoolExecutor(min(JOBS_MAX, os.cpu_count() or 1)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1 if options.stress else min(JOBS_MAX, os.cpu_count() or 1)) as pool:
         try:
             for outcome in pool.map(lambda path: run(path, options), programs):
                 total.passed += outcome.passed
@@ -88,7 +91,7 @@ def run(path, options):
                                    start_new_session=True, env=environment(name, options))
         options.sessions.add(process.pid)
         try:
-            status = process.wait(limit_seconds)
+            status = watch(process, log) if options.stress else process.wait(limit_seconds)
         except subprocess.TimeoutExpired:
             status = None
         left = kill_session(process.pid, 0 if status is None else 1)
@@ -120,6 +123,17 @@ def run(path, options):
     return outcome
 
 
+def watch(process, log):
+    """Waits for its end, and shows meanwhile what it prints."""
+    with open(log, encoding='utf-8', errors='replace') as file:
+        while True:
+            status = process.poll()
+            print(file.read(), end='', flush=True)
+            if status is not None:
+                return status
+            time.sleep(0.5)
+
+
 def command(path, name, options):
     if path.endswith('.py'):
         return [sys.executable, '-m', 'unittest', 'discover', '-v', '-s', os.path.dirname(path), '-p', os.path.basename(path)]
@@ -131,9 +145,11 @@ def command(path, name, options):
 
 
 def environment(name, options):
-    env = {key: value for key, value in os.environ.items() if key != 'TROUPE_SHARED'}
+    env = {key: value for key, value in os.environ.items() if key not in ('TROUPE_SHARED', 'TROUPE_STRESS')}
     env.update(TROUPE_BUILD=os.path.abspath(options.build), TROUPE_CC=options.cc, TROUPE_SLOW=str(slow(options)),
                PYTHONPATH=os.getcwd(), PYTHONDONTWRITEBYTECODE='1', LC_ALL='C.UTF-8')
+    if options.stress:
+        env['TROUPE_STRESS'] = options.stress
     if os.path.isdir('../shared'):
         env['TROUPE_SHARED'] = os.path.abspath('../shared')
     for key, value in SANITIZERS.get(options.variant, {}).items():

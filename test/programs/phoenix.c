@@ -1,12 +1,14 @@
-/* phoenix - three roles for the tests of restart: `victim` dies again and again, `middle` passes
+/* phoenix - roles for the tests of restart: `victim` dies again and again, `middle` passes
  * calls on to it and lives, `front` looks in rounds at what a death does to it.
  *
  * A round: front asks the victim and the middle something that is never answered, watches the
  * victim, and says "armed PID" once both have got there. When the victim is dead and back it has got two completions, the
  * watch's message, LOST and then an event of the new process, all through refs and a subscription
- * that it made once; it says "again ROUND NS", NS when the direct ask completed (monotonic clock). */
+ * that it made once; it says "again ROUND NS", NS when the direct ask completed (monotonic clock).
+ *
+ * With --load front leaves it to a fourth role (load.h), which keeps `probe` and `other` busy: the
+ * prober, beside the victim and beside middle. With MORTAL a process dies by itself (mortal.h). */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +17,14 @@
 #include <unistd.h>
 
 #include "launcher/launcher.h"
+#include "test/support/ear.h"
+#include "test/support/load.h"
+#include "test/support/mortal.h"
 #include "test/support/phoenix.h"
+#include "test/support/prober.h"
+#include "test/support/say.h"
 
 enum { POLL_MS = 2, CANCEL_MS = 10, HELD_MAX = 8, WORKERS_MAX = 4, FDS_MAX = 256 };
-
-/* One write, because three processes share stdout. */
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *format, ...)
-{
-    char line[256];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    ssize_t written = write(STDOUT_FILENO, line, (size_t)size);
-    (void)written;
-}
 
 static uint64_t now_ns(void)
 {
@@ -286,8 +280,10 @@ static void look(struct troupe_actor *self, void *user)
 static int front_start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct front *front = state;
-    (void)argument;
     say("front %d\n", (int)getpid());
+    if (troupe_argument(argument, "load") != NULL) {
+        return 0;
+    }
     int error = troupe_lookup(self, "victim", &front->victim);
     error = error != 0 ? error : troupe_lookup(self, "middle", &front->middle);
     error = error != 0 ? error
@@ -340,6 +336,7 @@ static const char *data_directory(const struct troupe_arguments *arguments)
 static void on_event(struct troupe *troupe, const struct troupe_process_event *event)
 {
     (void)troupe;
+    load_on_process(event);
     say("event %s %s\n", event->process, event->kind == TROUPE_PROCESS_DIED ? "died" : "restarted");
 }
 
@@ -362,17 +359,26 @@ static const struct troupe_actor_def middle = {.name = "middle",
 static const struct troupe_actor_def front = {
     .name = "front", .state_size = sizeof(struct front), .start = front_start};
 
+static const char *const probe_uses[] = {"probe", NULL};
 static const char *const middle_uses[] = {"victim", NULL};
 static const char *const front_uses[] = {"victim", "middle", NULL};
 static const struct troupe_role roles[] = {
     {.name = "victim", .actor = &victim},
     {.name = "middle", .actor = &middle, .uses = middle_uses},
+    {.name = "probe", .actor = &probe_actor},
+    {.name = "other", .actor = &probe_actor, .uses = probe_uses},
+    {.name = "ear", .actor = &ear_def, .uses = probe_uses},
+    {.name = "load", .actor = &load_def, .uses = load_uses},
     {.name = "front", .actor = &front, .uses = front_uses},
 };
-static const enum troupe_restart restarts[] = {TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
-                                               TROUPE_RESTART_NEVER};
+enum { ROLES = sizeof roles / sizeof *roles };
+static const enum troupe_restart restarts[ROLES] = {
+    TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
+    TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE};
 static const struct troupe_option options[] = {
-    {.name = "datadir", .value = "DIR", .help = "where the control socket is"}};
+    {.name = "datadir", .value = "DIR", .help = "where the control socket is"},
+    {.name = "load", .value = "N", .help = "talkers that keep the others busy"},
+    {.name = "once", .help = "each has one conversation"}};
 static const struct troupe_command commands[] = {
     {"perish", "HOW [STATUS]", "ends the victim", 1, 2, command_perish},
     {"hold", NULL, "asks the victim what is never answered", 0, 0, command_hold},
@@ -383,18 +389,19 @@ int main(int argc, char **argv)
     const struct troupe_program program = {
         .name = "phoenix",
         .version = "1.0",
-        .summary = "three roles of which one dies",
+        .summary = "roles of which some die",
         .options = options,
         .options_count = sizeof options / sizeof *options,
         .commands = commands,
         .commands_count = sizeof commands / sizeof *commands,
         .roles = roles,
-        .roles_count = 3,
+        .roles_count = ROLES,
         .front = "front",
         .split = "all",
         .restarts = restarts,
         .on_process = on_event,
         .data_directory = data_directory,
     };
+    mortal_link();
     return troupe_main(argc, argv, &program);
 }

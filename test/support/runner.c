@@ -1,5 +1,6 @@
 #include "test/support/runner.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -177,6 +178,48 @@ void runner_wait_err(struct runner *runner, const char *text)
     wait_text(runner, &runner->err, text);
 }
 
+void runner_wait_line(struct runner *runner, const char *start)
+{
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    const char *line;
+    while ((line = strstr(runner->out.text, start)) == NULL || strchr(line, '\n') == NULL) {
+        if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
+            give_up(runner, start);
+        }
+        read_both(runner);
+    }
+}
+
+bool runner_more(struct runner *runner)
+{
+    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    size_t before = runner->out.size + runner->err.size;
+    while (runner->out.size + runner->err.size == before) {
+        if (runner->out.fd < 0 && runner->err.fd < 0) {
+            return false;
+        }
+        if (runner_now() >= due) {
+            give_up(runner, "anything");
+        }
+        read_both(runner);
+    }
+    return true;
+}
+
+static void forget(struct runner_stream *stream)
+{
+    char *end = strrchr(stream->text, '\n');
+    size_t gone = end != NULL ? (size_t)(end + 1 - stream->text) : 0;
+    memmove(stream->text, stream->text + gone, stream->size - gone + 1);
+    stream->size -= gone;
+}
+
+void runner_forget(struct runner *runner)
+{
+    forget(&runner->out);
+    forget(&runner->err);
+}
+
 /* The text after "NAME " at the start of a whole line. */
 static const char *line_of(const char *text, const char *name)
 {
@@ -201,6 +244,32 @@ pid_t runner_number(struct runner *runner, const char *name)
         read_both(runner);
     }
     return atoi(number);
+}
+
+pid_t runner_last(const struct runner *runner, const char *name)
+{
+    pid_t number = 0;
+    const char *line = line_of(runner->out.text, name);
+    while (line != NULL) {
+        number = atoi(line);
+        line = line_of(strchr(line, '\n') + 1, name);
+    }
+    return number;
+}
+
+unsigned runner_count_in(pid_t pid, const char *what)
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(directory);
+    return count;
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */

@@ -37,8 +37,18 @@ void runner_copy(const char *to);
 /* Waits until its output has `text`. */
 void runner_wait_out(struct runner *runner, const char *text);
 void runner_wait_err(struct runner *runner, const char *text);
+/* Waits until its output has the whole line in which that is. */
+void runner_wait_line(struct runner *runner, const char *start);
+/* Waits until it says anything more; false: it said the last. */
+bool runner_more(struct runner *runner);
+/* Forgets the whole lines that it has said so far: the text of a stream is bounded. */
+void runner_forget(struct runner *runner);
 /* The number after "NAME " at the start of a line of its output: waits for it. */
 pid_t runner_number(struct runner *runner, const char *name);
+/* The number after the last "NAME " at the start of a whole line; 0: there is none yet. */
+pid_t runner_last(const struct runner *runner, const char *name);
+/* How much there is in a folder of /proc/PID: "fd", "task". */
+unsigned runner_count_in(pid_t pid, const char *what);
 /* Waits until it ended, and with it all that held its output; returns its exit status, or 1000 and
  * the signal. */
 int runner_end(struct runner *runner);
