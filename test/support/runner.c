@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { ARGUMENTS_MAX = 32, WAIT_SECONDS = 20 };
+enum { ARGUMENTS_MAX = 32, WAIT_SECONDS = 20, WAIT_IN_STRESS = 60 };
 
 double runner_now(void)
 {
@@ -31,6 +31,12 @@ double runner_slowness(void)
 {
     const char *slow = getenv("TROUPE_SLOW");
     return slow != NULL ? atof(slow) : 1;
+}
+
+/* The longest that anything may take. One of ten thousand rounds may meet the machine at its worst. */
+static double patience(void)
+{
+    return (getenv("TROUPE_STRESS") != NULL ? WAIT_IN_STRESS : WAIT_SECONDS) * runner_slowness();
 }
 
 bool runner_in_valgrind(void)
@@ -159,7 +165,7 @@ static void give_up(const struct runner *runner, const char *what)
 
 static void wait_text(struct runner *runner, const struct runner_stream *stream, const char *text)
 {
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     while (strstr(stream->text, text) == NULL) {
         if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
             give_up(runner, text);
@@ -180,7 +186,7 @@ void runner_wait_err(struct runner *runner, const char *text)
 
 void runner_wait_line(struct runner *runner, const char *start)
 {
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     const char *line;
     while ((line = strstr(runner->out.text, start)) == NULL || strchr(line, '\n') == NULL) {
         if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
@@ -192,7 +198,7 @@ void runner_wait_line(struct runner *runner, const char *start)
 
 bool runner_more(struct runner *runner)
 {
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     size_t before = runner->out.size + runner->err.size;
     while (runner->out.size + runner->err.size == before) {
         if (runner->out.fd < 0 && runner->err.fd < 0) {
@@ -235,7 +241,7 @@ static const char *line_of(const char *text, const char *name)
 
 pid_t runner_number(struct runner *runner, const char *name)
 {
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     const char *number;
     while ((number = line_of(runner->out.text, name)) == NULL) {
         if (runner_now() >= due || runner->out.fd < 0) {
@@ -276,7 +282,7 @@ unsigned runner_count_in(pid_t pid, const char *what)
 
 void runner_wait(bool (*condition)(void *user), void *user)
 {
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     while (!condition(user) && runner_now() < due) {
         poll(NULL, 0, 2);
     }
@@ -300,7 +306,7 @@ void runner_wait_orphans(void)
 int runner_end(struct runner *runner)
 {
     int status = 0;
-    double due = runner_now() + WAIT_SECONDS * runner_slowness();
+    double due = runner_now() + patience();
     while (runner->out.fd >= 0 || runner->err.fd >= 0) {
         if (runner_now() >= due) {
             give_up(runner, "the end of its output: something of it still runs");
