@@ -192,6 +192,8 @@ bool ti_link_out_empty(const struct ti_link *link);
 /* How the peer can name what `body` holds. Hands actors of this process over. */
 int ti_link_body_out(struct ti_link *link, const struct troupe_body *body,
                      struct frame_body *ret_body);
+/* With the lock: the peer's hello named that interface, in this version or a later one. */
+bool ti_link_lists(const struct ti_link *link, uint32_t interface, uint32_t version);
 /* Puts a cancel of our request `wire` in its lane. */
 void ti_link_put_cancel(struct ti_link *link, uint64_t wire);
 

@@ -203,7 +203,12 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
                                     .trace = cause->trace};
     pthread_mutex_lock(&link->lock);
     bool wipe = (method->flags & TROUPE_SECRET_ARGS) != 0;
-    int error = request_locked(link, &request, body, wipe, outgoing);
+    /* A method of a later version than the peer's is not even sent; the first version is not asked
+     * for, because the peer answers for it. */
+    bool newer = link->phase == TI_LINK_UP && method->since > 1 &&
+                 !ti_link_lists(link, method->interface->id, method->since);
+    int error = newer ? TROUPE_EUNIMPLEMENTED
+                      : request_locked(link, &request, body, wipe, outgoing);
     *ret_wire = request.id;
     pthread_mutex_unlock(&link->lock);
     if (error != 0 && outgoing != NULL) {

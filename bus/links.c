@@ -79,14 +79,20 @@ uint32_t ti_links_count(struct troupe *troupe)
     return count;
 }
 
+bool ti_link_lists(const struct ti_link *link, uint32_t interface, uint32_t version)
+{
+    bool lists = false;
+    for (size_t i = 0; i < link->interfaces_count; i++) {
+        lists = lists ||
+                (link->interfaces[i].id == interface && link->interfaces[i].version >= version);
+    }
+    return lists;
+}
+
 bool ti_link_serves(struct ti_link *link, uint32_t interface, uint32_t version)
 {
-    bool serves = false;
     pthread_mutex_lock(&link->lock);
-    for (size_t i = 0; i < link->interfaces_count; i++) {
-        serves = serves ||
-                 (link->interfaces[i].id == interface && link->interfaces[i].version >= version);
-    }
+    bool serves = ti_link_lists(link, interface, version);
     pthread_mutex_unlock(&link->lock);
     return serves;
 }

@@ -260,7 +260,8 @@ struct troupe_options {
 };
 
 /* One-way: accepted into the target's mailbox or this process's queue to it. What happens after
- * that nobody says. Errors: TROUPE_EDOWN, TROUPE_EBUSY, TROUPE_ETOOLARGE, TROUPE_EREF, TROUPE_ENOMEM. */
+ * that nobody says. Errors: TROUPE_EDOWN, TROUPE_EBUSY, TROUPE_ETOOLARGE, TROUPE_EREF, TROUPE_ENOMEM,
+ * TROUPE_EUNIMPLEMENTED (the target's process has an older version of the interface). */
 TROUPE_CHECKED int troupe_tell(struct troupe *troupe, struct troupe_ref to,
                                const struct troupe_method *method, const struct troupe_body *body);
 
