@@ -1,11 +1,15 @@
-"""Turns interface files into C.  python3 -m interfaces.gen --out DIR FILE.iface..."""
+"""Turns interface files into C, and keeps the record of what was published.
+
+    python3 -m interfaces.gen --out DIR FILE.iface...
+    python3 -m interfaces.gen --lock FILE.iface...      writes FILE.lock: see LANGUAGE.md
+"""
 
 import argparse
 import os
 import sys
 from typing import Dict, List, Sequence, Tuple
 
-from . import canonical, emit_cddl, emit_docs, emit_header, emit_source, limits
+from . import canonical, emit_cddl, emit_docs, emit_header, emit_source, limits, lock
 from .check import check, check_together
 from .model import Interface, Problems
 from .names import Names
@@ -24,6 +28,8 @@ def read(path: str) -> Tuple[Interface, Problems]:
         if size > limits.INTERFACE_TEXT_BYTES_MAX:
             problems.add(interface.position, f"the interface has {size} bytes of text, expected at most "
                          f"{limits.INTERFACE_TEXT_BYTES_MAX}")
+    if not problems.found:
+        lock.check_lock(interface, problems)
     return interface, problems
 
 
@@ -55,8 +61,10 @@ def write(directory: str, files: Dict[str, str]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m interfaces.gen", description=__doc__)
-    parser.add_argument("--out", required=True, metavar="DIR", help="where NAME.h .c .cddl and .md go")
+    parser = argparse.ArgumentParser(prog="python3 -m interfaces.gen", description="Turns interface files into C.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", metavar="DIR", help="where NAME.h .c .cddl and .md go")
+    what.add_argument("--lock", action="store_true", help="publish: write NAME.lock beside NAME.iface")
     parser.add_argument("files", nargs="+", metavar="FILE.iface")
     options = parser.parse_args(arguments)
     read_in: List[Tuple[Interface, Problems]] = []
@@ -71,11 +79,13 @@ def main(arguments: Sequence[str]) -> int:
     if lines:
         print("\n".join(lines), file=sys.stderr)
         return 1
-    files: Dict[str, str] = {}
-    for interface, _ in read_in:
-        files.update(outputs(interface))
     try:
-        write(options.out, files)
+        for interface, _ in read_in:
+            if options.lock:
+                path = lock.path_of(interface)
+                write(os.path.dirname(path) or ".", {os.path.basename(path): lock.text(interface)})
+        if options.out:
+            write(options.out, {name: text for interface, _ in read_in for name, text in outputs(interface).items()})
     except OSError as error:
         print(f"{error.filename or options.out}: can't be written: {error.strerror}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ def iface(env, folder, paths):
     targets = [base + ending for base in made.values() for ending in ('.h', '.c', '.cddl', '.md')]
     env.Command(targets, paths, Action('$IFACECOM', '$IFACECOMSTR'))
     env.Alias('generated', targets)
-    env.Depends(targets, Glob('#interfaces/gen/*.py'))
+    env.Depends(targets, Glob('#interfaces/gen/*.py') + Glob(f'#{os.path.dirname(paths[0])}/*.lock'))
     return {path: base + '.c' for path, base in made.items()}
 
 
