@@ -29,13 +29,15 @@ static bool has_seen(const struct ti_topic *topic)
     return topic->based || topic->first != 0;
 }
 
-/* A new publisher: nobody knows how much the old one sent. */
-static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t epoch)
+/* A new publisher: nobody knows how much the old one sent. False: it is the old one's, late, over a
+ * link that is being taken apart. */
+static bool enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t epoch)
 {
-    if (topic->epoch == epoch) {
-        return;
+    if (topic->epoch == epoch || (topic->past_epoch == epoch && epoch != 0)) {
+        return topic->epoch == epoch;
     }
     bool another = topic->epoch != 0;
+    topic->past_epoch = topic->epoch;
     topic->epoch = epoch;
     topic->sequence = 0;
     topic->first = 0;
@@ -46,6 +48,7 @@ static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t 
     if (another) {
         lost_all(troupe, topic, 0, 0);
     }
+    return true;
 }
 
 static void fetch(struct troupe *troupe, struct ti_topic *topic)
@@ -85,8 +88,8 @@ void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t 
 {
     pthread_mutex_lock(&troupe->topics.lock);
     struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
-    if (topic != NULL && topic->mirror && topic->handlers != NULL) {
-        enter_epoch(troupe, topic, epoch);
+    if (topic != NULL && topic->mirror && topic->handlers != NULL &&
+        enter_epoch(troupe, topic, epoch)) {
         if (body != NULL) {
             arrived_event(troupe, topic, sequence, body);
         } else if (has_seen(topic) && sequence > topic->sequence) {
@@ -141,7 +144,8 @@ void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t in
     struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
     if (topic != NULL && topic->mirror) {
         topic->fetching = false;
-        enter_epoch(troupe, topic, epoch);
+    }
+    if (topic != NULL && topic->mirror && enter_epoch(troupe, topic, epoch)) {
         if (topic->overflow == TROUPE_LATEST) {
             based_latest(troupe, topic, sequence, latest);
         } else {

@@ -212,6 +212,19 @@ static void test_new_epoch_tells_that_all_may_be_lost(void **state)
     EXPECT(3, EVENT(1), EVENT(2), LOST(0, 0), EVENT(3));
 }
 
+/* As over a link that is still being taken apart when the next is up. */
+static void test_late_word_of_the_publisher_before_is_passed_over(void **state)
+{
+    (void)state;
+    say_base(listen_to(&changed_listener), EPOCH, 0, false);
+    publish(CHANGED, EPOCH, 1);
+    publish(CHANGED, EPOCH + 1, 3);
+    publish(CHANGED, EPOCH, 2);
+    beat(CHANGED, EPOCH, 9);
+    publish(CHANGED, EPOCH + 1, 4);
+    EXPECT(4, EVENT(1), LOST(0, 0), EVENT(3), EVENT(4));
+}
+
 /* The base and the events come over two sockets: neither order may leave a hole. */
 static void test_events_that_overtake_the_base_leave_no_hole(void **state)
 {
@@ -382,6 +395,7 @@ int main(void)
         TEST(test_gap_in_the_sequence_is_told),
         TEST(test_heartbeat_tells_a_lost_tail),
         TEST(test_new_epoch_tells_that_all_may_be_lost),
+        TEST(test_late_word_of_the_publisher_before_is_passed_over),
         TEST(test_events_that_overtake_the_base_leave_no_hole),
         TEST(test_event_missed_before_the_base_came_is_told),
         TEST(test_tail_lost_before_the_base_came_is_told),
