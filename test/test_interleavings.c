@@ -146,8 +146,23 @@ static void check_links(void)
     }
 }
 
-/* Whoever listens has heard, or was told that it missed, all up to the last. */
+/* Whoever listens has heard, or was told that it missed, all up to the last; and has the newest. */
 static void check_feeds(void)
+{
+    for (int i = 0; i < PLAY_CLIENTS; i++) {
+        const struct play_client *client = &play.clients[i];
+        uint64_t changed = play.published[client->changed.source];
+        uint64_t newest = play.published[client->newest.source];
+        if (client->alive && client->changed.handler != NULL && client->changed.seen) {
+            rule(client->changed.next == changed + 1);
+        }
+        if (client->alive && client->newest.handler != NULL && newest != 0) {
+            rule(client->newest.seen && client->newest.next == newest + 1);
+        }
+    }
+}
+
+static void publish_more(void)
 {
     for (int place = STAGE_PROBE; place <= STAGE_OTHER; place++) {
         struct probe_publish_args args = {.times = 1 + (uint32_t)play_chance(30)};
@@ -157,14 +172,6 @@ static void check_feeds(void)
         rule(probe_publish(troupe, ref, &args, NULL, NULL) == 0);
     }
     rule(stage_settle(&play.stage, STEPS_MAX));
-    for (int i = 0; i < PLAY_CLIENTS; i++) {
-        const struct play_feed *feeds[] = {&play.clients[i].changed, &play.clients[i].newest};
-        for (int f = 0; f < 2 && play.clients[i].alive; f++) {
-            rule(feeds[f]->handler == NULL || feeds[f]->seen);
-            rule(feeds[f]->handler == NULL ||
-                 feeds[f]->next == play.published[feeds[f]->source] + 1);
-        }
-    }
 }
 
 static uint64_t run(uint64_t seed)
@@ -197,6 +204,12 @@ static uint64_t run(uint64_t seed)
         check_asks();
         check_links();
         check_feeds();
+        publish_more();
+        check_feeds();
+        for (int i = 0; i < PLAY_CLIENTS; i++) {
+            rule(!play.clients[i].alive || play.clients[i].changed.handler == NULL ||
+                 play.clients[i].changed.seen);
+        }
     }
     uint64_t trace = stage_close(&play.stage, (uint32_t)play_chance(3000));
     for (int i = 0; i < PLAY_CLIENTS; i++) {
