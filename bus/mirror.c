@@ -41,6 +41,7 @@ static bool enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t 
     topic->epoch = epoch;
     topic->sequence = 0;
     topic->first = 0;
+    topic->beat = 0;
     if (topic->latest != NULL) { /* whoever is about to take it would take it for the new one's */
         ti_shared_release(topic->latest);
         topic->latest = NULL;
@@ -82,6 +83,20 @@ static void arrived_event(struct troupe *troupe, struct ti_topic *topic, uint64_
     ti_shared_release(shared);
 }
 
+/* A heartbeat said that the sequence stands there. */
+static void heard_tail(struct troupe *troupe, struct ti_topic *topic, uint64_t sequence)
+{
+    if (sequence <= topic->sequence) {
+        return;
+    }
+    if (topic->overflow == TROUPE_LATEST) {
+        fetch(troupe, topic);
+    } else {
+        lost_all(troupe, topic, topic->sequence + 1, sequence);
+        topic->sequence = sequence;
+    }
+}
+
 void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
                       uint32_t event, uint64_t epoch, uint64_t sequence,
                       const struct troupe_body *body)
@@ -92,13 +107,10 @@ void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t 
         enter_epoch(troupe, topic, epoch)) {
         if (body != NULL) {
             arrived_event(troupe, topic, sequence, body);
-        } else if (has_seen(topic) && sequence > topic->sequence) {
-            if (topic->overflow == TROUPE_LATEST) {
-                fetch(troupe, topic);
-            } else {
-                lost_all(troupe, topic, topic->sequence + 1, sequence);
-                topic->sequence = sequence;
-            }
+        } else if (has_seen(topic)) {
+            heard_tail(troupe, topic, sequence);
+        } else if (sequence > topic->beat) {
+            topic->beat = sequence; /* whether that is news says the base */
         }
     }
     pthread_mutex_unlock(&troupe->topics.lock);
@@ -154,6 +166,7 @@ void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t in
         topic->based = true;
         topic->base = sequence;
         topic->relinked = false;
+        heard_tail(troupe, topic, topic->beat);
     }
     pthread_mutex_unlock(&troupe->topics.lock);
 }

@@ -31,6 +31,7 @@ struct ti_topic {
     bool wanted;    /* somebody asked for the newest value before there was one */
     bool fetching;  /* the agent is on its way to the peer */
     uint64_t first; /* the first that arrived before it was based; 0: none */
+    uint64_t beat;  /* what a heartbeat told before anything was seen */
     uint64_t base;  /* where the sequence stood when it was */
 };
 

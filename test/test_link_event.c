@@ -264,6 +264,20 @@ static void test_tail_lost_before_the_base_came_is_told(void **state)
     EXPECT(9, EVENT(5), LOST(6, 8), EVENT(9));
 }
 
+/* No heartbeat follows it: what it said must not be forgotten when the base comes late. */
+static void test_heartbeat_before_the_base_is_remembered(void **state)
+{
+    (void)state;
+    uint64_t one = 1;
+    say_base(listen_to(&newest_listener), EPOCH, 0, false);
+    uint64_t id = listen_to(&changed_listener);
+    beat(CHANGED, EPOCH, 8);
+    publish(NEWEST, EPOCH, 1);
+    wait_until(room.troupe, saw_last, &one);
+    say_base(id, EPOCH, 3, false);
+    EXPECT(8, EVENT(1), LOST(4, 8));
+}
+
 static void test_newest_value_that_got_lost_is_fetched(void **state)
 {
     (void)state;
@@ -399,6 +413,7 @@ int main(void)
         TEST(test_events_that_overtake_the_base_leave_no_hole),
         TEST(test_event_missed_before_the_base_came_is_told),
         TEST(test_tail_lost_before_the_base_came_is_told),
+        TEST(test_heartbeat_before_the_base_is_remembered),
         TEST(test_newest_value_that_got_lost_is_fetched),
         TEST(test_event_that_is_not_of_its_interface_is_told_lost),
         TEST(test_what_a_new_link_missed_is_told),
