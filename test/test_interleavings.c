@@ -153,6 +153,10 @@ static void check_feeds(void)
         const struct play_client *client = &play.clients[i];
         uint64_t changed = play.published[client->changed.source];
         uint64_t newest = play.published[client->newest.source];
+        play_say("client %d heard %llu of place %d, has %llu of place %d, of %llu and %llu", i,
+                 PLAY_U(client->changed.next - 1), client->changed.source,
+                 PLAY_U(client->newest.next - 1), client->newest.source, PLAY_U(changed),
+                 PLAY_U(newest));
         if (client->alive && client->changed.handler != NULL && client->changed.seen) {
             rule(client->changed.next == changed + 1);
         }

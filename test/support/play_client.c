@@ -246,6 +246,9 @@ static void on_newest(struct troupe_actor *self, void *user, const struct probe_
     struct play_feed *feed = user;
     (void)self;
     rule(feed->handler != NULL && feed->client->alive);
+    play_say("client %d of place %d: newest %llu, epoch %llx; %llu was next",
+             (int)(feed->client - play.clients), feed->source, PLAY_U(info->sequence),
+             PLAY_U(info->epoch), PLAY_U(feed->next));
     rule(event != NULL && event->number == info->sequence);
     rule(!feed->seen || feed->epoch != info->epoch || info->sequence >= feed->next - 1);
     feed->epoch = info->epoch;

@@ -196,13 +196,16 @@ static void publish(struct troupe_actor *self, void *state, struct troupe_call *
                     const struct probe_publish_args *args)
 {
     uint64_t *published = &play.published[place_of(self)];
+    bool newest_first = play_chance(2) == 0; /* then the others may push it out of its queue */
     (void)state;
-    for (uint32_t i = 0; i < args->times; i++) {
-        struct probe_changed changed = {.number = ++*published};
-        struct probe_newest newest = {.number = *published};
-        rule(probe_publish_changed(self, &changed) == 0);
-        rule(probe_publish_newest(self, &newest) == 0);
+    for (uint32_t i = 0; i < 2 * args->times; i++) {
+        uint64_t number = *published + 1 + i % args->times;
+        struct probe_changed changed = {.number = number};
+        struct probe_newest newest = {.number = number};
+        rule((newest_first == (i < args->times) ? probe_publish_newest(self, &newest)
+                                                : probe_publish_changed(self, &changed)) == 0);
     }
+    *published += args->times;
     probe_publish_reply(call);
 }
 
