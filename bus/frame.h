@@ -35,9 +35,11 @@
  *   refs      [[owner, id]*], at most TROUPE_REFS_MAX. Owner 0: the actor lives in the sender's
  *             process; 1: in the receiver's, and comes home. The map names a ref by its index here
  *   blob      the size of the message's one blob, at least 1; the map repeats it. Its bytes follow
- *             in chunk frames with stream = id. Towards the callee they belong to the request,
- *             towards the caller to the reply or item announced last. A tell has no blob
- *   channel   0: the link's requests and tells, and the bytes of its chunks; otherwise the id of a
+ *             in chunk frames. Towards the callee they belong to the request, towards the caller to
+ *             the reply or item announced last. A tell has no blob
+ *   stream    of the chunks of request id: id * 2; of its answer's: id * 2 + 1. Both ends count
+ *             their requests from 1
+ *   channel   0: the link's requests and tells, and the bytes of its chunks; otherwise id * 2 of a
  *             request whose reply is a stream
  *   code      1 to 99: the bus's, TROUPE_E... negated; from 100: the interface's
  *   text      at most TROUPE_TEXT_BYTES_MAX, for a person
