@@ -33,6 +33,7 @@ struct errand {
     struct troupe_ref source;
     uint32_t interface;
     uint32_t event;
+    uint64_t link; /* that it was asked over */
 };
 struct agent {
     struct remote_watch *watches;
@@ -409,8 +410,8 @@ static void subscribed(struct troupe_actor *self, void *user, const struct troup
         return;
     }
     struct troupe_body latest_body = {.data = results->fields.data, .size = results->fields.size};
-    ti_topic_based(self->troupe, errand->source, errand->interface, errand->event, results->epoch,
-                   results->sequence, results->has_fields ? &latest_body : NULL);
+    ti_topic_based(self->troupe, errand->link, errand->source, errand->interface, errand->event,
+                   results->epoch, results->sequence, results->has_fields ? &latest_body : NULL);
     end_errand(self, errand);
 }
 
@@ -434,6 +435,7 @@ static void run_errand(struct troupe_actor *self, void *argument)
     int error = TROUPE_EDOWN;
     if (locate(self->troupe, errand->source, &route, &role)) {
         struct troupe_ref peer = {.place = ti_link_id(route.link), .id = 0};
+        errand->link = peer.place;
         if (errand->kind == SUBSCRIBE) {
             filter(&route, role, errand->interface, errand->event, true);
         }
@@ -495,8 +497,8 @@ static void own_subscribed(struct troupe_actor *self, void *user, const struct t
     ti_topic_key(pending->handler, &source, &interface, &event);
     if (error == NULL) {
         struct troupe_body value = {.data = results->fields.data, .size = results->fields.size};
-        ti_topic_based(self->troupe, source, interface, event, results->epoch, results->sequence,
-                       results->has_fields ? &value : NULL);
+        ti_topic_based(self->troupe, pending->ref.place, source, interface, event, results->epoch,
+                       results->sequence, results->has_fields ? &value : NULL);
     } else if (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY) {
         ti_agent_subscribe(self->troupe, source, interface, event, false);
     }
@@ -512,6 +514,7 @@ void ti_subscribe_at_peer(struct troupe_actor *self, uint64_t serial)
     int error = TROUPE_EDOWN;
     if (locate(self->troupe, source, &route, &role)) {
         struct troupe_ref peer = {.place = ti_link_id(route.link), .id = 0};
+        ti_pending_find(self, serial)->ref = peer;
         uint64_t deadline_ns = self->deadline_ns;
         filter(&route, role, args.interface, args.event, true);
         args.source = route.target;

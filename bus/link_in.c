@@ -488,13 +488,14 @@ void ti_link_event(void *user, const uint8_t *data, size_t size)
         for (size_t i = 0; i < body.refs_count; i++) {
             refs[i] = (struct troupe_ref){.place = link->id, .id = frame.event.body.refs[i].id};
         }
-        ti_topic_arrived(link->troupe, source_of(seat, frame.event.source), frame.event.interface,
-                         frame.event.event, frame.event.epoch, frame.event.sequence, &body);
+        ti_topic_arrived(link->troupe, link->id, source_of(seat, frame.event.source),
+                         frame.event.interface, frame.event.event, frame.event.epoch,
+                         frame.event.sequence, &body);
         return;
     }
     struct frame_topic topic;
     while (ti_frame_next_topic(&frame.heartbeat.topics, &topic)) {
-        ti_topic_arrived(link->troupe, source_of(seat, topic.source), topic.interface, topic.event,
-                         frame.heartbeat.epoch, topic.sequence, NULL);
+        ti_topic_arrived(link->troupe, link->id, source_of(seat, topic.source), topic.interface,
+                         topic.event, frame.heartbeat.epoch, topic.sequence, NULL);
     }
 }

@@ -29,15 +29,13 @@ static bool has_seen(const struct ti_topic *topic)
     return topic->based || topic->first != 0;
 }
 
-/* A new publisher: nobody knows how much the old one sent. False: it is the old one's, late, over a
- * link that is being taken apart. */
-static bool enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t epoch)
+/* A new publisher: nobody knows how much the old one sent. */
+static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t epoch)
 {
-    if (topic->epoch == epoch || (topic->past_epoch == epoch && epoch != 0)) {
-        return topic->epoch == epoch;
+    if (topic->epoch == epoch) {
+        return;
     }
     bool another = topic->epoch != 0;
-    topic->past_epoch = topic->epoch;
     topic->epoch = epoch;
     topic->sequence = 0;
     topic->first = 0;
@@ -49,7 +47,6 @@ static bool enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t 
     if (another) {
         lost_all(troupe, topic, 0, 0);
     }
-    return true;
 }
 
 static void fetch(struct troupe *troupe, struct ti_topic *topic)
@@ -97,14 +94,21 @@ static void heard_tail(struct troupe *troupe, struct ti_topic *topic, uint64_t s
     }
 }
 
-void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
-                      uint32_t event, uint64_t epoch, uint64_t sequence,
+/* What a link brings late, when the role is on another one already, may be its old publisher's. */
+static bool is_current(struct troupe *troupe, struct troupe_ref source, uint64_t link)
+{
+    return source.place != TI_PLACE_ROLE || ti_role_is_over(troupe, (uint32_t)source.id, link);
+}
+
+void ti_topic_arrived(struct troupe *troupe, uint64_t link, struct troupe_ref source,
+                      uint32_t interface, uint32_t event, uint64_t epoch, uint64_t sequence,
                       const struct troupe_body *body)
 {
     pthread_mutex_lock(&troupe->topics.lock);
     struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
     if (topic != NULL && topic->mirror && topic->handlers != NULL &&
-        enter_epoch(troupe, topic, epoch)) {
+        is_current(troupe, source, link)) {
+        enter_epoch(troupe, topic, epoch);
         if (body != NULL) {
             arrived_event(troupe, topic, sequence, body);
         } else if (has_seen(topic)) {
@@ -148,8 +152,8 @@ static void based_latest(struct troupe *troupe, struct ti_topic *topic, uint64_t
     ti_shared_release(shared);
 }
 
-void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
-                    uint32_t event, uint64_t epoch, uint64_t sequence,
+void ti_topic_based(struct troupe *troupe, uint64_t link, struct troupe_ref source,
+                    uint32_t interface, uint32_t event, uint64_t epoch, uint64_t sequence,
                     const struct troupe_body *latest)
 {
     pthread_mutex_lock(&troupe->topics.lock);
@@ -157,7 +161,8 @@ void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t in
     if (topic != NULL && topic->mirror) {
         topic->fetching = false;
     }
-    if (topic != NULL && topic->mirror && enter_epoch(troupe, topic, epoch)) {
+    if (topic != NULL && topic->mirror && is_current(troupe, source, link)) {
+        enter_epoch(troupe, topic, epoch);
         if (topic->overflow == TROUPE_LATEST) {
             based_latest(troupe, topic, sequence, latest);
         } else {

@@ -233,6 +233,15 @@ int ti_role_import(struct troupe *troupe, const char *name, struct ti_link *link
     return error;
 }
 
+bool ti_role_is_over(struct troupe *troupe, uint32_t number, uint64_t link)
+{
+    struct ti_role *role = ti_role_at(troupe, number);
+    pthread_mutex_lock(&troupe->roles.lock);
+    bool over = role != NULL && role->link != NULL && ti_link_id(role->link) == link;
+    pthread_mutex_unlock(&troupe->roles.lock);
+    return over;
+}
+
 void ti_role_link_gone(struct troupe *troupe, struct ti_link *link)
 {
     for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {

@@ -247,7 +247,7 @@ struct ti_pending {
     uint64_t item_ns;      /* how long the next item of a stream may take */
     uint32_t consumed;     /* stream items handled since the last credit */
     bool cancelled;        /* an ask: its last message is on its way */
-    struct troupe_ref ref; /* what is watched */
+    struct troupe_ref ref; /* what is watched; of a subscription: the peer that was asked for it */
     struct troupe_handler *handler;
 };
 
@@ -406,12 +406,12 @@ void ti_handle_event(struct troupe_actor *self, struct troupe_message *message);
 void ti_topics_actor_ended(struct troupe *troupe, uint64_t actor);
 void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending);
 /* An event or a heartbeat entry arrived for the topic of `source` (a role, or a ref on a link). */
-void ti_topic_arrived(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
-                      uint32_t event, uint64_t epoch, uint64_t sequence,
+void ti_topic_arrived(struct troupe *troupe, uint64_t link, struct troupe_ref source,
+                      uint32_t interface, uint32_t event, uint64_t epoch, uint64_t sequence,
                       const struct troupe_body *body /* NULL: heartbeat */);
 /* The peer has said where the sequence of a topic stands, and its newest value. */
-void ti_topic_based(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
-                    uint32_t event, uint64_t epoch, uint64_t sequence,
+void ti_topic_based(struct troupe *troupe, uint64_t link, struct troupe_ref source,
+                    uint32_t interface, uint32_t event, uint64_t epoch, uint64_t sequence,
                     const struct troupe_body *latest);
 /* What a subscription is for. */
 void ti_topic_key(const struct troupe_handler *handler, struct troupe_ref *ret_source,
@@ -469,6 +469,8 @@ int ti_role_import(struct troupe *troupe, const char *name, struct ti_link *link
 /* Grants a peer the events of a role that lives here, over `fd` [kept]. */
 int ti_role_grant(struct troupe *troupe, const char *name, int fd, void (*on_up)(void *user),
                   void *user, struct ti_publisher **ret_publisher, uint32_t *ret_listener);
+/* Whether role `number` of a peer is reached over that link now. */
+bool ti_role_is_over(struct troupe *troupe, uint32_t number, uint64_t link);
 void ti_role_link_gone(struct troupe *troupe, struct ti_link *link);
 void ti_role_actor_started(struct troupe *troupe, uint32_t number, uint64_t actor);
 void ti_role_actor_ended(struct troupe *troupe, uint32_t number, uint64_t actor, int code);

@@ -15,7 +15,6 @@ struct ti_topic {
     uint32_t event;
     enum troupe_overflow overflow;
     uint64_t epoch;
-    uint64_t past_epoch;      /* of a mirror: that of the publisher before; 0: none */
     uint64_t sequence;        /* published, or arrived */
     struct ti_shared *latest; /* newest value, for overflow latest */
     struct troupe_handler *handlers;
