@@ -25,6 +25,8 @@
 #include "test/support/probe.h"
 #include "test/support/runner.h"
 
+static char seed_text[64]; /* what a crash says */
+
 enum { STEPS_MAX = 300000, SEEDS = 2000 };
 
 /* ---- a play ------------------------------------------------------------------------------------------ */
@@ -191,6 +193,7 @@ static uint64_t run(uint64_t seed)
     static const struct troupe_role *const roles[STAGE_PLACES] = {&user, &probe, &other};
     memset(&play, 0, sizeof play);
     play.seed = seed;
+    snprintf(seed_text, sizeof seed_text, "in seed %llu\n", PLAY_U(seed));
     play.loud = getenv("TROUPE_SEED") != NULL;
     stage_open(&play.stage, seed, roles);
     for (int i = 0; i < PLAY_CLIENTS / 2; i++) {
@@ -271,16 +274,23 @@ static void test_equal_seeds_go_the_same_way(void **state)
     }
 }
 
+static void say_text(void)
+{
+    ssize_t written = write(STDERR_FILENO, seed_text, strlen(seed_text));
+    (void)written;
+}
+
 /* An assertion of the bus, or a crash: says the seed, too. */
 static void say_seed(int number)
 {
-    char text[64];
-    int size = snprintf(text, sizeof text, "in seed %llu\n", PLAY_U(play.seed));
-    ssize_t written = write(STDERR_FILENO, text, (size_t)size);
-    (void)written;
+    say_text();
     signal(number, SIG_DFL);
     raise(number);
 }
+
+/* Of the sanitizers, where one is linked in. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) /* NOLINT: their name */
+    __attribute__((weak));
 
 int main(void)
 {
@@ -289,5 +299,9 @@ int main(void)
         cmocka_unit_test(test_equal_seeds_go_the_same_way),
     };
     signal(SIGABRT, say_seed);
+    signal(SIGSEGV, say_seed);
+    if (__sanitizer_set_death_callback != NULL) {
+        __sanitizer_set_death_callback(say_text);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
