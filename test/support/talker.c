@@ -90,6 +90,7 @@ static void completed(struct troupe_actor *self, struct talker *talker, unsigned
     atomic_fetch_add(&talk.failed, 1);
     if (error != NULL && error->code == TROUPE_ETIMEOUT) {
         atomic_fetch_add(&talk.timeouts, 1);
+        say("late: step %u: %s\n", step, error->text);
     }
     conversation_over(self, talker, false);
 }
