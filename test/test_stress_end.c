@@ -22,9 +22,7 @@ static void test_shutdown_under_load_ends_in_time_and_leaves_nothing_open(void *
     unsigned rounds = storm_rounds(20, ROUNDS_MAX);
     uint64_t all = 0;
     /* The grace is in seconds, however slow the build. */
-    const char *load = runner_in_valgrind()    ? "--load=1"
-                       : runner_slowness() > 1 ? "--load=4"
-                                               : "--load=16";
+    const char *load = runner_slowness() > 1 ? "--load=4" : "--load=16";
     (void)state;
     for (unsigned i = 0; i < rounds; i++) {
         storm_start(load, NULL, NULL);

@@ -55,7 +55,7 @@ static void die_at_each_frame(const char *name, unsigned step)
 /* All of them take their time: some, in `scons test`. */
 static unsigned every(unsigned in_test)
 {
-    unsigned slower = runner_in_valgrind() ? 20 : runner_slowness() > 1 ? 5 : 1;
+    unsigned slower = runner_slowness() > 1 ? 5 : 1;
     return (storm_minutes() > 0 ? 1 : in_test) * slower;
 }
 

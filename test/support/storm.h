@@ -33,8 +33,8 @@ int storm_setup(void **state);
 int storm_teardown(void **state);
 int storm_clean(void **state);
 
-/* Starts it; `load` is an argument ("--load=8"), `once` a second or NULL, `variable` NAME=VALUE for
- * its environment or NULL. */
+/* Starts it, or skips the test, under valgrind; `load` is an argument ("--load=8"), `once` a second or
+ * NULL, `variable` NAME=VALUE for its environment or NULL. */
 void storm_start(const char *load, const char *once, const char *variable);
 /* SIGTERM; returns the exit status. */
 int storm_stop(void);
@@ -63,7 +63,7 @@ struct storm_size storm_size(pid_t pid);
 unsigned storm_children(pid_t parent);
 /* 0: this is no `scons stress`. */
 double storm_minutes(void);
-/* As many as there are minutes for: fewer under a sanitizer, least under valgrind. */
+/* As many as there are minutes for: fewer under a sanitizer. */
 unsigned storm_rounds(unsigned in_test, unsigned in_stress);
 /* From 0 to `max`; a passing moment. */
 unsigned storm_draw(unsigned max);
