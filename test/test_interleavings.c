@@ -27,7 +27,7 @@
 
 static char seed_text[64]; /* what a crash says */
 
-enum { STEPS_MAX = 300000, SEEDS = 2000 };
+enum { STEPS_MAX = 300000, SEEDS = 1000 };
 
 /* ---- a play ------------------------------------------------------------------------------------------ */
 
