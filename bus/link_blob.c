@@ -22,7 +22,7 @@ int ti_link_assemble(struct ti_link *link, struct ti_assembly *assembly,
     if (assembly->message != NULL) {
         return TROUPE_EPROTOCOL; /* the one before it is not complete */
     }
-    if (link->blob_bytes + size > TROUPE_LINK_BLOB_BYTES_MAX) {
+    if (size > TROUPE_LINK_BLOB_BYTES_MAX - link->blob_bytes) { /* any 64 bits: no sum of it */
         return TROUPE_EBUSY;
     }
     *assembly = (struct ti_assembly){.message = message, .expected = (size_t)size};

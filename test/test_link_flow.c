@@ -564,6 +564,27 @@ static void test_small_answers_overtake_a_blob(void **state)
     assert_in_range(chunks, 0, 8);
 }
 
+/* Of 64 bits, to a method that nobody serves: what is arriving and this together wrap around. */
+static void test_blob_of_any_size_is_bounded_by_what_a_link_may_hold(void **state)
+{
+    (void)state;
+    uint8_t to[256];
+    static const uint8_t none[] = {0xa0};
+    struct frame frame;
+    struct frame_request request = request_of(999, none, sizeof none);
+    send_sum(1, 70000);
+    request.id = 2;
+    request.body.blob_size = UINT64_MAX;
+    peer_send(&peer, to, ti_frame_write_request(to, sizeof to, &request));
+    peer_expect(&peer, FRAME_ERROR, &frame);
+    assert_int_equal(frame.error.id, 2);
+    assert_int_equal(frame.error.code, -TROUPE_EBUSY);
+    send_chunk(1, 0, 65536, false);
+    send_chunk(1, 65536, 70000 - 65536, true);
+    peer_expect(&peer, FRAME_REPLY, &frame);
+    assert_int_equal(frame.reply.id, 1);
+}
+
 static void test_cancelled_blob_is_let_go(void **state)
 {
     (void)state;
@@ -604,6 +625,7 @@ int main(void)
         TEST(test_blob_larger_than_its_method_allows_is_an_error_and_the_link_lives),
         TEST(test_tiny_chunks_cost_no_more_than_large_ones),
         TEST(test_small_answers_overtake_a_blob),
+        TEST(test_blob_of_any_size_is_bounded_by_what_a_link_may_hold),
         TEST(test_cancelled_blob_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
