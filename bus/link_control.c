@@ -147,18 +147,17 @@ void ti_link_handle_credit(struct ti_link *link, const struct frame_credit *cred
         return;
     }
     pthread_mutex_lock(&link->lock);
-    if (credit->channel == 1) {
+    bool chunks = credit->channel == 1;
+    if (chunks ? credit->bytes > TROUPE_CHUNK_WINDOW_BYTES - link->window_chunk_bytes
+               : credit->messages > TROUPE_LINK_WINDOW_MESSAGES - link->window_messages ||
+                     credit->bytes > TROUPE_LINK_WINDOW_BYTES - link->window_bytes) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL, "credit for more than was sent");
+    } else if (chunks) {
         link->window_chunk_bytes += credit->bytes;
+        ti_link_pump(link);
     } else {
         link->window_messages += credit->messages;
         link->window_bytes += credit->bytes;
-    }
-    if (link->window_chunk_bytes > TROUPE_CHUNK_WINDOW_BYTES ||
-        link->window_messages > TROUPE_LINK_WINDOW_MESSAGES ||
-        link->window_bytes > TROUPE_LINK_WINDOW_BYTES) {
-        ti_link_refuse(link, TROUPE_EPROTOCOL, "credit for more than was sent");
-    } else {
-        ti_link_pump(link);
     }
     pthread_mutex_unlock(&link->lock);
 }

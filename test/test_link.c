@@ -379,6 +379,17 @@ static void test_credit_for_more_than_was_sent_is_refused(void **state)
     expect_refused(TROUPE_EPROTOCOL, "credit for more than was sent");
 }
 
+/* A window and this together wrap around in 32 bits. */
+static void test_credit_of_any_number_is_refused(void **state)
+{
+    (void)state;
+    uint8_t to[64];
+    struct frame_credit credit = {.channel = 0, .bytes = 0, .messages = UINT32_MAX};
+    peer_open(&room, &hostile, "far");
+    peer_send(&hostile, to, ti_frame_write_credit(to, sizeof to, &credit));
+    expect_refused(TROUPE_EPROTOCOL, "credit for more than was sent");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
@@ -406,6 +417,7 @@ int main(void)
         TEST(test_feature_test_asks_for_the_version_that_brought_the_method),
         TEST(test_expired_request_is_not_handled),
         TEST(test_credit_for_more_than_was_sent_is_refused),
+        TEST(test_credit_of_any_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
