@@ -138,8 +138,9 @@ static void based_latest(struct troupe *troupe, struct ti_topic *topic, uint64_t
                          const struct troupe_body *latest)
 {
     bool newer = sequence > topic->sequence || topic->latest == NULL;
-    if (latest == NULL || sequence < topic->sequence || (!newer && !topic->wanted)) {
-        return;
+    if (latest == NULL || sequence == 0 || sequence < topic->sequence ||
+        (!newer && !topic->wanted)) {
+        return; /* none, or no news; a value without a sequence is a lie */
     }
     struct ti_shared *shared = ti_shared_new(latest);
     if (shared == NULL) {

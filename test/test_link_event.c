@@ -280,6 +280,38 @@ static void test_newest_value_that_got_lost_is_fetched(void **state)
     assert_int_equal(seen[1].value, 5);
 }
 
+static bool saw_count(void *user)
+{
+    return seen_count >= *(size_t *)user;
+}
+
+static void test_value_of_an_old_publisher_is_not_given_to_a_new_subscriber(void **state)
+{
+    (void)state;
+    struct troupe_ref ref;
+    struct frame frame;
+    size_t count = 1;
+    say_base(listen_to(&newest_listener), EPOCH, 1, true);
+    wait_until(room.troupe, saw_count, &count);
+    beat(NEWEST, EPOCH + 1, 5);
+    peer_expect(&peer, FRAME_REQUEST, &frame); /* for the new publisher's value */
+    uint64_t question = frame.request.id;
+    assert_int_equal(troupe_spawn(room.troupe, &newest_listener, NULL, &ref), 0);
+    settle();
+    say_base(question, EPOCH + 1, 5, true);
+    count = 3;
+    wait_until(room.troupe, saw_count, &count);
+    EXPECT(5, EVENT(1), EVENT(5), EVENT(5));
+}
+
+static void test_value_without_a_sequence_is_not_taken(void **state)
+{
+    (void)state;
+    say_base(listen_to(&newest_listener), EPOCH, 0, true);
+    publish(NEWEST, EPOCH, 1);
+    EXPECT(1, EVENT(1));
+}
+
 static void test_event_that_is_not_of_its_interface_is_told_lost(void **state)
 {
     (void)state;
@@ -429,6 +461,8 @@ int main(void)
         TEST(test_tail_lost_before_the_base_came_is_told),
         TEST(test_heartbeat_before_the_base_is_remembered),
         TEST(test_newest_value_that_got_lost_is_fetched),
+        TEST(test_value_of_an_old_publisher_is_not_given_to_a_new_subscriber),
+        TEST(test_value_without_a_sequence_is_not_taken),
         TEST(test_event_that_is_not_of_its_interface_is_told_lost),
         TEST(test_what_a_new_link_missed_is_told),
         TEST(test_new_publisher_on_a_new_link_tells_lost),
