@@ -419,11 +419,12 @@ static void watched(struct troupe_actor *self, void *user, const struct troupe_e
                     const struct bus_watch_results *results)
 {
     struct errand *errand = user;
-    if (error != NULL && (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY)) {
-        run_errand(self, errand);
-        return;
+    if (error != NULL && (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY) &&
+        troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
+        return; /* not at once: the peer may say so without end */
     }
-    ti_watch_fire(self->troupe, errand->source, error == NULL ? results->why : TROUPE_ELOST);
+    bool down = error == NULL && results->why == TROUPE_EDOWN; /* else whatever it says: lost */
+    ti_watch_fire(self->troupe, errand->source, down ? TROUPE_EDOWN : TROUPE_ELOST);
     end_errand(self, errand);
 }
 

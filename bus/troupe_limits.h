@@ -34,7 +34,7 @@
 #define TROUPE_LINK_INFLIGHT_MAX    4096              /* requests sent and not answered */
 #define TROUPE_LINK_QUEUE_BYTES_MAX (8 * 1024 * 1024) /* waiting to be written */
 /* Room beyond it for what is never refused: a peer that lets more than that wait does not read. */
-#define TROUPE_LINK_BACKLOG_BYTES_MAX (16 * 1024 * 1024)  /* answers and control frames */
+#define TROUPE_LINK_BACKLOG_BYTES_MAX (9 * 1024 * 1024)   /* answers and control frames */
 #define TROUPE_LINK_BLOBS_BYTES_MAX   (128 * 1024 * 1024) /* answers with blobs, and all blobs */
 #define TROUPE_LINK_WINDOW_MESSAGES   2048 /* requests and tells a peer may have unhandled here */
 #define TROUPE_LINK_WINDOW_BYTES      (4 * 1024 * 1024) /* and their bytes */

@@ -17,7 +17,7 @@
 #include "test/support/probe.h"
 #include "test/support/prober.h"
 
-enum { PAIR0 = 0x10, PUB0 = 0x20, SUB0 = 0x21, ECHO_METHOD = 1, NOTES_MAX = 64 };
+enum { PAIR0 = 0x10, PUB0 = 0x20, SUB0 = 0x21, ECHO_METHOD = 1, NOTES_MAX = 1024 };
 
 /* What the hooks were told, since the room was opened. */
 struct note {
@@ -233,7 +233,7 @@ static void pair(int ends[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 }
 
-void peer_join(struct room *room, struct peer *peer, const char *role)
+void peer_connect(struct room *room, struct peer *peer, const char *role)
 {
     int requests[2];
     int exports[2];
@@ -254,19 +254,33 @@ void peer_join(struct room *room, struct peer *peer, const char *role)
                                         .imports_count = 1};
     assert_int_equal(troupe_host_link(room->troupe, &config, &peer->link), 0);
     assert_int_equal(troupe_host_find(room->troupe, role, &peer->far), 0);
-    shake_hands(peer->fd, PAIR0);
+}
+
+void peer_shake_events(struct peer *peer)
+{
     shake_hands(peer->listens, SUB0);
     shake_hands(peer->tells, PUB0);
+}
+
+void peer_join(struct room *room, struct peer *peer, const char *role)
+{
+    peer_connect(room, peer, role);
+    shake_hands(peer->fd, PAIR0);
+    peer_shake_events(peer);
+}
+
+size_t peer_write_hello(const struct peer *peer, uint8_t *to, size_t max)
+{
+    const char *const roles[] = {peer->role};
+    struct frame_interface interface = {
+        .id = probe_interface.id, .version = 1, .hash = probe_interface.hash};
+    return ti_frame_write_hello(to, max, 4096, &interface, 1, roles, 1);
 }
 
 void peer_say_hello(struct peer *peer)
 {
     uint8_t hello[TI_FRAME_HELLO_BYTES_MAX];
-    const char *const roles[] = {peer->role};
-    struct frame_interface interface = {
-        .id = probe_interface.id, .version = 1, .hash = probe_interface.hash};
-    peer_send(peer, hello,
-              ti_frame_write_hello(hello, sizeof hello, 4096, &interface, 1, roles, 1));
+    peer_send(peer, hello, peer_write_hello(peer, hello, sizeof hello));
 }
 
 void peer_open(struct room *room, struct peer *peer, const char *role)

@@ -50,12 +50,17 @@ unsigned room_gone(uint64_t link);
 int room_wait_gone(struct room *room, uint64_t link, char *ret_text);
 bool room_reported(const char *words);
 
+/* Gives a peer that offers `role` its sockets, and says nothing on them. */
+void peer_connect(struct room *room, struct peer *peer, const char *role);
+/* NNG's own handshake on both event sockets. */
+void peer_shake_events(struct peer *peer);
 /* Joins a peer that offers `role`, up to NNG's own handshake. */
 void peer_join(struct room *room, struct peer *peer, const char *role);
 /* The same, with hello said by both; waits until the link is up. */
 void peer_open(struct room *room, struct peer *peer, const char *role);
 void peer_close(struct peer *peer);
 
+size_t peer_write_hello(const struct peer *peer, uint8_t *to, size_t max);
 void peer_say_hello(struct peer *peer);
 /* One NNG message with these bytes. */
 void peer_send(struct peer *peer, const uint8_t *data, size_t size);
