@@ -30,13 +30,8 @@ static void complete_outgoing(struct ti_link *link, struct ti_outgoing *outgoing
 {
     bool unseen = link->goaway_in && outgoing->id > link->goaway_last_id;
     int code = ti_link_was_sent(link, outgoing) && !unseen ? TROUPE_ELOST : TROUPE_EDOWN;
-    struct troupe_message *message = ti_message_error(code, NULL);
-    if (message != NULL) {
-        ti_deliver(link->troupe, &outgoing->from, message);
-    }
     ti_assembly_free(link, &outgoing->assembly);
-    ti_address_release(&outgoing->from);
-    free(outgoing);
+    ti_outgoing_fail(link, outgoing, code);
 }
 
 /* The actor that works for the peer may stop: nobody will read its answer. */
@@ -286,7 +281,7 @@ void ti_link_drain(struct ti_link *link)
 
 static void say_bye(struct ti_link *link)
 {
-    uint8_t *to = ti_lane_room(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX);
+    uint8_t *to = ti_lane_room_kept(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX);
     if (to != NULL) {
         ti_lane_commit(link, &link->normal, ti_frame_write_bye(to, TI_FRAME_HEAD_BYTES_MAX));
         link->bye_out = true;

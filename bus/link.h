@@ -56,10 +56,11 @@ struct ti_assembly {
     size_t received;
 };
 
-/* A request of ours, until it is answered. */
+/* A request of ours, until it is answered. If it never is, it becomes the message that says so to
+ * `failed.from`, who asked: that needs no memory. */
 struct ti_outgoing {
+    struct troupe_message failed; /* first: freed as that message */
     uint64_t id;
-    struct ti_address from;
     const struct troupe_method *method;
     uint64_t number;  /* of its frame in the normal lane */
     uint64_t items;   /* that came */
@@ -130,10 +131,12 @@ struct ti_link {
     struct ti_bulk *bulk_first;
     struct ti_bulk *bulk_last;
     struct ti_segment *spare;
-    size_t queued_bytes;      /* in all lanes */
-    size_t bulk_bytes;        /* of them in the bulk lane */
-    bool streams_wait;        /* an item was refused for want of room */
-    uint32_t window_messages; /* what we may still send */
+    struct ti_segment *reserve; /* for what the peer must be told when there is no memory */
+    bool later;                 /* a timer pumps, because there was none */
+    size_t queued_bytes;        /* in all lanes */
+    size_t bulk_bytes;          /* of them in the bulk lane */
+    bool streams_wait;          /* an item was refused for want of room */
+    uint32_t window_messages;   /* what we may still send */
     size_t window_bytes;
     size_t window_chunk_bytes;
     uint64_t next_id;
@@ -180,9 +183,13 @@ void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
 void ti_link_pump(struct ti_link *link);
 /* Room for a frame of at most `max` bytes at the end of a lane; NULL: no memory. Then commit. */
 uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max);
+/* The same for what the peer must be told: it takes the reserve, and without that ends the link. */
+uint8_t *ti_lane_room_kept(struct ti_link *link, struct ti_lane *lane, size_t max);
 void ti_lane_commit(struct ti_link *link, struct ti_lane *lane, size_t size);
 /* Puts a credit frame in the control lane. */
 void ti_link_send_credit(struct ti_link *link, uint64_t channel, size_t bytes, uint32_t messages);
+/* False: no memory. */
+bool ti_link_out_init(struct ti_link *link);
 bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outgoing);
 /* Frees what waits to be sent. */
 void ti_link_out_free(struct ti_link *link);
@@ -198,6 +205,8 @@ bool ti_link_lists(const struct ti_link *link, uint32_t interface, uint32_t vers
 void ti_link_put_cancel(struct ti_link *link, uint64_t wire);
 
 /* ---- link_answer.c: the lock is held ---- */
+/* Refuses a request that could not even be noted. */
+void ti_link_refuse_request(struct ti_link *link, uint64_t id, int code);
 /* Tells streams that found no room once there is some. */
 void ti_link_wake_streams(struct ti_link *link);
 
@@ -216,6 +225,8 @@ void ti_link_received(void *user, const uint8_t *data, size_t size);
 /* The subscriber's on_event; user is a seat. */
 void ti_link_event(void *user, const uint8_t *data, size_t size);
 void ti_outgoing_free(struct ti_outgoing *outgoing);
+/* Ends it [owned] with an error. No lock is held, but in taking the link apart. */
+void ti_outgoing_fail(struct ti_link *link, struct ti_outgoing *outgoing, int code);
 
 /* ---- link_blob.c ---- */
 /* The lock is held in these two. Starts to wait for the blob of `message` [owned on success]. */

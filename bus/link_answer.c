@@ -49,7 +49,8 @@ static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum t
     size_t max = body->size + TI_FRAME_HEAD_BYTES_MAX +
                  (error != NULL ? TROUPE_TEXT_BYTES_MAX + TROUPE_ERROR_DATA_BYTES_MAX : 0);
     if (body->blob.size == 0 && !incoming->bulk) {
-        uint8_t *to = ti_lane_room(link, &link->normal, max);
+        uint8_t *to = kind == TI_ERROR ? ti_lane_room_kept(link, &link->normal, max)
+                                       : ti_lane_room(link, &link->normal, max);
         if (to == NULL) {
             return TROUPE_ENOMEM;
         }
@@ -80,6 +81,16 @@ static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum t
     return 0;
 }
 
+void ti_link_refuse_request(struct ti_link *link, uint64_t id, int code)
+{
+    struct ti_incoming unknown = {.id = id};
+    struct troupe_error error;
+    ti_error_set(&error, code, NULL);
+    int result = put_answer(link, &unknown, TI_ERROR, false, NULL, &error);
+    (void)result; /* the link has ended */
+    ti_link_pump(link);
+}
+
 int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wipe,
                    const struct troupe_body *body, const struct troupe_error *error)
 {
@@ -88,6 +99,9 @@ int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wi
                                                                : NULL;
     int code = incoming != NULL ? put_answer(link, incoming, kind, wipe, body, error)
                                 : TROUPE_EDOWN;
+    if (code == TROUPE_ENOMEM && kind == TI_ERROR) { /* it would wait for ever */
+        ti_link_end(link, code, "no memory for an answer");
+    }
     if (code == 0 && kind == TI_ITEM) {
         incoming->items++;
     } else if (code == 0) {

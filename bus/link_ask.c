@@ -185,13 +185,14 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
 {
     struct ti_outgoing *outgoing = NULL;
     if (from->kind != TI_NOBODY) {
-        outgoing = calloc(1, sizeof *outgoing);
+        outgoing = malloc(sizeof *outgoing);
         if (outgoing == NULL) {
             return TROUPE_ENOMEM;
         }
-        *outgoing = (struct ti_outgoing){.from = ti_address_hold(*from),
-                                         .method = method,
-                                         .granted = TROUPE_STREAM_WINDOW_MESSAGES};
+        *outgoing = (struct ti_outgoing){
+            .failed = {.holders = 1, .kind = TI_FAILED, .from = ti_address_hold(*from)},
+            .method = method,
+            .granted = TROUPE_STREAM_WINDOW_MESSAGES};
     } else if (body->blob.size != 0) {
         return TROUPE_EINVAL; /* a tell has no id that its chunks could name */
     }
@@ -212,7 +213,7 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
     *ret_wire = request.id;
     pthread_mutex_unlock(&link->lock);
     if (error != 0 && outgoing != NULL) {
-        ti_address_release(&outgoing->from);
+        ti_address_release(&outgoing->failed.from);
         free(outgoing);
     }
     return error;
@@ -220,7 +221,7 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
 
 void ti_link_put_cancel(struct ti_link *link, uint64_t wire)
 {
-    uint8_t *to = ti_lane_room(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX);
+    uint8_t *to = ti_lane_room_kept(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX);
     if (to != NULL) { /* in the normal lane: it must not overtake its request */
         ti_lane_commit(link, &link->normal,
                        ti_frame_write_cancel(to, TI_FRAME_HEAD_BYTES_MAX, wire));
@@ -239,7 +240,7 @@ void ti_link_cancel(struct ti_link *link, uint64_t wire)
     }
     pthread_mutex_unlock(&link->lock);
     if (outgoing != NULL) {
-        ti_address_release(&outgoing->from);
+        ti_address_release(&outgoing->failed.from);
         free(outgoing);
     }
 }
@@ -275,7 +276,7 @@ void ti_link_drop(struct ti_link *link, uint64_t target)
 {
     pthread_mutex_lock(&link->lock);
     uint8_t *to = link->phase != TI_LINK_GONE
-                      ? ti_lane_room(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX)
+                      ? ti_lane_room_kept(link, &link->normal, TI_FRAME_HEAD_BYTES_MAX)
                       : NULL;
     if (to != NULL) {
         ti_lane_commit(link, &link->normal,

@@ -115,7 +115,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
         }
     }
     if (message != NULL && outgoing != NULL) {
-        to = ti_address_hold(outgoing->from);
+        to = ti_address_hold(outgoing->failed.from);
         if (message->kind == TI_REPLY) {
             done = ti_table_take(&link->outgoing, id);
             ti_link_progress(link);

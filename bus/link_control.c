@@ -182,7 +182,7 @@ void ti_link_handle_bye(struct ti_link *link, bool ack)
         link->bye_acked = true;
     } else {
         link->bye_in = true;
-        uint8_t *to = ti_lane_room(link, &link->control, TI_FRAME_HEAD_BYTES_MAX);
+        uint8_t *to = ti_lane_room_kept(link, &link->control, TI_FRAME_HEAD_BYTES_MAX);
         if (to != NULL) {
             ti_lane_commit(link, &link->control,
                            ti_frame_write_bye_ack(to, TI_FRAME_HEAD_BYTES_MAX));

@@ -181,6 +181,9 @@ static void take_request(struct ti_link *link, const struct frame_request *reque
     if (*ret_code == 0 && (call == NULL || (request->id != 0 && incoming == NULL))) {
         *ret_code = TROUPE_ENOMEM;
     }
+    if (request->id != 0 && incoming == NULL) {
+        ti_link_refuse_request(link, request->id, TROUPE_ENOMEM);
+    }
     if (*ret_code == 0 && request->body.blob_size != 0) {
         *ret_code = incoming != NULL ? ti_link_assemble(link, &incoming->assembly, &call->message,
                                                         request->body.blob_size)
@@ -241,18 +244,13 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
 
 void ti_outgoing_free(struct ti_outgoing *outgoing)
 {
-    ti_address_release(&outgoing->from);
+    ti_address_release(&outgoing->failed.from);
     free(outgoing);
 }
 
-/* Ends one of our requests with an error of this side. The lock is not held. */
-static void deliver_error(struct ti_link *link, struct ti_outgoing *outgoing, int code)
+void ti_outgoing_fail(struct ti_link *link, struct ti_outgoing *outgoing, int code)
 {
-    struct troupe_message *message = ti_message_error(code, NULL);
-    if (message != NULL) {
-        ti_deliver(link->troupe, &outgoing->from, message);
-    }
-    ti_outgoing_free(outgoing);
+    ti_deliver_failed(link->troupe, &outgoing->failed, code);
 }
 
 /* Rules that an honest peer keeps. NULL: kept. */
@@ -317,7 +315,7 @@ static void handle_answer(struct ti_link *link, enum ti_kind kind, uint64_t id, 
             ti_message_release(message);
         }
     }
-    to = ti_address_hold(outgoing->from);
+    to = ti_address_hold(outgoing->failed.from);
     if (code != 0 || kind == TI_REPLY) {
         ti_table_take(&link->outgoing, id);
         ti_assembly_free(link, &outgoing->assembly);
@@ -331,7 +329,7 @@ static void handle_answer(struct ti_link *link, enum ti_kind kind, uint64_t id, 
     }
     pthread_mutex_unlock(&link->lock);
     if (code != 0) {
-        deliver_error(link, outgoing, code);
+        ti_outgoing_fail(link, outgoing, code);
     } else {
         ti_deliver(link->troupe, &to, message);
         if (outgoing != NULL) {
@@ -362,9 +360,11 @@ static void handle_error(struct ti_link *link, const struct frame_error *error)
     }
     struct troupe_message *message = ti_message_error_copy(&story);
     if (message != NULL) {
-        ti_deliver(link->troupe, &outgoing->from, message);
+        ti_deliver(link->troupe, &outgoing->failed.from, message);
+        ti_outgoing_free(outgoing);
+    } else {
+        ti_outgoing_fail(link, outgoing, story.code < 0 ? story.code : TROUPE_ENOMEM);
     }
-    ti_outgoing_free(outgoing);
 }
 /* ---- dispatch ---------------------------------------------------------------------------------------------------- */
 

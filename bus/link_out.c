@@ -16,7 +16,17 @@
 
 #include "bus/link.h"
 
+#define LATER_NS 10000000u
+
 /* ---- lanes ---------------------------------------------------------------------------------------- */
+
+static void reset(struct ti_segment *segment)
+{
+    segment->next = NULL;
+    segment->size = 0;
+    segment->frames = 0;
+    segment->wipe = false;
+}
 
 struct ti_segment *ti_segment_new(struct ti_link *link, size_t room)
 {
@@ -31,10 +41,7 @@ struct ti_segment *ti_segment_new(struct ti_link *link, size_t room)
         }
         segment->room = room;
     }
-    segment->next = NULL;
-    segment->size = 0;
-    segment->frames = 0;
-    segment->wipe = false;
+    reset(segment);
     return segment;
 }
 
@@ -48,7 +55,9 @@ static void wipe_segment(struct ti_segment *segment)
 static void free_segment(struct ti_link *link, struct ti_segment *segment)
 {
     wipe_segment(segment);
-    if (link->spare == NULL) {
+    if (link->reserve == NULL) {
+        link->reserve = segment;
+    } else if (link->spare == NULL) {
         link->spare = segment;
     } else {
         free(segment);
@@ -84,6 +93,32 @@ static bool enlarge(struct ti_lane *lane, size_t room)
     return true;
 }
 
+static void append(struct ti_lane *lane, struct ti_segment *segment)
+{
+    if (lane->last == NULL) {
+        lane->first = segment;
+    } else {
+        lane->last->next = segment;
+    }
+    lane->last = segment;
+}
+
+uint8_t *ti_lane_room_kept(struct ti_link *link, struct ti_lane *lane, size_t max)
+{
+    uint8_t *to = ti_lane_room(link, lane, max);
+    struct ti_segment *reserve = link->reserve;
+    if (to == NULL && reserve != NULL && reserve->room >= max) {
+        link->reserve = NULL;
+        reset(reserve);
+        append(lane, reserve);
+        to = reserve->data;
+    }
+    if (to == NULL) {
+        ti_link_end(link, TROUPE_ENOMEM, "no memory for what the peer has to be told");
+    }
+    return to;
+}
+
 uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max)
 {
     struct ti_segment *last = lane->last;
@@ -98,12 +133,7 @@ uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max)
     if (segment == NULL) {
         return NULL;
     }
-    if (last == NULL) {
-        lane->first = segment;
-    } else {
-        last->next = segment;
-    }
-    lane->last = segment;
+    append(lane, segment);
     return segment->data;
 }
 
@@ -284,6 +314,19 @@ static void check_backlog(struct ti_link *link)
     }
 }
 
+static void pump_later(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
+{
+    struct ti_link *link = object;
+    (void)troupe;
+    (void)id;
+    (void)serial;
+    pthread_mutex_lock(&link->lock);
+    link->later = false;
+    ti_link_pump(link);
+    pthread_mutex_unlock(&link->lock);
+    ti_link_release(link);
+}
+
 void ti_link_pump(struct ti_link *link)
 {
     check_backlog(link);
@@ -292,6 +335,11 @@ void ti_link_pump(struct ti_link *link)
     }
     struct ti_segment *batch = next_batch(link); /* once it is gone: last words only */
     if (batch == NULL) {
+        if (!link->later && link->hello_in && link->phase != TI_LINK_GONE && bulk_waits(link)) {
+            link->later = true; /* there was no memory for a chunk */
+            ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + LATER_NS, pump_later,
+                                  ti_link_hold(link));
+        }
         return;
     }
     link->sending = true;
@@ -324,7 +372,14 @@ void ti_link_out_free(struct ti_link *link)
         bulk_done(link);
     }
     free(link->spare);
-    link->spare = NULL;
+    free(link->reserve);
+    link->spare = link->reserve = NULL;
+}
+
+bool ti_link_out_init(struct ti_link *link)
+{
+    link->reserve = ti_segment_new(link, TI_FRAME_HEAD_BYTES_MAX);
+    return link->reserve != NULL;
 }
 
 bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outgoing)
@@ -334,9 +389,9 @@ bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outg
 
 void ti_link_send_credit(struct ti_link *link, uint64_t channel, size_t bytes, uint32_t messages)
 {
-    uint8_t *to = ti_lane_room(link, &link->control, TI_FRAME_HEAD_BYTES_MAX);
+    uint8_t *to = ti_lane_room_kept(link, &link->control, TI_FRAME_HEAD_BYTES_MAX);
     if (to == NULL) {
-        return; /* the next credit tries again with more */
+        return; /* the link has ended */
     }
     struct frame_credit credit = {
         .channel = channel, .bytes = (uint32_t)bytes, .messages = messages};

@@ -147,10 +147,11 @@ struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_conf
     link->exports_count = link->exports != NULL ? config->exports_count : 0;
     link->imports = new_seats(link, config->imports, config->imports_count);
     link->imports_count = link->imports != NULL ? config->imports_count : 0;
-    /* Its alarm, its end, two notes of its carrier and of each event socket. */
-    uint32_t timers = (uint32_t)(4 + 2 * (config->exports_count + config->imports_count));
+    /* Its alarm, its end, its next try to send, two notes of its carrier and of each event socket. */
+    uint32_t timers = (uint32_t)(5 + 2 * (config->exports_count + config->imports_count));
     link->reserved = ti_timers_reserve(troupe, timers) ? timers : 0;
-    if (link->exports == NULL || link->imports == NULL || link->reserved == 0) {
+    if (link->exports == NULL || link->imports == NULL || link->reserved == 0 ||
+        !ti_link_out_init(link)) {
         ti_link_release(link);
         return NULL;
     }
