@@ -396,12 +396,18 @@ static void filter(const struct ti_route *route, const char *role, uint32_t inte
     ti_link_filter(route->link, role, interface, event, role != NULL ? 0 : route->target, on);
 }
 
+/* What may be otherwise when it is tried again. */
+static bool may_pass(int code)
+{
+    return code == TROUPE_ETIMEOUT || code == TROUPE_EBUSY || code == TROUPE_ENOMEM;
+}
+
 static void subscribed(struct troupe_actor *self, void *user, const struct troupe_error *error,
                        const struct bus_subscribe_results *results)
 {
     struct errand *errand = user;
     if (error != NULL) {
-        if (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY) {
+        if (may_pass(error->code)) {
             if (troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
                 return;
             }
@@ -419,7 +425,7 @@ static void watched(struct troupe_actor *self, void *user, const struct troupe_e
                     const struct bus_watch_results *results)
 {
     struct errand *errand = user;
-    if (error != NULL && (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY) &&
+    if (error != NULL && may_pass(error->code) &&
         troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
         return; /* not at once: the peer may say so without end */
     }
@@ -450,7 +456,7 @@ static void run_errand(struct troupe_actor *self, void *argument)
         }
         ti_route_release(&route);
     }
-    if (error == TROUPE_EBUSY && troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
+    if (may_pass(error) && troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
         return;
     }
     if (error != 0) {
@@ -500,7 +506,7 @@ static void own_subscribed(struct troupe_actor *self, void *user, const struct t
         struct troupe_body value = {.data = results->fields.data, .size = results->fields.size};
         ti_topic_based(self->troupe, pending->ref.place, source, interface, event, results->epoch,
                        results->sequence, results->has_fields ? &value : NULL);
-    } else if (error->code == TROUPE_ETIMEOUT || error->code == TROUPE_EBUSY) {
+    } else if (may_pass(error->code)) {
         ti_agent_subscribe(self->troupe, source, interface, event, false);
     }
 }

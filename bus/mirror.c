@@ -69,8 +69,12 @@ static void arrived_event(struct troupe *troupe, struct ti_topic *topic, uint64_
     if (!has_seen(topic)) {
         topic->first = sequence;
     }
-    topic->sequence = sequence;
     struct ti_shared *shared = ti_shared_new(body);
+    if (shared == NULL && topic->overflow == TROUPE_LATEST) {
+        fetch(troupe, topic); /* or at the next heartbeat, which shows that it is missing */
+        return;
+    }
+    topic->sequence = sequence;
     if (shared == NULL) {
         lost_all(troupe, topic, sequence, sequence);
         return;
