@@ -436,6 +436,10 @@ void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message)
 {
     struct troupe_call *call = open_call(self, &message->from);
     if (call == NULL) {
+        if (message->from.kind == TI_TO_LINK && message->serial != 0) {
+            ti_link_credit_onward(message->from.object, message->from.id,
+                                  (uint32_t)message->serial);
+        }
         return;
     }
     /* More than was sent can't come back: a link has checked that, and an actor does not lie. */

@@ -187,3 +187,20 @@ bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
     }
     return waits;
 }
+
+void ti_link_credit_onward(struct ti_link *link, uint64_t id, uint32_t items)
+{
+    struct ti_link *onward = NULL;
+    uint64_t onward_id = 0;
+    pthread_mutex_lock(&link->lock);
+    const struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
+    if (incoming != NULL && incoming->onward != NULL) {
+        onward = ti_link_hold(incoming->onward);
+        onward_id = incoming->onward_id;
+    }
+    pthread_mutex_unlock(&link->lock);
+    if (onward != NULL) {
+        ti_link_stream_credit(onward, onward_id, items);
+        ti_link_release(onward);
+    }
+}

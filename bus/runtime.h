@@ -518,6 +518,8 @@ int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wi
 bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size);
 /* A request of the peer moved: cancels and credits follow it. False: the peer does not wait for it. */
 bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire);
+/* Items flowed before ti_link_moved was called, and their credit came to the actor that forwarded. */
+void ti_link_credit_onward(struct ti_link *link, uint64_t id, uint32_t items);
 /* So much waits to be read by the peer that no more of its requests should be begun. */
 bool ti_link_is_full(struct ti_link *link);
 /* A request of the peer has been taken from its mailbox. */
