@@ -316,6 +316,7 @@ static int spawn_talkers(struct troupe_actor *self, unsigned count)
         error = troupe_spawn(troupe_runtime(self), &talker_def, NULL, &ref);
     }
     for (unsigned i = 0; i < neighbours_count && error == 0; i++) {
+        memset(talk.samples[i].us, 0, sizeof talk.samples[i].us); /* resident from the start */
         error = troupe_spawn(troupe_runtime(self), &neighbour_def, &neighbours[i], &ref);
     }
     return error;
