@@ -385,6 +385,7 @@ static void test_late_word_of_an_old_link_is_passed_over(void **state)
     publish(CHANGED, EPOCH, 2);
     beat(CHANGED, EPOCH, 9);
     peer_check_alive(&peer, ++echoes);
+    old = peer;
     peer = new;
     settle();
     publish(CHANGED, EPOCH + 1, 1);
