@@ -58,29 +58,31 @@ static void wake_one(struct ti_executor *executor)
     }
 }
 
-/* Until called, or it is over: `until` NULL is never. */
-static void sleep_until(struct ti_executor *executor, const struct timespec *until)
+/* `self` is the caller's for this one sleep: until called, or it is over; `until` NULL is never. */
+static void sleep_until(struct ti_executor *executor, struct ti_sleeper *self,
+                        const struct timespec *until)
 {
-    struct ti_sleeper self = {.next = executor->sleepers};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.wake, &attributes);
+    pthread_cond_init(&self->wake, &attributes);
     pthread_condattr_destroy(&attributes);
-    executor->sleepers = &self;
+    self->called = false;
+    self->next = executor->sleepers;
+    executor->sleepers = self;
     int code = 0;
-    while (!self.called && code != ETIMEDOUT) {
-        code = until != NULL ? pthread_cond_timedwait(&self.wake, &executor->lock, until)
-                             : pthread_cond_wait(&self.wake, &executor->lock);
+    while (!self->called && code != ETIMEDOUT) {
+        code = until != NULL ? pthread_cond_timedwait(&self->wake, &executor->lock, until)
+                             : pthread_cond_wait(&self->wake, &executor->lock);
     }
     struct ti_sleeper **at = &executor->sleepers;
-    while (!self.called && *at != &self) {
+    while (!self->called && *at != self) {
         at = &(*at)->next;
     }
-    if (!self.called) {
-        *at = self.next;
+    if (!self->called) {
+        *at = self->next;
     }
-    pthread_cond_destroy(&self.wake);
+    pthread_cond_destroy(&self->wake);
 }
 
 /* ---- ready ------------------------------------------------------------------------------------------ */
@@ -113,7 +115,8 @@ struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t tim
     pthread_mutex_lock(&executor->lock);
     while (executor->first == NULL && !executor->closing &&
            (timeout_ms == UINT32_MAX || (timeout_ms != 0 && ti_clock_ns() < due))) {
-        sleep_until(executor, timeout_ms == UINT32_MAX ? NULL : &until);
+        struct ti_sleeper self;
+        sleep_until(executor, &self, timeout_ms == UINT32_MAX ? NULL : &until);
     }
     struct troupe_actor *actor = executor->first;
     if (actor != NULL) {

@@ -488,7 +488,7 @@ static bool nothing_left(unsigned before, int64_t live)
 static void stuck(int number)
 {
     (void)number;
-    fault_print_place();
+    fault_print_place(); /* NOLINT(bugprone-signal-handler,cert-sig30-c): its last words */
     abort();
 }
 
