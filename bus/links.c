@@ -204,6 +204,19 @@ void troupe_host_unlink(struct troupe *troupe, uint64_t id)
     ti_link_release(link);
 }
 
+void troupe_host_peer_died(struct troupe *troupe, const char *peer)
+{
+    pthread_mutex_lock(&troupe->links.lock);
+    for (struct ti_link *link = troupe->links.first; link != NULL; link = link->next) {
+        pthread_mutex_lock(&link->lock);
+        if (!link->hello_in && strcmp(link->peer, peer) == 0) {
+            ti_link_end(link, TROUPE_ELOST, "the other process died before it said hello");
+        }
+        pthread_mutex_unlock(&link->lock);
+    }
+    pthread_mutex_unlock(&troupe->links.lock);
+}
+
 static void end_all(struct troupe *troupe, bool now)
 {
     pthread_mutex_lock(&troupe->links.lock);

@@ -80,6 +80,11 @@ TROUPE_CHECKED int troupe_host_link(struct troupe *troupe, const struct troupe_l
 /* Drains and closes one link, in the background; TROUPE_LINK_GONE follows. */
 void troupe_host_unlink(struct troupe *troupe, uint64_t link);
 
+/* The process of that name is dead: ends each link to it that has not heard from it yet, which NNG
+ * would notice only by a timeout. What others still hold of its last words is read first. Call it
+ * before a link to its successor is made. */
+void troupe_host_peer_died(struct troupe *troupe, const char *peer);
+
 #ifdef __cplusplus
 }
 #endif

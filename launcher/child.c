@@ -164,6 +164,7 @@ static void start_role(struct child *child, struct troupe_text name)
 
 static void obey(struct child *child, struct tl_message *message)
 {
+    char name[TROUPE_NAME_BYTES_MAX + 1];
     switch (message->kind) {
     case TL_LINK:
         if (tl_link_open(child->troupe, message) != 0) {
@@ -175,6 +176,10 @@ static void obey(struct child *child, struct tl_message *message)
         break;
     case TL_WATCH:
         child->beat_ms = message->code > 0 ? (uint64_t)message->code : 0;
+        break;
+    case TL_DIED:
+        snprintf(name, sizeof name, "%.*s", (int)message->name.size, message->name.data);
+        troupe_host_peer_died(child->troupe, name);
         break;
     case TL_STOP:
         child->grace_ms = (uint32_t)message->code;

@@ -137,6 +137,7 @@ enum tl_kind {
     TL_START,  /* name: of a role */
     TL_STOP,   /* code: ms for the draining */
     TL_WATCH,  /* code: ms between heartbeats, from here on */
+    TL_DIED,   /* name: of a process */
     /* child to launcher */
     TL_FAILED, /* code: errno of exec */
     TL_OPENED, /* links may come */

@@ -139,6 +139,22 @@ static bool hear_child(struct tl_launcher *launcher, size_t place)
     }
 }
 
+/* All that may wait for a word of it: its death is certain here before any of their sockets shows it. */
+static void tell_died(struct tl_launcher *launcher, size_t place)
+{
+    const char *name = launcher->processes[place].name;
+    struct tl_message died = {.kind = TL_DIED, .name = troupe_text(name)};
+    if (launcher->troupe != NULL) {
+        troupe_host_peer_died(launcher->troupe, name);
+    }
+    for (size_t i = 1; i < launcher->composition.places_count; i++) {
+        if (i != place && launcher->processes[i].opened && launcher->processes[i].control >= 0) {
+            int untold = tl_send(launcher->processes[i].control, &died, 0);
+            (void)untold; /* it notices by itself, later */
+        }
+    }
+}
+
 static void child_died(struct tl_launcher *launcher, size_t place)
 {
     struct tl_process *process = &launcher->processes[place];
@@ -149,6 +165,7 @@ static void child_died(struct tl_launcher *launcher, size_t place)
     }
     stopping = stopping || process->stopping;
     bool good = tl_reap(process, how, sizeof how);
+    tell_died(launcher, place);
     if (launcher->started && !launcher->stop_wanted) {
         tl_restart_died(launcher, place, good, how);
     } else if (!stopping || (!good && !launcher->stop_wanted)) {

@@ -347,6 +347,31 @@ static void test_goaway_tells_unseen_requests_from_lost_ones(void **state)
     }
 }
 
+/* NNG says nothing of a peer that goes before its greeting; whoever knows of its death does. */
+static void test_peer_that_died_before_its_hello_is_not_waited_for(void **state)
+{
+    (void)state;
+    char text[512];
+    struct peer silent;
+    struct troupe_ref asker;
+    struct troupe_ref far = peer.far;
+    peer_connect(&room, &silent, "far2");
+    ended = (struct ended){0};
+    peer.far = silent.far;
+    assert_int_equal(troupe_spawn(room.troupe, &asker_actor, NULL, &asker), 0);
+    troupe_step(room.troupe, 0);
+    peer.far = far;
+    troupe_host_peer_died(room.troupe, "far2");
+    troupe_host_peer_died(room.troupe,
+                          "far"); /* which has spoken: its socket is to be read first */
+    wait_until(room.troupe, has_ended, NULL);
+    assert_int_equal(ended.code, TROUPE_EDOWN);
+    assert_int_equal(room_wait_gone(&room, silent.link, text), TROUPE_ELOST);
+    assert_non_null(strstr(text, "before it said hello"));
+    peer_check_alive(&peer, 1);
+    peer_close(&silent);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
@@ -360,6 +385,7 @@ int main(void)
         TEST(test_bye_that_is_never_answered_ends_the_link_in_time),
         TEST(test_goaway_ends_the_link_with_its_reason),
         TEST(test_goaway_tells_unseen_requests_from_lost_ones),
+        TEST(test_peer_that_died_before_its_hello_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
