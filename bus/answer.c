@@ -233,6 +233,11 @@ int troupe_forward(struct troupe_call *call, struct troupe_ref to)
         troupe_fail(call, error, "the actor that was to answer is gone");
         return error;
     }
+    if (++call->forwards > TROUPE_FORWARDS_MAX) {
+        ti_route_release(&route);
+        troupe_fail(call, TROUPE_ECYCLE, "it was handed on too often: in a circle?");
+        return TROUPE_ECYCLE;
+    }
     call->cancelled = troupe_cancelled(call); /* a cancel in this mailbox would be lost */
     if (route.actor != 0) {
         detach(call);

@@ -126,6 +126,7 @@ struct troupe_call {
     struct ti_link *arrived_on; /* whose credit it holds until it is handled */
     size_t credit_bytes;
     const struct troupe_method *method; /* once it is being handled */
+    unsigned forwards;                  /* how often it was handed on in this process */
     bool deferred;
     bool cancelled;
     uint32_t window; /* stream items that the asker still has room for */

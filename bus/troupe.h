@@ -302,7 +302,8 @@ int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error)
 /* Keeps the call, and its arguments, beyond the handler: it is answered later, inside the same
  * actor. One that is not answered when the actor ends fails with TROUPE_ELOST. */
 void troupe_defer(struct troupe_call *call);
-/* Lets `to` answer in this actor's place: the arguments, the deadline and the trace go along. */
+/* Lets `to` answer in this actor's place: the arguments, the deadline and the trace go along. One
+ * that is handed on more than TROUPE_FORWARDS_MAX times in a process fails with TROUPE_ECYCLE. */
 int troupe_forward(struct troupe_call *call, struct troupe_ref to);
 
 /* A stream's next result. Returns 0, TROUPE_EBUSY when the asker has not made room (wait for

@@ -264,6 +264,29 @@ static void test_late_reply_is_dropped_and_counted(void **state)
     places_wait(&places, late_one, &before);
 }
 
+static void hand_on(struct troupe_actor *self, void *state, struct troupe_call *call,
+                    const struct probe_echo_args *args)
+{
+    (void)state;
+    (void)args;
+    int error = troupe_forward(call, troupe_self(self));
+    (void)error; /* the asker sees */
+}
+
+static void test_call_handed_on_in_a_circle_fails(void **state)
+{
+    (void)state;
+    static const struct probe_handlers handlers = {.echo = hand_on};
+    static const struct troupe_service services[] = {{&probe_interface, &handlers}};
+    static const struct troupe_actor_def def = {
+        .name = "circle", .services = services, .services_count = 1};
+    struct troupe_ref circle;
+    struct probe_echo_args args = {.number = 1};
+    struct probe_echo_results results;
+    assert_int_equal(troupe_spawn(places.troupe, &def, NULL, &circle), 0);
+    assert_int_equal(probe_echo(places.troupe, circle, &args, &results, NULL, NULL), TROUPE_ECYCLE);
+}
+
 static void ask_too_many(struct troupe_actor *self, void *user)
 {
     struct tally *tally = user;
@@ -695,6 +718,7 @@ int main(void)
         ONE_WAY(test_requests_that_wait_at_an_ended_actor_are_certainly_not_delivered),
         ONE_WAY(test_cancelled_ask_completes_once_with_that),
         ONE_WAY(test_late_reply_is_dropped_and_counted),
+        ONE_WAY(test_call_handed_on_in_a_circle_fails),
         ONE_WAY(test_asks_in_flight_are_bounded),
         ONE_WAY(test_timers_run_in_their_order_and_not_when_cancelled),
         ONE_WAY(test_detached_actor_that_blocks_stops_nobody_else),
