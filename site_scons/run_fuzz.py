@@ -20,6 +20,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', required=True, help='the build folder')
     parser.add_argument('--seconds', default='30', help='for each')
+    parser.add_argument('--seed', default='0', help='0: another one each time')
     parser.add_argument('fuzzers', nargs='+')
     options = parser.parse_args()
     with concurrent.futures.ThreadPoolExecutor(min(JOBS_MAX, os.cpu_count() or 1)) as pool:
@@ -34,7 +35,7 @@ def run(path, options):
     os.makedirs(found, exist_ok=True)
     command = [sys.executable, '-B', path] if path.endswith('.py') else [path]
     # What this process keeps from one input to the next is no leak: leaks are looked for at the end.
-    command += [f'-max_total_time={options.seconds}', f'-artifact_prefix={found}.', '-verbosity=0', '-print_final_stats=1',
+    command += [f'-max_total_time={options.seconds}', f'-seed={options.seed}', f'-artifact_prefix={found}.', '-verbosity=0', '-print_final_stats=1',
                 '-detect_leaks=0', '-timeout=20', found, f'{KEPT}/{name}']
     started = time.monotonic()
     done = subprocess.run([part for part in command if part != f'{KEPT}/{name}' or os.path.isdir(part)], stdin=subprocess.DEVNULL,

@@ -304,14 +304,15 @@ static void serve_check(struct troupe_actor *self, void *state, struct troupe_ca
 
 static void serve_hang(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
-    (void)self;
     (void)state;
     if (run.hanging_count == KEPT_MAX) {
         troupe_fail(call, TROUPE_EBUSY, NULL);
         return;
     }
-    run.hanging[run.hanging_count++] = call;
     troupe_defer(call);
+    if (troupe_self(self).id == home.id) { /* others leave theirs open: their end answers them */
+        run.hanging[run.hanging_count++] = call;
+    }
 }
 
 static void serve_count(struct troupe_actor *self, void *user, struct troupe_call *call)
