@@ -2,7 +2,8 @@
  *
  * One table, keyed by what is watched; an entry names the watching actor and its serial. Firing
  * takes the entries of a key out and sends each watcher its message, which was made with the entry:
- * a death can be told without memory. A watch on a ref of another process also asks that process's agent (agent.c), and fires when the link is gone. */
+ * a death can be told without memory. A watch on a ref of another process also asks that process's
+ * agent (agent.c), and fires when the link is gone. */
 #include <stdlib.h>
 
 #include "bus/runtime.h"

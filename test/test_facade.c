@@ -5,13 +5,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "test/support/places.h"
 #include "test/support/probe.h"
 #include "test/support/prober.h"
+#include "test/support/runner.h"
 
 static uint64_t told_times(struct troupe_ref ref)
 {
@@ -203,13 +203,6 @@ struct mixed {
     bool over;
 };
 
-static double clock_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void ask_small(struct troupe_actor *self, struct mixed *mixed);
 
 static void small_answered(struct troupe_actor *self, void *user, const struct troupe_error *error,
@@ -218,7 +211,7 @@ static void small_answered(struct troupe_actor *self, void *user, const struct t
     struct mixed *mixed = user;
     (void)results;
     assert_null(error);
-    double took = clock_s() - mixed->asked_s;
+    double took = runner_now() - mixed->asked_s;
     mixed->slowest_s = took > mixed->slowest_s ? took : mixed->slowest_s;
     mixed->small++;
     if (mixed->over) {
@@ -231,7 +224,7 @@ static void small_answered(struct troupe_actor *self, void *user, const struct t
 static void ask_small(struct troupe_actor *self, struct mixed *mixed)
 {
     struct probe_echo_args args = {.number = mixed->small};
-    mixed->asked_s = clock_s();
+    mixed->asked_s = runner_now();
     assert_int_equal(probe_echo_ask(self, places.other, &args, small_answered, mixed, NULL), 0);
 }
 
@@ -265,12 +258,12 @@ static void ask_both(struct troupe_actor *self, void *user)
 static void test_gigabyte_in_pieces_lets_small_calls_pass(void **state)
 {
     (void)state;
-    struct mixed mixed = {.pieces = places_slow() > 1 ? 64 : 1024};
-    double begun = clock_s();
+    struct mixed mixed = {.pieces = runner_slowness() > 1 ? 64 : 1024};
+    double begun = runner_now();
     places_run(&places, ask_both, &mixed);
     assert_int_equal(mixed.came, mixed.pieces);
     print_message("%u MiB in %.2f s, meanwhile %u small calls, the slowest in %.1f ms\n",
-                  mixed.pieces, clock_s() - begun, mixed.small, mixed.slowest_s * 1e3);
+                  mixed.pieces, runner_now() - begun, mixed.small, mixed.slowest_s * 1e3);
     assert_true(mixed.small > mixed.pieces / 16); /* behind it all, there would be none */
 }
 

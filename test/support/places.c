@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "test/support/prober.h"
+#include "test/support/runner.h"
 
 static atomic_uint links_up;
 
@@ -225,26 +225,13 @@ void places_done(struct troupe_actor *self)
     assert_int_equal(troupe_stop(troupe_runtime(self), troupe_self(self)), 0);
 }
 
-double places_slow(void)
-{
-    const char *factor = getenv("TROUPE_SLOW");
-    return factor != NULL && atof(factor) > 1 ? atof(factor) : 1;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 void places_run(struct places *p, places_body *body, void *user)
 {
     struct troupe_ref ref;
     inside = (struct inside){.body = body, .user = user};
-    double due = now() + 20 * places_slow();
+    double due = runner_now() + 20 * runner_slowness();
     assert_int_equal(troupe_spawn(p->troupe, &inside_actor, NULL, &ref), 0);
-    while (!inside.done && now() < due) {
+    while (!inside.done && runner_now() < due) {
         troupe_step(p->troupe, 20);
     }
     assert_true(inside.done);
@@ -253,8 +240,8 @@ void places_run(struct places *p, places_body *body, void *user)
 
 void places_wait(struct places *p, bool (*condition)(void *user), void *user)
 {
-    double due = now() + 10 * places_slow();
-    while (!condition(user) && now() < due) {
+    double due = runner_now() + 10 * runner_slowness();
+    while (!condition(user) && runner_now() < due) {
         troupe_step(p->troupe, 2);
     }
     assert_true(condition(user));

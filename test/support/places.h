@@ -48,8 +48,6 @@ typedef void places_body(struct troupe_actor *self, void *user);
 void places_run(struct places *p, places_body *body, void *user);
 void places_done(struct troupe_actor *self);
 
-/* How many times longer a wait may be here: more than 1 under a checker (TROUPE_SLOW). */
-double places_slow(void);
 /* Waits until condition(user) is true, at most 10 s. */
 void places_wait(struct places *p, bool (*condition)(void *user), void *user);
 
