@@ -17,7 +17,7 @@ ROOMS = {
     'bus': (['interfaces/bus.h'], ['nng/', 'cbor.h', 'cbor/']),
     'launcher': ([PUBLIC], ['ini.h', 'seccomp.h']),
     'interfaces': ([PUBLIC], []),
-    'actors/bitcoin': ([], ['openssl/', 'secp256k1']),
+    'actors/bitcoin': ([], ['openssl/', 'secp256k1', 'sqlite3.h']),
     'actors/node': ([PUBLIC, 'interfaces/*.h', 'actors/bitcoin/*.h', 'launcher/launcher.h'], ['sqlite3.h']),
     'actors/wallet': ([PUBLIC, 'interfaces/*.h', 'actors/bitcoin/*.h', 'launcher/launcher.h'], ['sqlite3.h']),
     'actors/ui': ([PUBLIC, 'interfaces/*.h', 'actors/bitcoin/*.h', 'launcher/launcher.h'], []),

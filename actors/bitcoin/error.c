@@ -35,3 +35,17 @@ int btc_fail_within(struct btc_error *err, int code, const char *format, ...)
     err->code = code;
     return code;
 }
+
+const char *btc_code_text(int code)
+{
+    switch (code) {
+    case BTC_ENOMEM:
+        return "no memory";
+    case BTC_ECRYPTO:
+        return "the crypto library failed";
+    case BTC_ELIMIT:
+        return "too large";
+    default:
+        return "not valid";
+    }
+}

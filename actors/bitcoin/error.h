@@ -48,4 +48,7 @@ int btc_fail(struct btc_error *err, int code, const char *format, ...)
 int btc_fail_within(struct btc_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Why, for sentences about what is known by its code alone: "no memory". */
+const char *btc_code_text(int code);
+
 #endif

@@ -326,7 +326,7 @@ static int check_claim(const struct btc_tx *tx, size_t index, const struct btc_t
         rc = btc_sighash_legacy(tx, index, spent->script, hash_type, &hash);
     }
     if (rc != 0)
-        return btc_fail(err, rc, "the signature hash could not be computed");
+        return btc_fail(err, rc, "the signature hash could not be computed: %s", btc_code_text(rc));
     if (!btc_ecdsa_verify(claim->key, der, (flags & BTC_VERIFY_DER) != 0, &hash))
         return btc_fail(err, BTC_EINVALID, "the %s signature does not verify",
                         btc_script_kind_name(match->kind));

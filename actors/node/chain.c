@@ -176,8 +176,8 @@ static int collect_coins(struct chain *chain, const struct btc_outpoint *outpoin
             btc_write_bytes(scripts, coin->script.data, coin->script.size);
     }
     if (scripts->failed != 0)
-        return btc_fail(chain->store.err, scripts->failed, "the scripts of %zu coins are too much",
-                        coins->count);
+        return btc_fail(chain->store.err, scripts->failed, "the scripts of %zu coins: %s",
+                        coins->count, btc_code_text(scripts->failed));
     return 0;
 }
 

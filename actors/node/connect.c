@@ -155,7 +155,8 @@ static int connect_tx(struct connection *c, size_t i)
     struct btc_bip143 parts;
     int rc = tx->has_witness ? btc_bip143_prepare(tx, &parts) : 0;
     if (rc != 0)
-        return btc_fail(err, rc, "the hashes for its signatures could not be computed");
+        return btc_fail(err, rc, "the hashes for its signatures could not be computed: %s",
+                        btc_code_text(rc));
     int64_t in_total = 0;
     int64_t out_total = 0;
     for (size_t j = 0; j < tx->in_count; j++) {
@@ -198,7 +199,8 @@ static int store_undo(struct connection *c, int64_t id)
     btc_write_bytes(&w, c->spent.data, c->spent.size);
     int rc = w.failed != 0 ? w.failed : c->spent.failed;
     if (rc != 0)
-        rc = btc_fail(c->chain->store.err, rc, "no room for the coins that it spends");
+        rc = btc_fail(c->chain->store.err, rc, "the coins that it spends could not be kept: %s",
+                      btc_code_text(rc));
     else
         rc = chain_store_put_blob(&c->chain->store, ST_UNDO_ADD, id, w.data, w.size);
     btc_writer_free(&w);

@@ -106,7 +106,7 @@ static int finish_block(struct chain *chain, struct btc_block *block, struct coi
     if (rc == 0)
         rc = btc_block_merkle_root(block, &block->header.merkle_root, NULL);
     if (rc != 0)
-        return btc_fail(err, rc, "the block's hashes could not be computed");
+        return btc_fail(err, rc, "the block's hashes could not be computed: %s", btc_code_text(rc));
     block->size = block->base_size;
     for (size_t i = 0; i < block->tx_count; i++) {
         block->size += block->txs[i].size;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actors/bitcoin/sqlite.h"
+
 #define SCHEMA_VERSION   1
 #define FLAG_BLOCK       1 /* headers.flags: the raw block is in `blocks` */
 #define FLAG_FAILED      2 /* it or an ancestor broke a rule */
@@ -105,21 +107,10 @@ static const char *const statement_texts[ST_COUNT] = {
 /* SQLite's last error in our words. */
 static int failed(struct chain_store *store, int code)
 {
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-        return btc_fail(store->err, BTC_EIO, "%s: the disk is full; make room and try again",
-                        store->path);
-    case SQLITE_NOMEM:
-        return btc_fail(store->err, BTC_ENOMEM, "%s: no memory", store->path);
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return btc_fail(store->err, BTC_ECORRUPT,
-                        "%s is damaged (%s); move it away and import again", store->path,
-                        sqlite3_errmsg(store->db));
-    default:
-        return btc_fail(store->err, BTC_EIO, "%s: %s", store->path,
-                        store->db != NULL ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
-    }
+    if ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_NOTADB)
+        return btc_sqlite_fail(store->err, store->db, code, store->path);
+    return btc_fail(store->err, BTC_ECORRUPT, "%s is damaged (%s); move it away and import again",
+                    store->path, sqlite3_errmsg(store->db));
 }
 
 static int damaged(struct chain_store *store, const char *what)

@@ -29,7 +29,8 @@ static int check_commitment(const struct btc_block *block, struct btc_error *err
     struct btc_hash commitment;
     int rc = btc_block_witness_commitment(block, in->witness[0].data, &commitment);
     if (rc != 0)
-        return btc_fail(err, rc, "the witness commitment could not be computed");
+        return btc_fail(err, rc, "the witness commitment could not be computed: %s",
+                        btc_code_text(rc));
     uint8_t wanted[BTC_COMMITMENT_SCRIPT_SIZE];
     btc_commitment_script(&commitment, wanted);
     /* The script may go on behind the commitment. */
@@ -48,7 +49,7 @@ int chain_check_shape(const struct btc_block *block, const struct block_context 
     bool mutated;
     int rc = btc_block_merkle_root(block, &root, &mutated);
     if (rc != 0)
-        return btc_fail(err, rc, "the merkle root could not be computed");
+        return btc_fail(err, rc, "the merkle root could not be computed: %s", btc_code_text(rc));
     if (!btc_hash_equal(&root, &block->header.merkle_root))
         return btc_fail(err, BTC_EINVALID,
                         "the transactions do not give the header's merkle root: they were changed "

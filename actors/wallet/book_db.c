@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/bitcoin/sqlite.h"
+
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [BOOK_SQL_COMMIT] = "COMMIT",
@@ -65,18 +67,13 @@ static const char *const statements[BOOK_SQL_COUNT] = {
 
 int book_db_fail(struct book *book, struct btc_error *err)
 {
-    const char *why = sqlite3_errmsg(book->db);
-    switch (sqlite3_errcode(book->db) & 0xff) {
+    int code = sqlite3_extended_errcode(book->db);
+    switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return btc_fail(err, BTC_EINUSE,
                         "%s is in use by another process: end that one, or give another directory",
                         book->path);
-    case SQLITE_FULL:
-        return btc_fail(err, BTC_EIO, "%s: the disk is full; free some space and try again",
-                        book->path);
-    case SQLITE_NOMEM:
-        return btc_fail(err, BTC_ENOMEM, "%s: no memory", book->path);
     case SQLITE_NOTADB:
         return btc_fail(err, BTC_EUSAGE, "%s is not a wallet file: move it away", book->path);
     case SQLITE_CORRUPT:
@@ -84,9 +81,9 @@ int book_db_fail(struct book *book, struct btc_error *err)
     case SQLITE_MISMATCH:
         return btc_fail(err, BTC_ECORRUPT,
                         "%s is damaged (%s): restore it from a backup or from its words",
-                        book->path, why);
+                        book->path, sqlite3_errmsg(book->db));
     default:
-        return btc_fail(err, BTC_EIO, "%s: %s", book->path, why);
+        return btc_sqlite_fail(err, book->db, code, book->path);
     }
 }
 
