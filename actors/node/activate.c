@@ -158,7 +158,7 @@ static int connect_entry(struct chain *chain, struct chain_entry *entry,
         rc = chain_store_get_blob(&chain->store, ST_BLOCK_READ, entry->id, &raw, &size);
         if (rc == 0)
             rc = btc_block_parse(raw, size, &stored, err);
-        if (rc != 0)
+        if (rc == CHAIN_ABSENT || rc == BTC_EFORMAT || rc == BTC_EINVALID)
             rc = btc_fail(err, BTC_ECORRUPT, "its stored data is damaged; import again");
         block = &stored;
     }
