@@ -269,6 +269,17 @@ static int check_or_create(struct chain_store *store, const struct btc_params *p
     return 0;
 }
 
+/* Undoing must not need memory: a transaction that can't be undone would swallow all later ones. */
+static int prepare_undoing(struct chain_store *store)
+{
+    static const enum chain_statement undoing[] = {ST_ROLL_BACK, ST_ROLL_BACK_TO, ST_RELEASE};
+    sqlite3_stmt *statement;
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(undoing) / sizeof(undoing[0]) && rc == 0; i++)
+        rc = prepared(store, undoing[i], &statement);
+    return rc;
+}
+
 int chain_store_open(struct chain_store *store, const char *datadir,
                      const struct btc_params *params)
 {
@@ -288,7 +299,9 @@ int chain_store_open(struct chain_store *store, const char *datadir,
         return failed(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     rc = execute(store, connection_setup);
-    return rc != 0 ? rc : check_or_create(store, params);
+    if (rc == 0)
+        rc = check_or_create(store, params);
+    return rc != 0 ? rc : prepare_undoing(store);
 }
 
 void chain_store_close(struct chain_store *store)

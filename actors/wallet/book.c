@@ -285,13 +285,16 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
     }
     int rc = sieve_init(&book->sieve);
     if (rc < 0)
-        rc = btc_fail(err, rc, "no randomness from the system: %s", strerror(errno));
+        rc = btc_fail(err, rc, "%s: no randomness from the system: %s", book->path,
+                      strerror(errno));
     if (rc == 0)
         rc = make_file(options->dir, book->path, err);
     if (rc == 0)
         rc = open_file(book, err);
     if (rc == 0)
         rc = fill(book, options, err);
+    if (rc == 0)
+        rc = book_prepare_undoing(book, err);
     if (rc < 0) {
         book_close(book);
         return rc;

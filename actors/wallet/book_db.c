@@ -164,6 +164,11 @@ int book_run(struct book *book, enum book_sql which, struct btc_error *err, cons
     return rc < 0 ? rc : 0;
 }
 
+int book_prepare_undoing(struct book *book, struct btc_error *err)
+{
+    return prepare(book, BOOK_SQL_ROLLBACK, err);
+}
+
 int book_begin(struct book *book, bool is_durable, struct btc_error *err)
 {
     int rc = book_exec(
@@ -180,8 +185,8 @@ int book_end(struct book *book, int rc, struct btc_error *err)
         rc = committed;
     }
     /* After some errors (a full disk) SQLite has rolled back by itself. */
-    if (!sqlite3_get_autocommit(book->db) && book_run(book, BOOK_SQL_ROLLBACK, NULL, "") < 0)
-        return rc;
+    if (!sqlite3_get_autocommit(book->db))
+        (void)!book_run(book, BOOK_SQL_ROLLBACK, NULL, "");
     return rc;
 }
 

@@ -98,7 +98,12 @@ int book_db_fail(struct book *book, struct btc_error *err);
  * One transaction. `is_durable`: on the disk when book_end() returns, also if the machine then
  * loses power; otherwise only the file's consistency is sure, and blocks are simply applied again.
  * book_end() commits when rc >= 0, else rolls back; it gives rc or the failure of the commit.
+ *
+ * Rolling back must not need memory: a transaction that stays open would swallow all later ones. So
+ * it is prepared once the file has its tables (which spoils what was prepared before); until then
+ * closing the file is the way back.
  */
+int book_prepare_undoing(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
 int book_begin(struct book *book, bool is_durable, struct btc_error *err) BTC_MUST_CHECK;
 int book_end(struct book *book, int rc, struct btc_error *err) BTC_MUST_CHECK;
 
