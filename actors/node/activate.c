@@ -4,6 +4,21 @@
 
 #include "actors/node/engine.h"
 
+/* ---- what the handle shows ---- */
+
+static struct chain_view view(const struct chain *chain)
+{
+    return (struct chain_view){.tip = chain->tip, .best = chain->best, .stats = chain->stats};
+}
+
+static void put_back(struct chain *chain, const struct chain_view *before)
+{
+    chain->tip = before->tip;
+    chain->best = before->best;
+    chain->stats = before->stats;
+    chain->window = (struct time_window){0}; /* rows have gone, and their ids come again */
+}
+
 /* ---- batches ---- */
 
 int chain_batch_begin(struct chain *chain, struct btc_error *err)
@@ -13,6 +28,7 @@ int chain_batch_begin(struct chain *chain, struct btc_error *err)
         return btc_fail(err, BTC_EUSAGE, "a batch is open already");
     int rc = chain_store_run(&chain->store, ST_BEGIN);
     chain->batch = rc == 0;
+    chain->before_batch = view(chain);
     return rc;
 }
 
@@ -28,7 +44,7 @@ int chain_batch_end(struct chain *chain, struct btc_error *err)
     chain->store.err = NULL;
     if (!sqlite3_get_autocommit(chain->store.db))
         (void)!chain_store_run(&chain->store, ST_ROLL_BACK);
-    (void)!chain_reload(chain);
+    put_back(chain, &chain->before_batch);
     return rc;
 }
 
@@ -42,6 +58,7 @@ static int begin_change(struct chain *chain, struct btc_error *err)
     chain->store.err = err;
     if (chain->batch && sqlite3_get_autocommit(chain->store.db))
         return btc_fail(err, BTC_EIO, "this batch was undone after an earlier failure; end it");
+    chain->before = view(chain);
     return chain_store_save(&chain->store);
 }
 
@@ -51,10 +68,8 @@ static int end_change(struct chain *chain, int rc)
     rc = chain_store_end(&chain->store, rc);
     if (rc >= 0)
         return rc;
-    struct btc_error *err = chain->store.err;
-    chain->store.err = NULL;
-    (void)!chain_reload(chain);
-    chain->store.err = err;
+    bool whole_batch = chain->batch && sqlite3_get_autocommit(chain->store.db);
+    put_back(chain, whole_batch ? &chain->before_batch : &chain->before);
     return rc;
 }
 

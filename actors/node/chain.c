@@ -43,10 +43,9 @@ static int add_genesis(struct chain *chain)
     return chain_store_end(store, rc);
 }
 
-int chain_reload(struct chain *chain)
+static int load(struct chain *chain)
 {
     struct chain_store *store = &chain->store;
-    chain->window = (struct time_window){0}; /* rows may have gone, and their ids come again */
     int rc = chain_store_top(store, ST_ACTIVE_TIP, &chain->tip);
     if (rc == 0)
         rc = chain_store_top(store, ST_BEST_TIP, &chain->best);
@@ -60,11 +59,11 @@ static int open_chain(struct chain *chain, const char *datadir)
 {
     int rc = chain_store_open(&chain->store, datadir, chain->params);
     if (rc == 0)
-        rc = chain_reload(chain);
+        rc = load(chain);
     if (rc == CHAIN_ABSENT) {
         rc = add_genesis(chain);
         if (rc == 0)
-            rc = chain_reload(chain);
+            rc = load(chain);
     }
     struct chain_entry genesis;
     if (rc == 0)

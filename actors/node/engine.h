@@ -8,7 +8,7 @@
  * connecting a block to the coins, and taking it off again store.c     rows
  *
  * The cached tip, best header and totals in the handle always equal the store's: whoever undoes a
- * savepoint reads them again with chain_reload().
+ * change puts them back as they were before it. Reading them again might fail, too.
  */
 #ifndef ACTORS_NODE_ENGINE_H
 #define ACTORS_NODE_ENGINE_H
@@ -24,6 +24,13 @@ struct time_window {
     uint32_t times_s[BTC_MEDIAN_TIME_SPAN]; /* oldest first */
 };
 
+/* What the handle shows without asking the store. */
+struct chain_view {
+    struct chain_entry tip;
+    struct chain_entry best;
+    struct chain_stats stats;
+};
+
 struct chain {
     const struct btc_params *params;
     struct chain_store store;
@@ -32,6 +39,8 @@ struct chain {
     struct chain_stats stats;
     struct time_window window;
     bool batch;
+    struct chain_view before;       /* the present change */
+    struct chain_view before_batch; /* the present batch */
     int32_t last_height; /* of the last header that chain_add_headers() took: names the next one in
                             errors */
 };
@@ -74,8 +83,5 @@ int chain_connect(struct chain *chain, const struct btc_block *block, struct cha
 
 /* connect.c: take the tip off. */
 int chain_disconnect(struct chain *chain) BTC_MUST_CHECK;
-
-/* chain.c: read tip, best header and totals again. */
-int chain_reload(struct chain *chain) BTC_MUST_CHECK;
 
 #endif
