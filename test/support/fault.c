@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <nng/protocol/pubsub0/pub.h>
@@ -14,6 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 extern const char __ehdr_start[]; /* the linker's: where this program begins */
 
@@ -30,6 +35,7 @@ struct fault_plan {
 
 static struct fault_plan plan;
 static atomic_llong live;
+static int files_errno = EIO;
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
@@ -68,7 +74,17 @@ int64_t fault_live(void)
     return atomic_load(&live);
 }
 
-static bool fault_now(enum fault_kind kind)
+void fault_set_errno(int code)
+{
+    files_errno = code;
+}
+
+int fault_errno(void)
+{
+    return files_errno;
+}
+
+bool fault_now(enum fault_kind kind)
 {
     if ((atomic_load(&plan.kinds) & kind) == 0) {
         return false;
@@ -92,7 +108,6 @@ static bool fault_now(enum fault_kind kind)
 void *fault_malloc(size_t size);
 void *fault_calloc(size_t count, size_t size);
 void *fault_realloc(void *old, size_t size);
-void fault_free(void *memory);
 char *fault_strdup(const char *text);
 char *fault_strndup(const char *text, size_t size);
 int fault_asprintf(char **ret_text, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -183,16 +198,20 @@ int fault_asprintf_chk(char **ret_text, int flag, const char *format, ...)
     {                                                                     \
         return fault_now(FAULT_CARRIER) ? NNG_ENOMEM : name(__VA_ARGS__); \
     }
-#define SYSTEM(name, code, parameters, ...) \
-    int fault_##name parameters;            \
-    int fault_##name parameters             \
-    {                                       \
-        if (fault_now(FAULT_SYSTEM)) {      \
-            errno = (code);                 \
-            return -1;                      \
-        }                                   \
-        return name(__VA_ARGS__);           \
+#define CALL(kind, type, name, code, parameters, ...) \
+    type fault_##name parameters;                     \
+    type fault_##name parameters                      \
+    {                                                 \
+        if (fault_now(kind)) {                        \
+            errno = (code);                           \
+            return -1;                                \
+        }                                             \
+        return name(__VA_ARGS__);                     \
     }
+#define SYSTEM(name, code, parameters, ...) \
+    CALL(FAULT_SYSTEM, int, name, code, parameters, __VA_ARGS__)
+#define FILES(type, name, parameters, ...) \
+    CALL(FAULT_FILES, type, name, files_errno, parameters, __VA_ARGS__)
 
 CARRIER(nng_aio_alloc, (nng_aio * *aio, void (*done)(void *), void *user), aio, done, user)
 CARRIER(nng_listen, (nng_socket socket, const char *url, nng_listener *listener, int flags), socket,
@@ -209,6 +228,32 @@ CARRIER(nng_socket_set, (nng_socket socket, const char *name, const void *value,
 CARRIER(nng_sub0_open, (nng_socket * socket), socket)
 
 SYSTEM(eventfd, EMFILE, (unsigned count, int flags), count, flags)
+
+FILES(int, access, (const char *path, int mode), path, mode)
+FILES(int, fchmod, (int fd, mode_t mode), fd, mode)
+FILES(int, flock, (int fd, int operation), fd, operation)
+FILES(int, fstat, (int fd, struct stat *status), fd, status)
+FILES(int, ftruncate, (int fd, off_t size), fd, size)
+FILES(int, mkdir, (const char *path, mode_t mode), path, mode)
+FILES(int, stat, (const char *path, struct stat *status), path, status)
+FILES(ssize_t, getrandom, (void *to, size_t size, unsigned flags), to, size, flags)
+FILES(ssize_t, pread, (int fd, void *to, size_t size, off_t at), fd, to, size, at)
+FILES(ssize_t, pwrite, (int fd, const void *from, size_t size, off_t at), fd, from, size, at)
+FILES(ssize_t, read, (int fd, void *to, size_t size), fd, to, size)
+
+int fault_open(const char *path, int flags, ...);
+int fault_open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (fault_now(FAULT_FILES)) {
+        errno = files_errno;
+        return -1;
+    }
+    return open(path, flags, mode);
+}
 
 int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                          void *user);

@@ -14,11 +14,19 @@ enum fault_kind {
     FAULT_MEMORY = 1,  /* malloc and its like: no memory */
     FAULT_CARRIER = 2, /* NNG: no memory */
     FAULT_SYSTEM = 4,  /* threads, descriptors */
+    FAULT_FILES = 8,   /* open, mkdir, flock and the like, by ourselves */
+    FAULT_SQLITE = 16, /* what SQLite asks of the file system (fault_vfs.h) */
+    FAULT_SQLITE_MEMORY = 32,
 };
 
 /* From now on calls of these kinds are counted from 1, and those from `at` on, `length` of them,
  * fail; at 0: none. */
 void fault_start(unsigned kinds, uint64_t at, uint64_t length);
+/* What files fail with from now on: EIO, as at first, or ENOSPC. */
+void fault_set_errno(int code);
+int fault_errno(void);
+/* Counts a call of this kind; true: it is to fail. For what isn't called by its name. */
+bool fault_now(enum fault_kind kind);
 /* Nothing fails any more. Returns how many calls were counted. */
 uint64_t fault_stop(void);
 /* Some call was made to fail since the start. */
@@ -27,5 +35,7 @@ bool fault_fired(void);
 void fault_print_place(void);
 /* Pieces of memory that our code holds now. */
 int64_t fault_live(void);
+/* As free(), for what our code gave to a test. */
+void fault_free(void *memory);
 
 #endif
