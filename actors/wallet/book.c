@@ -224,18 +224,21 @@ static int load_account(struct book *book, struct btc_error *err)
     if (sqlite3_prepare_v2(book->db, "SELECT network, account FROM wallet", -1, &row, NULL) !=
         SQLITE_OK)
         return book_db_fail(book, err);
-    if (sqlite3_step(row) == SQLITE_ROW) {
+    int rc = sqlite3_step(row) == SQLITE_ROW ? 0 : book_db_fail(book, err);
+    if (rc == 0) {
         book_column_text(row, 0, network, sizeof(network));
         book_column_text(row, 1, text, sizeof(text));
     }
     sqlite3_finalize(row);
+    if (rc < 0)
+        return rc;
     if (strcmp(network, book->params->name) != 0)
         return btc_fail(err, BTC_ENETWORK,
                         "%s is a wallet of network \"%s\", not %s: choose that network, or another "
                         "directory",
                         book->path, network, book->params->name);
-    int rc = btc_hd_decode(text, book->params->bip32_public, book->params->bip32_private, &account,
-                           err);
+    rc = btc_hd_decode(text, book->params->bip32_public, book->params->bip32_private, &account,
+                       err);
     if (rc < 0)
         return btc_fail_within(err, rc, "%s is damaged: ", book->path);
     for (uint32_t i = 0; i < 2 && rc == 0; i++)

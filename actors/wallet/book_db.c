@@ -204,8 +204,10 @@ int book_column_bytes(struct book *book, sqlite3_stmt *statement, int column, vo
 
 void book_column_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_max)
 {
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    snprintf(ret_text, size_max, "%s", text ? (const char *)text : "");
+    /* As bytes: for a text SQLite would need memory, to put a NUL behind it. */
+    const char *text = sqlite3_column_blob(statement, column);
+    int size = text ? sqlite3_column_bytes(statement, column) : 0;
+    snprintf(ret_text, size_max, "%.*s", size, text ? text : "");
 }
 
 int book_get_state(struct book *book, struct book_state *ret_state, struct btc_error *err)
