@@ -1037,21 +1037,27 @@ static bool all_over(void)
            stats.messages_waiting == 0 && stats.actors == actors_base;
 }
 
-static void close_link(void)
+static void let_all_go(void)
 {
-    run.stalled = false;
-    settle();
     run_in_home(let_go, 0, 0);
     while (run.actors_count > 0) {
         int error = troupe_stop(troupe, run.actors[--run.actors_count]);
         (void)error;
     }
+}
+
+static void close_link(void)
+{
+    run.stalled = false;
+    settle();
+    let_all_go();
     pthread_mutex_lock(&gate);
     if (carrier != NULL)
         carrier->events->on_gone(carrier->user);
     pthread_mutex_unlock(&gate);
-    while (!all_over()) {
-        settle();
+    while (
+        !all_over()) { /* another thread may have held up what came before: it kept more, since */
+        let_all_go();
         sched_yield();
     }
     settle(); /* what is not counted as waiting */
