@@ -73,7 +73,11 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
         const struct troupe_error *story = ti_message_story(answer, &room);
         int error = ti_link_answer(to->object, to->id, story != NULL ? TI_ERROR : answer->kind,
                                    answer->wipe, &answer->body, story);
-        (void)error; /* the link is gone, and with it whoever asked */
+        if (error != 0 && error != TROUPE_EDOWN) { /* that: whoever asked is gone */
+            ti_error_set(&room, error,
+                         error == TROUPE_EBUSY ? "the items before it are still unread" : NULL);
+            error = ti_link_answer(to->object, to->id, TI_ERROR, false, NULL, &room);
+        }
     }
     ti_message_release(answer);
     return waits;
@@ -343,28 +347,54 @@ void ti_call_credit(struct troupe_call *call)
     }
 }
 
+/* Why a request whose turn has come is not handled; NULL: it is. */
+static const char *check_turn(const struct troupe_actor *self, const struct troupe_message *message,
+                              int *ret_code)
+{
+    if (message->deadline_ns <= ti_now_ns(self->troupe)) {
+        *ret_code = TROUPE_ETIMEOUT;
+        return "its time was over before its turn came";
+    }
+    if (message->from.kind == TI_TO_LINK && ti_link_is_full(message->from.object)) {
+        *ret_code = TROUPE_EBUSY;
+        return "the answers before it are still unread";
+    }
+    return NULL;
+}
+
+/* A reply that has a blob finds room when it is made, or it is not yet made. The items of a stream
+ * find theirs one by one. */
+static int keep_room(struct troupe_message *message, const struct troupe_method *method)
+{
+    bool needs = message->from.kind == TI_TO_LINK && method->blob_results_bytes_max != 0 &&
+                 (method->flags & TROUPE_STREAM) == 0;
+    return needs ? ti_link_reply_room(message->from.object, message->from.id,
+                                      method->blob_results_bytes_max, message)
+                 : 0;
+}
+
 void ti_handle_request(struct troupe_actor *self, struct troupe_call *call)
 {
     struct troupe_message *message = &call->message;
     const struct troupe_method *method = NULL;
     const void *handlers = NULL;
-    ti_call_credit(call);
-    if (message->deadline_ns <= ti_now_ns(self->troupe)) {
-        ti_bounce(self->troupe, message, TROUPE_ETIMEOUT, "its time was over before its turn came");
-        return;
-    }
-    if (message->from.kind == TI_TO_LINK && ti_link_is_full(message->from.object)) {
-        ti_bounce(self->troupe, message, TROUPE_EBUSY, "the answers before it are still unread");
-        return;
-    }
+    int code = 0;
+    const char *why = check_turn(self, message, &code);
     for (size_t i = 0; i < self->def->services_count && method == NULL; i++) {
         if (self->def->services[i].interface->id == message->interface) {
             method = method_of(self->def->services[i].interface, message->ordinal);
             handlers = self->def->services[i].handlers;
         }
     }
-    if (method == NULL) {
-        ti_bounce(self->troupe, message, TROUPE_EUNIMPLEMENTED, NULL);
+    if (code == 0) {
+        code = method != NULL ? keep_room(message, method) : TROUPE_EUNIMPLEMENTED;
+        if (code == TROUPE_EBUSY) {
+            return;
+        }
+    }
+    ti_call_credit(call);
+    if (code != 0) {
+        ti_bounce(self->troupe, message, code, why);
         return;
     }
     message->wipe = message->wipe || (method->flags & TROUPE_SECRET_ARGS) != 0;
@@ -467,11 +497,8 @@ int troupe_item(struct troupe_call *call, const struct troupe_body *item)
         return TROUPE_EBUSY;
     }
     if (to->kind == TI_TO_LINK) {
-        if (!ti_link_item_room(to->object, to->id, body.size + body.blob.size)) {
-            call->link_full = true;
-            return TROUPE_EBUSY;
-        }
         error = ti_link_answer(to->object, to->id, TI_ITEM, wipe, &body, NULL);
+        call->link_full = error == TROUPE_EBUSY;
     } else {
         struct troupe_message *answer = ti_message_new(TI_ITEM, &body);
         if (answer == NULL) {

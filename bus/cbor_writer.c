@@ -6,7 +6,9 @@
  * message and freed when it ends. A failure sticks: later calls do nothing, the send reports it. */
 #include "bus/cbor.h"
 
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,12 +241,25 @@ void troupe_put_ref(struct troupe_writer *writer, struct troupe_ref ref)
     troupe_put_uint(writer, index);
 }
 
+/* Valid until the thread's next one: it goes into the error that the same call returns. */
+static const char *too_large(uint64_t size, uint64_t max, const char *what)
+{
+    static _Thread_local char text[TROUPE_TEXT_BYTES_MAX];
+    snprintf(text, sizeof text,
+             "%s: a blob of %" PRIu64 " bytes, where there may be at most %" PRIu64
+             ": send larger things as a stream of blobs",
+             what, size, max);
+    return text;
+}
+
 void troupe_put_blob(struct troupe_writer *writer, struct troupe_blob blob, uint64_t max,
                      const char *what)
 {
     bool second = blob.size > 0 && writer->blob.size > 0;
     bool nowhere = blob.size > 0 && !blob.data && !blob.chunks;
-    if (blob.size > max || second || nowhere)
+    if (blob.size > max)
+        fail(writer, TROUPE_ETOOLARGE, too_large(blob.size, max, what));
+    if (second || nowhere)
         fail(writer, TROUPE_EINVAL, what);
     if (writer->error)
         return;

@@ -39,8 +39,9 @@
  *             the reply or item announced last. A tell has no blob
  *   stream    of the chunks of request id: id * 2; of its answer's: id * 2 + 1. Both ends count
  *             their requests from 1
- *   channel   0: the link's requests and tells, and the bytes of its chunks; otherwise id * 2 of a
- *             request whose reply is a stream
+ *   channel   0: the link's requests and tells; 1: the chunks of requests, whose credit is given when
+ *             the request is done with; 3: the chunks of answers, when the answer is whole; otherwise
+ *             id * 2 of a request whose reply is a stream
  *   code      1 to 99: the bus's, TROUPE_E... negated; from 100: the interface's
  *   text      at most TROUPE_TEXT_BYTES_MAX, for a person
  *   data      the fields of a declared error, at most TROUPE_ERROR_DATA_BYTES_MAX; null: none
@@ -83,6 +84,9 @@ enum {
 /* The first bytes of every heartbeat: what a SUB socket subscribes to besides its topics. */
 #define TI_FRAME_HEARTBEAT_PREFIX       "\x83\x0c"
 #define TI_FRAME_HEARTBEAT_PREFIX_BYTES 2
+
+/* Channels of credit besides 0 and those of streams. */
+enum { TI_CHANNEL_BLOBS_ASKED = 1, TI_CHANNEL_BLOBS_ANSWERED = 3 };
 
 enum frame_kind {
     FRAME_HELLO,

@@ -51,6 +51,9 @@ static void cancel_incoming(struct ti_link *link, struct ti_incoming *incoming)
     if (incoming->assembly.message != NULL) {
         ti_message_release(incoming->assembly.message);
     }
+    if (incoming->in_line != NULL) {
+        ti_message_release(incoming->in_line);
+    }
     ti_incoming_free(incoming);
 }
 
@@ -90,6 +93,7 @@ static void take_apart(struct troupe *troupe, uint64_t id, uint64_t serial, void
     struct ti_table outgoing = link->outgoing;
     struct ti_table incoming = link->incoming;
     link->outgoing = link->incoming = (struct ti_table){0};
+    link->line_first = link->line_last = NULL;
     pthread_mutex_unlock(&link->lock);
     close_sockets(link);
     ti_role_link_gone(troupe, link);
@@ -153,9 +157,9 @@ static void carrier_sent(void *user)
     pthread_mutex_lock(&link->lock);
     link->sending = false;
     ti_link_pump(link);
-    ti_link_wake_streams(link);
     ti_link_progress(link);
     pthread_mutex_unlock(&link->lock);
+    ti_link_let_go_on(link);
 }
 
 static void carrier_gone(void *user)
@@ -302,7 +306,7 @@ void ti_link_progress(struct ti_link *link)
     }
     bool idle = link->incoming.count == 0 && (link->outgoing.count == 0 || link->bye_in);
     if (!link->bye_out && (idle || link->bye_wanted) && link->normal.first == NULL &&
-        link->bulk_first == NULL) {
+        link->blobs[TI_BLOBS_ASKED].first == NULL && link->blobs[TI_BLOBS_ANSWERED].first == NULL) {
         say_bye(link);
     }
     if (link->bye_out && link->bye_acked && link->bye_in && ti_link_out_empty(link)) {

@@ -39,12 +39,26 @@ struct ti_lane {
  * between the chunks of two blobs; that of a request in the normal lane, where ids rise. */
 struct ti_bulk {
     struct ti_bulk *next;
+    size_t cost;              /* its memory */
+    bool item;                /* of a stream */
     struct ti_segment *frame; /* NULL: sent, or not here */
     uint64_t after;           /* the normal lane's frame that must have left before the chunks */
     uint64_t stream;
     struct troupe_chunk *blob; /* NULL: none */
     size_t offset;
     bool wipe;
+};
+
+/* The blobs of requests, or those of answers: a lane of its own for each, because answers must get
+ * through for requests to be done with. A window of TROUPE_LINK_BLOB_BYTES_MAX lets any blob in. */
+enum ti_blobs { TI_BLOBS_ASKED, TI_BLOBS_ANSWERED, TI_BLOBS };
+struct ti_blob_lane {
+    struct ti_bulk *first;
+    struct ti_bulk *last;
+    size_t queued_bytes; /* their memory */
+    size_t window_bytes; /* what we may still send of chunks */
+    size_t unread_bytes; /* the peer's chunks that count against its window */
+    size_t owed_bytes;   /* no more, the peer not yet told */
 };
 
 /* A message whose blob is still arriving. */
@@ -79,6 +93,11 @@ struct ti_incoming {
     bool bulk;         /* an item went through the bulk lane: all that follows must, too */
     bool waits;        /* an item was refused for want of room */
     bool cancelled;
+    bool admitted;                  /* its reply has room */
+    bool called_up;                 /* but only now: its actor has yet to see it again */
+    size_t reply_bytes;             /* the room, kept until it is answered */
+    struct troupe_message *in_line; /* the request, until its reply has room */
+    struct ti_incoming *line_next;
     struct ti_assembly assembly;
 };
 
@@ -123,22 +142,22 @@ struct ti_link {
     bool apart; /* being taken apart: nothing leaves any more */
     bool hello_in;
     bool bulk_turn;
+    bool answers_turn; /* of the two lanes of blobs */
     bool bye_wanted;
     bool bye_out;
     bool bye_acked;
     struct ti_lane control;
     struct ti_lane normal;
-    struct ti_bulk *bulk_first;
-    struct ti_bulk *bulk_last;
+    struct ti_blob_lane blobs[TI_BLOBS];
     struct ti_segment *spare;
     struct ti_segment *reserve; /* for what the peer must be told when there is no memory */
     bool later;                 /* a timer pumps, because there was none */
-    size_t queued_bytes;        /* in all lanes */
-    size_t bulk_bytes;          /* of them in the bulk lane */
+    size_t queued_bytes;        /* in the control and normal lanes */
+    size_t items_bytes;         /* of items, among the blobs of answers */
+    size_t reserved_bytes;      /* for replies with blobs that are still to be made */
     bool streams_wait;          /* an item was refused for want of room */
     uint32_t window_messages;   /* what we may still send */
     size_t window_bytes;
-    size_t window_chunk_bytes;
     uint64_t next_id;
     struct ti_table outgoing;
     struct ti_table shared; /* actors handed to the peer: id -> times */
@@ -153,8 +172,9 @@ struct ti_link {
     size_t unread_bytes;
     uint32_t owed_messages; /* handled, the peer not yet told */
     size_t owed_bytes;
-    size_t owed_chunk_bytes;
-    size_t blob_bytes; /* of blobs on their way in */
+    struct ti_incoming *line_first; /* requests that wait for room for their reply */
+    struct ti_incoming *line_last;
+    uint32_t called_up; /* of those that waited */
     struct frame_interface interfaces[TI_PEER_INTERFACES_MAX];
     size_t interfaces_count;
 };
@@ -176,8 +196,9 @@ void ti_link_drain(struct ti_link *link);
 
 /* ---- link_out.c: the lock is held in all of these ---- */
 struct ti_segment *ti_segment_new(struct ti_link *link, size_t room);
-/* With a copy of the blob. NULL: out of memory. */
-struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob);
+/* With a copy of the blob, and room for a frame of at most `frame_max` bytes, 0: none. NULL: out of
+ * memory. */
+struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, size_t frame_max);
 void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
 /* Sends the next batch, if none is on its way. Ends the link when too much waits. */
 void ti_link_pump(struct ti_link *link);
@@ -207,8 +228,15 @@ void ti_link_put_cancel(struct ti_link *link, uint64_t wire);
 /* ---- link_answer.c: the lock is held ---- */
 /* Refuses a request that could not even be noted. */
 void ti_link_refuse_request(struct ti_link *link, uint64_t id, int code);
-/* Tells streams that found no room once there is some. */
-void ti_link_wake_streams(struct ti_link *link);
+
+/* ---- link_room.c ---- */
+/* The lock is held: whether the item may be queued now; if not, its actor gets a TI_CREDIT of 0. */
+bool ti_link_item_room(struct ti_link *link, struct ti_incoming *incoming, size_t size,
+                       size_t blob_size);
+/* The lock is held: the request has its answer, or needs none. What it had waiting is the caller's. */
+void ti_incoming_done(struct ti_link *link, struct ti_incoming *incoming);
+/* Lets go on what waited for room, as far as there is some. The lock is not held. */
+void ti_link_let_go_on(struct ti_link *link);
 
 /* ---- quota.c ---- */
 struct bus_quota; /* of the generated interfaces/bus.h */
@@ -229,10 +257,12 @@ void ti_outgoing_free(struct ti_outgoing *outgoing);
 void ti_outgoing_fail(struct ti_link *link, struct ti_outgoing *outgoing, int code);
 
 /* ---- link_blob.c ---- */
-/* The lock is held in these two. Starts to wait for the blob of `message` [owned on success]. */
-int ti_link_assemble(struct ti_link *link, struct ti_assembly *assembly,
-                     struct troupe_message *message, uint64_t size);
+/* The lock is held in these. Starts to wait for the blob of `message` [owned on success]. */
+int ti_link_assemble(struct ti_assembly *assembly, struct troupe_message *message, uint64_t size);
+/* The answer that was arriving will not. */
 void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly);
+/* So much of the peer's chunks does not count against its window any more. */
+void ti_link_blobs_read(struct ti_link *link, enum ti_blobs which, size_t bytes);
 void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk);
 
 /* ---- link_control.c ---- */

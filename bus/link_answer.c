@@ -39,8 +39,11 @@ static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum t
     static const struct troupe_body empty;
     struct frame_body out;
     body = body != NULL ? body : &empty;
-    if (body->size > TROUPE_FRAME_BYTES_MAX) {
+    if (body->size > TROUPE_FRAME_BYTES_MAX || body->blob.size > TROUPE_LINK_BLOB_BYTES_MAX) {
         return TROUPE_ETOOLARGE;
+    }
+    if (kind == TI_ITEM && !ti_link_item_room(link, incoming, body->size, body->blob.size)) {
+        return TROUPE_EBUSY;
     }
     int code = ti_link_body_out(link, body, &out);
     if (code != 0) {
@@ -60,22 +63,18 @@ static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum t
         link->normal.last->wipe = link->normal.last->wipe || wipe;
         return 0;
     }
-    struct ti_bulk *bulk = ti_bulk_new((incoming->id << 1) | 1, &body->blob);
-    struct ti_segment *segment = bulk != NULL ? ti_segment_new(link, max) : NULL;
-    if (segment == NULL) {
-        if (bulk != NULL) {
-            ti_chunks_free(bulk->blob, wipe);
-        }
-        free(bulk);
+    struct ti_bulk *bulk = ti_bulk_new((incoming->id << 1) | 1, &body->blob, max);
+    if (bulk == NULL) {
         return TROUPE_ENOMEM;
     }
+    struct ti_segment *segment = bulk->frame;
     segment->size = write_answer(segment->data, segment->room, incoming->id, kind, incoming->items,
                                  &out, error);
     assert(segment->size != 0);
     segment->frames = 1;
     segment->wipe = wipe;
-    bulk->frame = segment;
     bulk->wipe = wipe;
+    bulk->item = kind == TI_ITEM;
     ti_bulk_add(link, bulk);
     incoming->bulk = true;
     return 0;
@@ -102,68 +101,31 @@ int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wi
     if (code == TROUPE_ENOMEM && kind == TI_ERROR) { /* it would wait for ever */
         ti_link_end(link, code, "no memory for an answer");
     }
+    struct ti_link *onward = NULL;
+    uint64_t onward_id = 0;
     if (code == 0 && kind == TI_ITEM) {
         incoming->items++;
     } else if (code == 0) {
         assert(incoming->assembly.message == NULL); /* nobody has a request before it is whole */
-        ti_table_take(&link->incoming, id);
-        link->incoming_cancelled -= incoming->cancelled;
-        ti_incoming_free(incoming);
-        ti_link_progress(link);
+        if (kind == TI_ERROR && incoming->onward != NULL) { /* which may be ours, and it goes on */
+            onward = ti_link_hold(incoming->onward);
+            onward_id = incoming->onward_id;
+        }
+        ti_incoming_done(link, incoming);
     }
     if (code == 0) {
         ti_link_pump(link);
     }
+    bool more = link->line_first != NULL;
     pthread_mutex_unlock(&link->lock);
+    if (onward != NULL) {
+        ti_link_cancel(onward, onward_id);
+        ti_link_release(onward);
+    }
+    if (more) {
+        ti_link_let_go_on(link);
+    }
     return code;
-}
-
-bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size)
-{
-    pthread_mutex_lock(&link->lock);
-    struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
-    bool room = incoming == NULL || link->queued_bytes == 0 ||
-                link->queued_bytes + size <= TROUPE_LINK_QUEUE_BYTES_MAX;
-    if (!room) {
-        incoming->waits = link->streams_wait = true;
-    }
-    pthread_mutex_unlock(&link->lock);
-    return room;
-}
-
-void ti_link_wake_streams(struct ti_link *link)
-{
-    if (!link->streams_wait || link->queued_bytes > TROUPE_LINK_QUEUE_BYTES_MAX / 2) {
-        return;
-    }
-    link->streams_wait = false;
-    for (size_t i = 0; i < link->incoming.room; i++) {
-        struct ti_incoming *incoming = link->incoming.entries[i].key != 0
-                                           ? link->incoming.entries[i].value
-                                           : NULL;
-        if (incoming == NULL || !incoming->waits) {
-            continue;
-        }
-        struct troupe_message *message = ti_message_new(TI_CREDIT, NULL);
-        if (message == NULL) {
-            link->streams_wait = true; /* again, after the next batch */
-            continue;
-        }
-        incoming->waits = false;
-        message->from = ti_address_hold(
-            (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = incoming->id});
-        if (ti_push(link->troupe, incoming->actor, message, false) != 0) {
-            ti_message_release(message);
-        }
-    }
-}
-
-bool ti_link_is_full(struct ti_link *link)
-{
-    pthread_mutex_lock(&link->lock);
-    bool full = link->queued_bytes >= TROUPE_LINK_QUEUE_BYTES_MAX;
-    pthread_mutex_unlock(&link->lock);
-    return full;
 }
 
 bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire)
@@ -172,10 +134,7 @@ bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
     struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
     bool waits = incoming != NULL && !incoming->cancelled;
     if (incoming != NULL && !waits && route->link != NULL) { /* its answer will not come back */
-        ti_table_take(&link->incoming, id);
-        link->incoming_cancelled--;
-        ti_incoming_free(incoming);
-        ti_link_progress(link);
+        ti_incoming_done(link, incoming);
     } else if (incoming != NULL) {
         incoming->actor = route->actor;
         incoming->onward = route->link != NULL ? ti_link_hold(route->link) : NULL;

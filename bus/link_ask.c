@@ -100,16 +100,19 @@ void ti_links_export(struct troupe *troupe, uint32_t number, uint64_t actor)
 
 /* ---- requests --------------------------------------------------------------------------------------------- */
 
-static int admit(struct ti_link *link, size_t size, bool answered)
+static int admit(struct ti_link *link, const struct troupe_body *body, bool answered)
 {
+    size_t size = body->size;
+    size_t blobs = link->blobs[TI_BLOBS_ASKED].queued_bytes;
     if (link->phase == TI_LINK_DRAINING || link->phase == TI_LINK_GONE || link->bye_in) {
         return TROUPE_EDOWN;
     }
-    if (size > TROUPE_FRAME_BYTES_MAX) {
+    if (size > TROUPE_FRAME_BYTES_MAX || body->blob.size > TROUPE_LINK_BLOB_BYTES_MAX) {
         return TROUPE_ETOOLARGE;
     }
     if (link->queued_bytes + size > TROUPE_LINK_QUEUE_BYTES_MAX || link->window_messages == 0 ||
         link->window_bytes < size ||
+        (body->blob.size != 0 && blobs + body->blob.size > TROUPE_LINK_BLOBS_BYTES_MAX) ||
         (answered && link->outgoing.count >= TROUPE_LINK_INFLIGHT_MAX)) {
         TI_COUNT(link->troupe, refused_busy);
         return TROUPE_EBUSY;
@@ -125,7 +128,7 @@ static int put_request(struct ti_link *link, const struct frame_request *request
     uint8_t *to = ti_lane_room(link, &link->normal, max);
     struct ti_bulk *bulk = NULL;
     if (to != NULL && body->blob.size != 0) {
-        bulk = ti_bulk_new(request->id << 1, &body->blob);
+        bulk = ti_bulk_new(request->id << 1, &body->blob, 0);
     }
     if (to == NULL || (body->blob.size != 0 && bulk == NULL)) {
         return TROUPE_ENOMEM;
@@ -155,7 +158,7 @@ static uint32_t budget_ms(const struct troupe *troupe, uint64_t deadline_ns)
 static int request_locked(struct ti_link *link, struct frame_request *request,
                           const struct troupe_body *body, bool wipe, struct ti_outgoing *outgoing)
 {
-    int error = admit(link, body->size, outgoing != NULL);
+    int error = admit(link, body, outgoing != NULL);
     error = error != 0 ? error : ti_link_body_out(link, body, &request->body);
     if (error != 0) {
         return error;
@@ -267,6 +270,8 @@ void ti_link_consumed(struct ti_link *link, size_t bytes)
     if (link->phase != TI_LINK_GONE && (link->owed_messages >= TROUPE_LINK_WINDOW_MESSAGES / 4 ||
                                         link->owed_bytes >= TROUPE_LINK_WINDOW_BYTES / 4)) {
         ti_link_send_credit(link, 0, link->owed_bytes, link->owed_messages);
+        link->owed_messages = 0;
+        link->owed_bytes = 0;
         ti_link_pump(link);
     }
     pthread_mutex_unlock(&link->lock);

@@ -10,24 +10,48 @@
 void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly)
 {
     if (assembly->message != NULL) {
-        link->blob_bytes -= assembly->expected;
+        ti_link_blobs_read(link, TI_BLOBS_ANSWERED, assembly->received);
         ti_message_release(assembly->message);
         *assembly = (struct ti_assembly){0};
     }
 }
 
-int ti_link_assemble(struct ti_link *link, struct ti_assembly *assembly,
-                     struct troupe_message *message, uint64_t size)
+int ti_link_assemble(struct ti_assembly *assembly, struct troupe_message *message, uint64_t size)
 {
     if (assembly->message != NULL) {
         return TROUPE_EPROTOCOL; /* the one before it is not complete */
     }
-    if (size > TROUPE_LINK_BLOB_BYTES_MAX - link->blob_bytes) { /* any 64 bits: no sum of it */
-        return TROUPE_EBUSY;
-    }
     *assembly = (struct ti_assembly){.message = message, .expected = (size_t)size};
-    link->blob_bytes += (size_t)size;
     return 0;
+}
+
+/* Late, to save frames, but before the peer would have to wait: what is not yet told is less than
+ * the other half of its window. */
+static void give_credit(struct ti_link *link, enum ti_blobs which)
+{
+    struct ti_blob_lane *blobs = &link->blobs[which];
+    if (link->phase != TI_LINK_GONE && blobs->owed_bytes != 0 &&
+        blobs->unread_bytes + blobs->owed_bytes > TROUPE_LINK_BLOB_BYTES_MAX / 2) {
+        ti_link_send_credit(
+            link, which == TI_BLOBS_ASKED ? TI_CHANNEL_BLOBS_ASKED : TI_CHANNEL_BLOBS_ANSWERED,
+            blobs->owed_bytes, 0);
+        blobs->owed_bytes = 0;
+        ti_link_pump(link);
+    }
+}
+
+void ti_link_blobs_read(struct ti_link *link, enum ti_blobs which, size_t bytes)
+{
+    link->blobs[which].unread_bytes -= bytes;
+    link->blobs[which].owed_bytes += bytes;
+    give_credit(link, which);
+}
+
+void ti_link_blob_consumed(struct ti_link *link, size_t bytes)
+{
+    pthread_mutex_lock(&link->lock);
+    ti_link_blobs_read(link, TI_BLOBS_ASKED, bytes);
+    pthread_mutex_unlock(&link->lock);
 }
 
 /* Pieces have a size of our own, so that a peer's tiny chunks cost no more than large ones. */
@@ -52,7 +76,7 @@ static bool add_piece(struct ti_assembly *assembly)
 }
 
 /* Adds a chunk. Returns the message when it is complete. The lock is held. */
-static struct troupe_message *add_chunk(struct ti_link *link, struct ti_assembly *assembly,
+static struct troupe_message *add_chunk(struct ti_assembly *assembly,
                                         const struct frame_chunk *chunk, int *ret_error)
 {
     if (chunk->offset != assembly->received || chunk->bytes.size == 0 ||
@@ -82,18 +106,43 @@ static struct troupe_message *add_chunk(struct ti_link *link, struct ti_assembly
         .data = message->chunks->next == NULL ? message->chunks->data : NULL,
         .size = assembly->expected,
         .chunks = message->chunks};
-    link->blob_bytes -= assembly->expected;
     *assembly = (struct ti_assembly){0};
     return message;
 }
+
+/* Counts a chunk, and adds it to what it belongs to. Returns the message when that is complete. */
+static struct troupe_message *take_chunk(struct ti_link *link, enum ti_blobs which,
+                                         struct ti_assembly *assembly,
+                                         const struct frame_chunk *chunk)
+{
+    struct ti_blob_lane *blobs = &link->blobs[which];
+    int code = 0;
+    if (blobs->unread_bytes + blobs->owed_bytes + chunk->bytes.size > TROUPE_LINK_BLOB_BYTES_MAX) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL, "more of blobs than the credit given");
+        return NULL;
+    }
+    blobs->unread_bytes += chunk->bytes.size;
+    if (assembly == NULL || assembly->message == NULL) { /* given up, or refused: let it pass */
+        ti_link_blobs_read(link, which, chunk->bytes.size);
+        return NULL;
+    }
+    struct troupe_message *message = add_chunk(assembly, chunk, &code);
+    if (code != 0) {
+        ti_link_refuse(link, code, "a chunk that does not continue its blob");
+    } else if (message != NULL && which == TI_BLOBS_ANSWERED) {
+        ti_link_blobs_read(link, which, message->body.blob.size);
+    } else {
+        give_credit(link, which);
+    }
+    return message;
+}
+
 void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
 {
-    struct troupe_message *message = NULL;
     struct ti_address to = {.kind = TI_NOBODY};
     struct ti_outgoing *done = NULL;
     uint64_t actor = 0;
     uint32_t used = 0;
-    int code = 0;
     bool answer = (chunk->stream & 1) != 0;
     uint64_t id = chunk->stream >> 1;
     pthread_mutex_lock(&link->lock);
@@ -102,18 +151,8 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
     struct ti_assembly *assembly = outgoing != NULL   ? &outgoing->assembly
                                    : incoming != NULL ? &incoming->assembly
                                                       : NULL;
-    if (assembly != NULL && assembly->message != NULL) {
-        message = add_chunk(link, assembly, chunk, &code);
-    } /* else the request was given up, or refused: let the rest pass */
-    if (code != 0) {
-        ti_link_refuse(link, code, "a chunk that does not continue its blob");
-    } else {
-        link->owed_chunk_bytes += chunk->bytes.size;
-        if (link->owed_chunk_bytes >= TROUPE_CHUNK_WINDOW_BYTES / 4) {
-            ti_link_send_credit(link, 1, link->owed_chunk_bytes, 0);
-            ti_link_pump(link);
-        }
-    }
+    struct troupe_message *message = take_chunk(link, answer ? TI_BLOBS_ANSWERED : TI_BLOBS_ASKED,
+                                                assembly, chunk);
     if (message != NULL && outgoing != NULL) {
         to = ti_address_hold(outgoing->failed.from);
         if (message->kind == TI_REPLY) {
@@ -123,6 +162,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
     } else if (message != NULL) {
         actor = incoming->actor;
         used = link->unread_messages - 1;
+        ((struct troupe_call *)message)->blob_from = ti_link_hold(link);
     }
     pthread_mutex_unlock(&link->lock);
     if (message == NULL) {
@@ -135,7 +175,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
             ti_outgoing_free(done);
         }
     } else {
-        code = ti_push_for_peer(link->troupe, actor, message, used);
+        int code = ti_push_for_peer(link->troupe, actor, message, used);
         if (code != 0) {
             ti_bounce(link->troupe, message, code, NULL);
         }

@@ -95,15 +95,15 @@ void ti_link_handle_cancel(struct ti_link *link, uint64_t id)
     struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
     if (incoming != NULL && incoming->assembly.message != NULL) { /* no actor has heard of it */
         waiting = incoming->assembly.message;
-        link->blob_bytes -= incoming->assembly.expected;
-        ti_table_take(&link->incoming, id);
-        ti_incoming_free(incoming);
-        ti_link_progress(link);
+        ti_link_blobs_read(link, TI_BLOBS_ASKED, incoming->assembly.received);
+        ti_incoming_done(link, incoming);
+    } else if (incoming != NULL && incoming->in_line != NULL) { /* or began to work for it */
+        waiting = incoming->in_line;
+        ti_incoming_done(link, incoming);
     } else if (incoming != NULL && incoming->onward != NULL) { /* its answer will not come back */
         copy = *incoming;
-        ti_table_take(&link->incoming, id);
-        free(incoming);
-        ti_link_progress(link);
+        ti_link_hold(copy.onward);
+        ti_incoming_done(link, incoming);
     } else if (incoming != NULL && !incoming->cancelled) { /* once is enough */
         incoming->cancelled = true;
         link->incoming_cancelled++;
@@ -117,14 +117,18 @@ void ti_link_handle_cancel(struct ti_link *link, uint64_t id)
     if (copy.onward != NULL) {
         ti_link_release(copy.onward);
     }
+    ti_link_let_go_on(link);
 }
 
-static void handle_stream_credit(struct ti_link *link, uint64_t id, uint32_t items)
+static void handle_stream_credit(struct ti_link *link, uint64_t channel, uint32_t items)
 {
     struct ti_incoming copy = {0};
+    uint64_t id = channel >> 1;
     pthread_mutex_lock(&link->lock);
     struct ti_incoming *incoming = ti_table_get(&link->incoming, id);
-    if (incoming != NULL && (items == 0 || items > incoming->items - incoming->credited)) {
+    if (channel & 1) {
+        ti_link_refuse(link, TROUPE_EPROTOCOL, "credit for a channel that is none");
+    } else if (incoming != NULL && (items == 0 || items > incoming->items - incoming->credited)) {
         ti_link_refuse(link, TROUPE_EPROTOCOL, "credit for more than was sent");
     } else if (incoming != NULL) {
         incoming->credited += items;
@@ -142,18 +146,22 @@ static void handle_stream_credit(struct ti_link *link, uint64_t id, uint32_t ite
 
 void ti_link_handle_credit(struct ti_link *link, const struct frame_credit *credit)
 {
-    if (credit->channel > 1) {
-        handle_stream_credit(link, credit->channel >> 1, credit->messages);
+    struct ti_blob_lane *blobs = NULL;
+    if (credit->channel == TI_CHANNEL_BLOBS_ASKED) {
+        blobs = &link->blobs[TI_BLOBS_ASKED];
+    } else if (credit->channel == TI_CHANNEL_BLOBS_ANSWERED) {
+        blobs = &link->blobs[TI_BLOBS_ANSWERED];
+    } else if (credit->channel != 0) {
+        handle_stream_credit(link, credit->channel, credit->messages);
         return;
     }
     pthread_mutex_lock(&link->lock);
-    bool chunks = credit->channel == 1;
-    if (chunks ? credit->bytes > TROUPE_CHUNK_WINDOW_BYTES - link->window_chunk_bytes
-               : credit->messages > TROUPE_LINK_WINDOW_MESSAGES - link->window_messages ||
-                     credit->bytes > TROUPE_LINK_WINDOW_BYTES - link->window_bytes) {
+    if (blobs != NULL ? credit->bytes > TROUPE_LINK_BLOB_BYTES_MAX - blobs->window_bytes
+                      : credit->messages > TROUPE_LINK_WINDOW_MESSAGES - link->window_messages ||
+                            credit->bytes > TROUPE_LINK_WINDOW_BYTES - link->window_bytes) {
         ti_link_refuse(link, TROUPE_EPROTOCOL, "credit for more than was sent");
-    } else if (chunks) {
-        link->window_chunk_bytes += credit->bytes;
+    } else if (blobs != NULL) {
+        blobs->window_bytes += credit->bytes;
         ti_link_pump(link);
     } else {
         link->window_messages += credit->messages;

@@ -13,6 +13,8 @@
 
 #include "bus/link.h"
 
+#define BLOB_TOO_LARGE "a blob larger than any may be"
+
 /* ---- bodies ------------------------------------------------------------------------------------------- */
 
 /* What the peer names, as a ref of ours. The lock is held. */
@@ -149,7 +151,7 @@ static const char *check_request(const struct ti_link *link, const struct frame_
     if (link->incoming.count - link->incoming_cancelled >= TROUPE_LINK_INFLIGHT_MAX) {
         return "more requests in flight than hello allows";
     }
-    return NULL;
+    return request->body.blob_size > TROUPE_LINK_BLOB_BYTES_MAX ? BLOB_TOO_LARGE : NULL;
 }
 
 /* Takes one request in. Sets *ret_call to what is complete; answers what can't be taken. */
@@ -185,7 +187,7 @@ static void take_request(struct ti_link *link, const struct frame_request *reque
         ti_link_refuse_request(link, request->id, TROUPE_ENOMEM);
     }
     if (*ret_code == 0 && request->body.blob_size != 0) {
-        *ret_code = incoming != NULL ? ti_link_assemble(link, &incoming->assembly, &call->message,
+        *ret_code = incoming != NULL ? ti_link_assemble(&incoming->assembly, &call->message,
                                                         request->body.blob_size)
                                      : TROUPE_EINVAL;
         if (*ret_code == 0) {
@@ -255,8 +257,11 @@ void ti_outgoing_fail(struct ti_link *link, struct ti_outgoing *outgoing, int co
 
 /* Rules that an honest peer keeps. NULL: kept. */
 static const char *check_answer(const struct ti_outgoing *outgoing, enum ti_kind kind,
-                                uint64_t index)
+                                uint64_t index, uint64_t blob_size)
 {
+    if (blob_size > TROUPE_LINK_BLOB_BYTES_MAX) {
+        return BLOB_TOO_LARGE;
+    }
     if (outgoing->assembly.message != NULL) {
         return "an answer before the blob of the one before it is whole";
     }
@@ -288,7 +293,7 @@ static void handle_answer(struct ti_link *link, enum ti_kind kind, uint64_t id, 
         ti_late(link->troupe, 0, &(struct troupe_message){.kind = kind});
         return;
     }
-    const char *broken = check_answer(outgoing, kind, index);
+    const char *broken = check_answer(outgoing, kind, index, in->blob_size);
     if (broken != NULL) {
         ti_link_refuse(link, TROUPE_EPROTOCOL, broken);
         pthread_mutex_unlock(&link->lock);
@@ -307,7 +312,7 @@ static void handle_answer(struct ti_link *link, enum ti_kind kind, uint64_t id, 
         message->ordinal = outgoing->method->ordinal;
         message->wipe = (outgoing->method->flags & TROUPE_SECRET_RESULTS) != 0;
         if (in->blob_size != 0) {
-            code = ti_link_assemble(link, &outgoing->assembly, message, in->blob_size);
+            code = ti_link_assemble(&outgoing->assembly, message, in->blob_size);
             if (code == 0) {
                 pthread_mutex_unlock(&link->lock);
                 return;

@@ -5,18 +5,22 @@
  * costs an idle one nothing. Three lanes:
  *   control  credits, cancels, hello, bye: always first, joined to what follows
  *   normal   requests, tells, replies, items, in the order in which they were made
- *   bulk     the chunks of blobs, and answers with blobs: one batch of it between two of the normal
- *            lane, so that neither waits for the other; chunks wait for credit
+ *   blobs    the chunks of blobs, and answers with blobs: one batch of them between two of the normal
+ *            lane, so that neither waits for the other; chunks wait for credit. Those of requests and
+ *            those of answers are two lanes, in turn: neither waits for the other's credit
  * Requests are counted against the peer's window when they enter the lane: one that has no room is
  * refused, never queued, so nothing in the normal lane ever waits for credit. */
-#include <assert.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus/link.h"
 
-#define LATER_NS 10000000u
+#define LATER_NS         10000000u
+#define SEGMENT_ROOM_MIN 4096u
+/* Replies that were given room, items, and their frames: more has found a way around that. */
+#define ANSWERED_BYTES_MAX \
+    (TROUPE_LINK_BLOBS_BYTES_MAX + TROUPE_LINK_BLOB_BYTES_MAX + TROUPE_LINK_QUEUE_BYTES_MAX / 8)
 
 /* ---- lanes ---------------------------------------------------------------------------------------- */
 
@@ -34,7 +38,7 @@ struct ti_segment *ti_segment_new(struct ti_link *link, size_t room)
     if (segment != NULL && segment->room >= room) {
         link->spare = NULL;
     } else {
-        room = room < 4096 ? 4096 : room;
+        room = room < SEGMENT_ROOM_MIN ? SEGMENT_ROOM_MIN : room;
         segment = malloc(sizeof *segment + room);
         if (segment == NULL) {
             return NULL;
@@ -55,9 +59,10 @@ static void wipe_segment(struct ti_segment *segment)
 static void free_segment(struct ti_link *link, struct ti_segment *segment)
 {
     wipe_segment(segment);
-    if (link->reserve == NULL) {
+    bool useful = segment->room >= SEGMENT_ROOM_MIN;
+    if (link->reserve == NULL && useful) {
         link->reserve = segment;
-    } else if (link->spare == NULL) {
+    } else if (link->spare == NULL && useful) {
         link->spare = segment;
     } else {
         free(segment);
@@ -158,40 +163,41 @@ static struct ti_segment *take_segment(struct ti_link *link, struct ti_lane *lan
     return segment;
 }
 
-/* ---- bulk ------------------------------------------------------------------------------------------ */
+/* ---- blobs ----------------------------------------------------------------------------------------- */
 
-static bool bulk_waits(const struct ti_link *link)
+static bool blobs_wait(const struct ti_link *link, enum ti_blobs which)
 {
-    const struct ti_bulk *bulk = link->bulk_first;
-    return bulk != NULL && (bulk->frame != NULL ||
-                            (bulk->after <= link->normal.sent && link->window_chunk_bytes != 0));
+    const struct ti_blob_lane *blobs = &link->blobs[which];
+    const struct ti_bulk *bulk = blobs->first;
+    return bulk != NULL &&
+           (bulk->frame != NULL || (bulk->after <= link->normal.sent && blobs->window_bytes != 0));
 }
 
-static void bulk_done(struct ti_link *link)
+static void bulk_done(struct ti_link *link, struct ti_blob_lane *blobs)
 {
-    struct ti_bulk *bulk = link->bulk_first;
-    link->bulk_first = bulk->next;
+    struct ti_bulk *bulk = blobs->first;
+    blobs->first = bulk->next;
+    blobs->queued_bytes -= bulk->cost;
+    link->items_bytes -= bulk->item ? bulk->cost : 0;
     ti_chunks_free(bulk->blob, bulk->wipe);
     free(bulk);
 }
 
-/* The next batch of the bulk lane; NULL when there is no memory for it now. */
-static struct ti_segment *take_bulk(struct ti_link *link)
+/* The next batch of that lane; NULL when there is no memory for it now. */
+static struct ti_segment *take_bulk(struct ti_link *link, struct ti_blob_lane *blobs)
 {
-    struct ti_bulk *bulk = link->bulk_first;
+    struct ti_bulk *bulk = blobs->first;
     struct ti_segment *segment = bulk->frame;
     if (segment != NULL) {
         bulk->frame = NULL;
-        link->queued_bytes -= segment->size;
-        link->bulk_bytes -= segment->size;
         if (bulk->blob == NULL) {
-            bulk_done(link);
+            bulk_done(link, blobs);
         }
         return segment;
     }
     size_t size = bulk->blob->size - bulk->offset;
     size = size < TROUPE_CHUNK_BYTES_MAX ? size : TROUPE_CHUNK_BYTES_MAX;
-    size = size < link->window_chunk_bytes ? size : link->window_chunk_bytes;
+    size = size < blobs->window_bytes ? size : blobs->window_bytes;
     segment = ti_segment_new(link, size + TI_FRAME_HEAD_BYTES_MAX);
     if (segment == NULL) {
         return NULL;
@@ -205,51 +211,71 @@ static struct ti_segment *take_bulk(struct ti_link *link)
     segment->wipe = bulk->wipe;
     TI_COUNT(link->troupe, frames_out);
     bulk->offset += size;
-    link->window_chunk_bytes -= size;
-    link->queued_bytes -= size;
-    link->bulk_bytes -= size;
+    blobs->window_bytes -= size;
     if (chunk.last) {
-        bulk_done(link);
+        bulk_done(link, blobs);
     }
     return segment;
 }
 
-struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob)
+/* Whose turn it is of the two; NULL: neither has something to send. */
+static struct ti_blob_lane *next_blobs(struct ti_link *link)
+{
+    enum ti_blobs which = link->answers_turn ? TI_BLOBS_ANSWERED : TI_BLOBS_ASKED;
+    enum ti_blobs other = link->answers_turn ? TI_BLOBS_ASKED : TI_BLOBS_ANSWERED;
+    which = blobs_wait(link, which) ? which : other;
+    return blobs_wait(link, which) ? &link->blobs[which] : NULL;
+}
+
+struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, size_t frame_max)
 {
     struct ti_bulk *bulk = calloc(1, sizeof *bulk);
-    struct troupe_chunk *copy = NULL;
-    if (bulk != NULL && blob->size != 0) {
-        copy = malloc(sizeof *copy + blob->size);
+    if (bulk == NULL) {
+        return NULL;
     }
-    if (bulk == NULL || (blob->size != 0 && copy == NULL)) {
+    bulk->stream = stream;
+    bulk->cost = sizeof *bulk;
+    if (blob->size != 0) {
+        bulk->blob = malloc(sizeof *bulk->blob + blob->size);
+        bulk->cost += sizeof *bulk->blob + blob->size;
+    }
+    if (frame_max != 0) { /* no larger than it must be: there may be many of them */
+        bulk->frame = malloc(sizeof *bulk->frame + frame_max);
+        bulk->cost += sizeof *bulk->frame + frame_max;
+    }
+    if ((blob->size != 0 && bulk->blob == NULL) || (frame_max != 0 && bulk->frame == NULL)) {
+        free(bulk->blob);
+        free(bulk->frame);
         free(bulk);
         return NULL;
     }
-    if (copy != NULL) {
-        copy->next = NULL;
-        copy->size = blob->size;
-        troupe_blob_copy(blob, copy->data);
-        bulk->blob = copy;
+    if (bulk->blob != NULL) {
+        bulk->blob->next = NULL;
+        bulk->blob->size = blob->size;
+        troupe_blob_copy(blob, bulk->blob->data);
     }
-    bulk->stream = stream;
+    if (bulk->frame != NULL) {
+        reset(bulk->frame);
+        bulk->frame->room = frame_max;
+    }
     return bulk;
 }
 
 void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk)
 {
-    if (link->bulk_first == NULL) {
-        link->bulk_first = bulk;
+    bool answer = (bulk->stream & 1) != 0;
+    struct ti_blob_lane *blobs = &link->blobs[answer ? TI_BLOBS_ANSWERED : TI_BLOBS_ASKED];
+    if (blobs->first == NULL) {
+        blobs->first = bulk;
     } else {
-        link->bulk_last->next = bulk;
+        blobs->last->next = bulk;
     }
-    link->bulk_last = bulk;
-    size_t size = bulk->blob != NULL ? bulk->blob->size : 0;
+    blobs->last = bulk;
+    blobs->queued_bytes += bulk->cost;
+    link->items_bytes += bulk->item ? bulk->cost : 0;
     if (bulk->frame != NULL) {
-        size += bulk->frame->size;
         TI_COUNT(link->troupe, frames_out);
     }
-    link->queued_bytes += size;
-    link->bulk_bytes += size;
 }
 
 /* ---- the writer ------------------------------------------------------------------------------------- */
@@ -286,29 +312,31 @@ static struct ti_segment *next_batch(struct ti_link *link)
     if (!link->hello_in || link->phase == TI_LINK_GONE) {
         return NULL;
     }
-    bool bulk = bulk_waits(link);
-    if (link->normal.first != NULL && !(bulk && link->bulk_turn)) {
+    struct ti_blob_lane *blobs = next_blobs(link);
+    if (link->normal.first != NULL && !(blobs != NULL && link->bulk_turn)) {
         link->bulk_turn = true;
         return take_segment(link, &link->normal);
     }
-    if (bulk) {
+    if (blobs != NULL) {
         link->bulk_turn = false;
-        return take_bulk(link);
+        link->answers_turn = blobs == &link->blobs[TI_BLOBS_ASKED];
+        return take_bulk(link, blobs);
     }
     return NULL;
 }
 
 bool ti_link_out_empty(const struct ti_link *link)
 {
-    return link->control.first == NULL && link->normal.first == NULL && link->bulk_first == NULL &&
-           !link->sending;
+    return link->control.first == NULL && link->normal.first == NULL &&
+           link->blobs[TI_BLOBS_ASKED].first == NULL &&
+           link->blobs[TI_BLOBS_ANSWERED].first == NULL && !link->sending;
 }
 
 /* Requests were counted when they came in; what else waits has a bound, too. */
 static void check_backlog(struct ti_link *link)
 {
-    if (link->queued_bytes - link->bulk_bytes > TROUPE_LINK_BACKLOG_BYTES_MAX ||
-        link->bulk_bytes > TROUPE_LINK_BLOBS_BYTES_MAX) {
+    if (link->queued_bytes > TROUPE_LINK_BACKLOG_BYTES_MAX ||
+        link->blobs[TI_BLOBS_ANSWERED].queued_bytes > ANSWERED_BYTES_MAX) {
         TI_COUNT(link->troupe, links_refused);
         ti_link_end(link, TROUPE_ETOOLARGE, "the peer does not read its answers");
     }
@@ -335,7 +363,8 @@ void ti_link_pump(struct ti_link *link)
     }
     struct ti_segment *batch = next_batch(link); /* once it is gone: last words only */
     if (batch == NULL) {
-        if (!link->later && link->hello_in && link->phase != TI_LINK_GONE && bulk_waits(link)) {
+        if (!link->later && link->hello_in && link->phase != TI_LINK_GONE &&
+            next_blobs(link) != NULL) {
             link->later = true; /* there was no memory for a chunk */
             ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + LATER_NS, pump_later,
                                   ti_link_hold(link));
@@ -364,12 +393,15 @@ void ti_link_out_free(struct ti_link *link)
             lanes[i]->first = next;
         }
     }
-    while (link->bulk_first != NULL) {
-        if (link->bulk_first->frame != NULL) {
-            wipe_segment(link->bulk_first->frame);
+    for (int i = 0; i < TI_BLOBS; i++) {
+        struct ti_blob_lane *blobs = &link->blobs[i];
+        while (blobs->first != NULL) {
+            if (blobs->first->frame != NULL) {
+                wipe_segment(blobs->first->frame);
+            }
+            free(blobs->first->frame);
+            bulk_done(link, blobs);
         }
-        free(link->bulk_first->frame);
-        bulk_done(link);
     }
     free(link->spare);
     free(link->reserve);
@@ -397,10 +429,4 @@ void ti_link_send_credit(struct ti_link *link, uint64_t channel, size_t bytes, u
         .channel = channel, .bytes = (uint32_t)bytes, .messages = messages};
     ti_lane_commit(link, &link->control,
                    ti_frame_write_credit(to, TI_FRAME_HEAD_BYTES_MAX, &credit));
-    if (channel == 0) {
-        link->owed_messages = 0;
-        link->owed_bytes = 0;
-    } else if (channel == 1) {
-        link->owed_chunk_bytes = 0;
-    }
 }

@@ -142,7 +142,9 @@ struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_conf
     snprintf(link->peer, sizeof link->peer, "%s", config->peer);
     link->window_messages = TROUPE_LINK_WINDOW_MESSAGES;
     link->window_bytes = TROUPE_LINK_WINDOW_BYTES;
-    link->window_chunk_bytes = TROUPE_CHUNK_WINDOW_BYTES;
+    for (int i = 0; i < TI_BLOBS; i++) {
+        link->blobs[i].window_bytes = TROUPE_LINK_BLOB_BYTES_MAX;
+    }
     link->exports = new_seats(link, config->exports, config->exports_count);
     link->exports_count = link->exports != NULL ? config->exports_count : 0;
     link->imports = new_seats(link, config->imports, config->imports_count);

@@ -139,7 +139,12 @@ void ti_message_release(struct troupe_message *message)
     }
     ti_arena_free(&message->arena);
     if (message->kind == TI_REQUEST) {
-        ti_call_credit((struct troupe_call *)message);
+        struct troupe_call *call = (struct troupe_call *)message;
+        ti_call_credit(call);
+        if (call->blob_from != NULL) {
+            ti_link_blob_consumed(call->blob_from, message->body.blob.size);
+            ti_link_release(call->blob_from);
+        }
     }
     free(message);
 }

@@ -22,7 +22,7 @@ static uint64_t request_bytes_waiting(const struct ti_link *link)
 
 static uint64_t blob_bytes_arriving(const struct ti_link *link)
 {
-    return link->blob_bytes;
+    return link->blobs[TI_BLOBS_ASKED].unread_bytes + link->blobs[TI_BLOBS_ANSWERED].unread_bytes;
 }
 
 static uint64_t refs_held(const struct ti_link *link)
@@ -32,12 +32,12 @@ static uint64_t refs_held(const struct ti_link *link)
 
 static uint64_t answer_bytes_queued(const struct ti_link *link)
 {
-    return link->queued_bytes - link->bulk_bytes;
+    return link->queued_bytes;
 }
 
 static uint64_t blob_bytes_queued(const struct ti_link *link)
 {
-    return link->bulk_bytes;
+    return link->blobs[TI_BLOBS_ANSWERED].queued_bytes + link->reserved_bytes;
 }
 
 static uint64_t asks_open(const struct ti_link *link)
@@ -53,10 +53,11 @@ static const struct {
     {"requests_open", 2 * TROUPE_LINK_INFLIGHT_MAX, requests_open}, /* half of them cancelled */
     {"requests_waiting", TROUPE_LINK_WINDOW_MESSAGES, requests_waiting},
     {"request_bytes_waiting", TROUPE_LINK_WINDOW_BYTES, request_bytes_waiting},
-    {"blob_bytes_arriving", TROUPE_LINK_BLOB_BYTES_MAX, blob_bytes_arriving},
+    {"blob_bytes_arriving", 2 * TROUPE_LINK_BLOB_BYTES_MAX, blob_bytes_arriving},
     {"refs_held", TROUPE_LINK_EXPORTS_MAX, refs_held},
     {"answer_bytes_queued", TROUPE_LINK_BACKLOG_BYTES_MAX, answer_bytes_queued},
-    {"blob_bytes_queued", TROUPE_LINK_BLOBS_BYTES_MAX, blob_bytes_queued},
+    {"blob_bytes_queued", TROUPE_LINK_BLOBS_BYTES_MAX + TROUPE_LINK_BLOB_BYTES_MAX,
+     blob_bytes_queued},
     {"asks_open", TROUPE_LINK_INFLIGHT_MAX, asks_open},
 };
 

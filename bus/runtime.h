@@ -125,6 +125,7 @@ struct troupe_call {
     struct troupe_call *next;
     struct ti_link *arrived_on; /* whose credit it holds until it is handled */
     size_t credit_bytes;
+    struct ti_link *blob_from;          /* whose credit its blob holds until it is freed */
     const struct troupe_method *method; /* once it is being handled */
     unsigned forwards;                  /* how often it was handed on in this process */
     bool deferred;
@@ -512,11 +513,15 @@ void ti_link_cancel(struct ti_link *link, uint64_t wire);
 /* The asker has handled `items` of a stream. */
 void ti_link_stream_credit(struct ti_link *link, uint64_t wire, uint32_t items);
 /* Answers request `id` of the peer; kind is TI_REPLY, TI_ERROR or TI_ITEM. With `wipe` the bytes are
- * wiped once they have left. */
+ * wiped once they have left. TROUPE_EBUSY: no room for an item now, its actor gets a TI_CREDIT of 0
+ * once there is. */
 int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wipe,
                    const struct troupe_body *body, const struct troupe_error *error);
-/* Whether an item of that size may be queued now; if not, its actor gets a TI_CREDIT of 0 later. */
-bool ti_link_item_room(struct ti_link *link, uint64_t id, size_t size);
+/* Keeps room for the reply to request `id`, whose blob may have that size. Else TROUPE_EBUSY: the
+ * request [owned then] stands in line, and comes to its actor again; TROUPE_ECANCELED: nobody waits
+ * for it. */
+int ti_link_reply_room(struct ti_link *link, uint64_t id, size_t blob_bytes_max,
+                       struct troupe_message *request);
 /* A request of the peer moved: cancels and credits follow it. False: the peer does not wait for it. */
 bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *route, uint64_t wire);
 /* Items flowed before ti_link_moved was called, and their credit came to the actor that forwarded. */
@@ -525,6 +530,8 @@ void ti_link_credit_onward(struct ti_link *link, uint64_t id, uint32_t items);
 bool ti_link_is_full(struct ti_link *link);
 /* A request of the peer has been taken from its mailbox. */
 void ti_link_consumed(struct ti_link *link, size_t bytes);
+/* A request of the peer, with a blob of that size, has been freed. */
+void ti_link_blob_consumed(struct ti_link *link, size_t bytes);
 void ti_link_drop(struct ti_link *link, uint64_t target);
 /* Tells NNG to pass (or stop passing) the events of a topic of the imported role. */
 void ti_link_filter(struct ti_link *link, const char *role, uint32_t interface, uint32_t event,

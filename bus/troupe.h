@@ -243,7 +243,8 @@ void troupe_release_ref(struct troupe *troupe, struct troupe_ref ref);
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* What a message carries: one CBOR map, the refs it names by index, and at most one blob. */
+/* What a message carries: one CBOR map, the refs it names by index, and at most one blob,
+ * of at most TROUPE_LINK_BLOB_BYTES_MAX. */
 struct troupe_body {
     const uint8_t *data;
     size_t size;
@@ -300,7 +301,9 @@ int troupe_reply(struct troupe_call *call, const struct troupe_body *results);
 int troupe_fail(struct troupe_call *call, int code, const char *text);
 int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error);
 /* Keeps the call, and its arguments, beyond the handler: it is answered later, inside the same
- * actor. One that is not answered when the actor ends fails with TROUPE_ELOST. */
+ * actor. One that is not answered when the actor ends fails with TROUPE_ELOST. A peer's call keeps
+ * its blob, and room for the largest blob of its reply: of those that wait for long there can't be
+ * many at a time. */
 void troupe_defer(struct troupe_call *call);
 /* Lets `to` answer in this actor's place: the arguments, the deadline and the trace go along. One
  * that is handed on more than TROUPE_FORWARDS_MAX times in a process fails with TROUPE_ECYCLE. */
@@ -319,7 +322,7 @@ bool troupe_cancelled(const struct troupe_call *call);
 uint32_t troupe_remaining_ms(const struct troupe_call *call);
 
 /* Keeps the message that is being handled, so that its arguments, results or event fields stay
- * valid until troupe_release [owned]. */
+ * valid until troupe_release [owned]. The blob of a peer's request counts as unread till then. */
 struct troupe_message *troupe_keep(struct troupe_actor *self);
 /* Frees a kept message or the reply of a sync call. `message` may be NULL. */
 void troupe_release(struct troupe_message *message);

@@ -35,8 +35,7 @@
 #define TROUPE_LINK_INFLIGHT_MAX    4096              /* requests sent and not answered */
 #define TROUPE_LINK_QUEUE_BYTES_MAX (8 * 1024 * 1024) /* waiting to be written */
 /* Room beyond it for what is never refused: a peer that lets more than that wait does not read. */
-#define TROUPE_LINK_BACKLOG_BYTES_MAX (9 * 1024 * 1024)   /* answers and control frames */
-#define TROUPE_LINK_BLOBS_BYTES_MAX   (128 * 1024 * 1024) /* answers with blobs, and all blobs */
+#define TROUPE_LINK_BACKLOG_BYTES_MAX (9 * 1024 * 1024) /* answers and control frames */
 #define TROUPE_LINK_WINDOW_MESSAGES   2048 /* requests and tells a peer may have unhandled here */
 #define TROUPE_LINK_WINDOW_BYTES      (4 * 1024 * 1024) /* and their bytes */
 #define TROUPE_LINK_EXPORTS_MAX       4096              /* refs handed to one peer */
@@ -44,8 +43,11 @@
 #define TROUPE_LINK_RECEIVE_BYTES_MAX (256 * 1024)      /* one NNG message: a frame and its batch */
 #define TROUPE_LINK_RECEIVE_QUEUE     16                /* of them */
 #define TROUPE_CHUNK_BYTES_MAX        (64 * 1024)       /* one piece of a blob */
-#define TROUPE_CHUNK_WINDOW_BYTES     (1024 * 1024)     /* of blobs, unacknowledged, per link */
-#define TROUPE_LINK_BLOB_BYTES_MAX    (64 * 1024 * 1024) /* of blobs arriving at one time */
+/* One blob; and the window of chunks: of a peer's requests that are not answered, or of its answers
+ * that are not whole. */
+#define TROUPE_LINK_BLOB_BYTES_MAX (4 * 1024 * 1024)
+#define TROUPE_LINK_BLOBS_BYTES_MAX \
+    (8 * 1024 * 1024)                    /* waiting to leave: in requests; in replies */
 #define TROUPE_STREAM_WINDOW_MESSAGES 64 /* items a server may be ahead of the asker */
 
 /* events */

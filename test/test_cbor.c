@@ -934,7 +934,8 @@ static void test_writer_tables_of_refs_and_blob(void **state)
     const struct troupe_blob blob = {.data = (const uint8_t *)"abc", .size = 3};
     troupe_writer_init(&writer);
     troupe_put_blob(&writer, blob, 2, "block");
-    assert_int_equal(writer.error, TROUPE_EINVAL);
+    assert_int_equal(writer.error, TROUPE_ETOOLARGE);
+    assert_non_null(strstr(writer.what, "3 bytes, where there may be at most 2"));
     troupe_writer_init(&writer);
     troupe_put_blob(&writer, (struct troupe_blob){.size = 3}, 3, "block");
     assert_int_equal(writer.error, TROUPE_EINVAL);

@@ -420,8 +420,8 @@ static void test_blob_arrives_whole(void **state)
     check_blob(1, 2);
     check_blob(TROUPE_CHUNK_BYTES_MAX, 3);
     check_blob(TROUPE_CHUNK_BYTES_MAX + 1, 4);
-    check_blob(5000000, 5);
-    check_blob(16 * 1024 * 1024, 6);
+    check_blob(3000000, 5);
+    check_blob(TROUPE_LINK_BLOB_BYTES_MAX, 6);
 }
 
 static void test_blob_in_arguments_arrives_whole(void **state)
@@ -491,6 +491,130 @@ static void test_blobs_and_small_asks_mixed_all_complete(void **state)
     memset(mixing.data, 5, MIXED_BYTES);
     places_run(&places, ask_mixed, &mixing);
     free(mixing.data);
+}
+
+/* Far more than a link lets wait: what is asked for comes when there is room, none of it fails, and
+ * small calls go on. Blobs go the other way at the same time, as many as are taken. */
+struct many {
+    uint32_t asked;
+    uint32_t came;
+    uint32_t echoes;
+    uint32_t sums;
+    bool summing;
+    uint8_t *data;
+};
+enum { MANY_BYTES = 1 << 20 };
+
+static void sum_again(struct troupe_actor *self, struct many *many);
+static void echo_again(struct troupe_actor *self, struct many *many);
+
+static void many_finish(struct troupe_actor *self, struct many *many)
+{
+    if (many->came == many->asked && !many->summing) {
+        places_done(self);
+    }
+}
+
+static void many_made(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                      const struct probe_make_results *results)
+{
+    struct many *many = user;
+    assert_null(error);
+    assert_int_equal(results->data.size, MANY_BYTES);
+    const void *cursor = NULL;
+    struct troupe_bytes piece;
+    assert_true(troupe_blob_next(&results->data, &cursor, &piece));
+    assert_int_equal(piece.data[0],
+                     (uint8_t)many->came); /* in the order in which they were asked */
+    many->came++;
+    many_finish(self, many);
+}
+
+static void many_summed(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                        const struct probe_sum_results *results)
+{
+    struct many *many = user;
+    assert_null(error);
+    assert_int_equal(results->size, MANY_BYTES);
+    many->sums++;
+    many->summing = false;
+    sum_again(self, many);
+    many_finish(self, many);
+}
+
+static void sum_again(struct troupe_actor *self, struct many *many)
+{
+    struct probe_sum_args args = {.data = {.data = many->data, .size = MANY_BYTES}};
+    struct troupe_options options = {.deadline_ms = 100000};
+    if (many->came < many->asked) {
+        many->summing = true;
+        assert_int_equal(probe_sum_ask(self, places.probe, &args, many_summed, many, &options), 0);
+    }
+}
+
+static void many_echo(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                      const struct probe_echo_results *results)
+{
+    struct many *many = user;
+    (void)results;
+    assert_null(error);
+    many->echoes++;
+    if (many->came < many->asked) {
+        echo_again(self, many);
+    }
+}
+
+static void echo_again(struct troupe_actor *self, struct many *many)
+{
+    struct probe_echo_args args = {.number = many->echoes};
+    assert_int_equal(probe_echo_ask(self, places.probe, &args, many_echo, many, NULL), 0);
+}
+
+static void ask_thousand(struct troupe_actor *self, void *user)
+{
+    struct many *many = user;
+    struct troupe_options options = {.deadline_ms = 100000};
+    for (uint32_t i = 0; i < many->asked; i++) {
+        struct probe_make_args args = {.size = MANY_BYTES, .seed = (uint8_t)i};
+        assert_int_equal(probe_make_ask(self, places.probe, &args, many_made, many, &options), 0);
+    }
+    sum_again(self, many);
+    echo_again(self, many);
+}
+
+static void test_a_thousand_blobs_asked_for_at_once_all_come(void **state)
+{
+    (void)state;
+    struct many many = {.asked = runner_slowness() > 1 ? 50 : 1000};
+    many.data = malloc(MANY_BYTES);
+    memset(many.data, 5, MANY_BYTES);
+    double begun = runner_now();
+    places_run(&places, ask_thousand, &many);
+    print_message("%u MiB in %.2f s, meanwhile %u small calls and %u blobs the other way\n",
+                  many.asked, runner_now() - begun, many.echoes, many.sums);
+    assert_true(many.sums > 0);
+    assert_true(many.echoes > 0); /* it was asked last */
+    free(many.data);
+}
+
+/* Nothing of it is sent; the error says what to do. */
+static void test_blob_larger_than_its_bound_is_refused_here(void **state)
+{
+    (void)state;
+    struct probe_sum_args args = {
+        .data = {.data = (const uint8_t *)"", .size = TROUPE_LINK_BLOB_BYTES_MAX + 1}};
+    struct probe_sum_results results;
+    struct troupe_error error;
+    struct troupe_stats before;
+    struct troupe_stats after;
+    troupe_stats(places.troupe, &before);
+    assert_int_equal(probe_sum(places.troupe, places.probe, &args, &results, &error, NULL),
+                     TROUPE_ETOOLARGE);
+    assert_non_null(strstr(error.text, "4194305"));
+    assert_non_null(strstr(error.text, "at most 4194304"));
+    assert_non_null(strstr(error.text, "stream"));
+    troupe_stats(places.troupe, &after);
+    assert_int_equal(after.messages_sent, before.messages_sent);
 }
 
 static void piece_item(struct troupe_actor *self, void *user, const struct probe_pieces_item *item)
@@ -797,6 +921,9 @@ int main(void)
         THREE_WAYS(test_blob_in_arguments_arrives_whole),
         THREE_WAYS(test_blobs_and_small_asks_mixed_all_complete),
         THREE_WAYS(test_stream_of_blobs_keeps_its_order),
+        cmocka_unit_test_setup_teardown(test_a_thousand_blobs_asked_for_at_once_all_come,
+                                        places_setup_two, places_teardown),
+        THREE_WAYS(test_blob_larger_than_its_bound_is_refused_here),
         THREE_WAYS(test_ref_in_a_result_can_be_called),
         THREE_WAYS(test_ref_that_comes_home_can_be_called),
         THREE_WAYS(test_ref_to_a_third_process_is_refused),

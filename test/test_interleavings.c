@@ -135,13 +135,18 @@ static void check_links(void)
         for (int e = 0; e < 2; e++) {
             const struct ti_link *link = ends[e];
             const struct ti_link *peer = ends[!e];
-            rule(ti_link_out_empty(link) && link->queued_bytes == 0 && link->bulk_bytes == 0);
+            rule(ti_link_out_empty(link) && link->queued_bytes == 0 && link->items_bytes == 0);
+            rule(link->line_first == NULL && link->called_up == 0 && link->reserved_bytes == 0);
             rule(link->outgoing.count == 0 && link->incoming.count == 0);
-            rule(link->incoming_cancelled == 0 && link->blob_bytes == 0);
+            rule(link->incoming_cancelled == 0);
             rule(link->unread_messages == 0 && link->unread_bytes == 0);
             rule(link->window_messages + peer->owed_messages == TROUPE_LINK_WINDOW_MESSAGES);
             rule(link->window_bytes + peer->owed_bytes == TROUPE_LINK_WINDOW_BYTES);
-            rule(link->window_chunk_bytes + peer->owed_chunk_bytes == TROUPE_CHUNK_WINDOW_BYTES);
+            for (int b = 0; b < TI_BLOBS; b++) {
+                rule(link->blobs[b].queued_bytes == 0 && link->blobs[b].unread_bytes == 0);
+                rule(link->blobs[b].window_bytes + peer->blobs[b].owed_bytes ==
+                     TROUPE_LINK_BLOB_BYTES_MAX);
+            }
         }
         ti_link_release(ends[0]);
         ti_link_release(ends[1]);

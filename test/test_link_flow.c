@@ -165,10 +165,9 @@ static void send_window(struct peer *to)
     peer_send(to, batch, size);
 }
 
-static bool all_written(void *user)
+static bool all_came_up(void *user)
 {
-    uint64_t frames = *(uint64_t *)user;
-    return peer_room_stats(&room).frames_out >= frames;
+    return peer_room_stats(&room).messages_handled >= *(uint64_t *)user;
 }
 
 static bool all_arrived(void *user)
@@ -503,8 +502,13 @@ static void test_last_chunk_too_early_is_refused(void **state)
 static void test_blob_larger_than_its_method_allows_is_an_error_and_the_link_lives(void **state)
 {
     (void)state;
+    uint8_t to[64];
+    static const uint8_t args[] = {0xa2, 0x00, 0x05, 0x01, 0x60};
     struct frame frame;
-    send_sum(1, 17 * 1024 * 1024);
+    struct frame_request echo = request_of(ECHO, args, sizeof args);
+    echo.id = 1;
+    echo.body.blob_size = 100000;
+    peer_send(&peer, to, ti_frame_write_request(to, sizeof to, &echo));
     peer_expect(&peer, FRAME_ERROR, &frame);
     assert_int_equal(frame.error.code, -TROUPE_ETOOLARGE);
     send_chunk(1, 0, 65536, false); /* the rest passes */
@@ -549,12 +553,12 @@ static void test_small_answers_overtake_a_blob(void **state)
     struct frame frame;
     unsigned replies = 0;
     unsigned chunks = 0;
-    uint64_t frames = peer_room_stats(&room).frames_out + 1 + SMALL;
+    uint64_t handled = peer_room_stats(&room).messages_handled + 1 + SMALL;
     peer_request(&peer, 1, 1, MAKE, make, sizeof make);
     for (uint64_t id = 2; id < 2 + SMALL; id++) {
         peer_request(&peer, id, 1, ECHO, echo, sizeof echo);
     }
-    wait_until(room.troupe, all_written, &frames);
+    wait_until(room.troupe, all_came_up, &handled);
     while (replies < 1 + SMALL && peer_read(&peer, &frame)) {
         replies += frame.kind == FRAME_REPLY;
         chunks += frame.kind == FRAME_CHUNK;
@@ -564,42 +568,245 @@ static void test_small_answers_overtake_a_blob(void **state)
     assert_in_range(chunks, 0, 10);
 }
 
-/* Of 64 bits, to a method that nobody serves: what is arriving and this together wrap around. */
-static void test_blob_of_any_size_is_bounded_by_what_a_link_may_hold(void **state)
+/* Of 64 bits, to a method that nobody serves. */
+static void test_blob_larger_than_any_may_be_is_refused(void **state)
 {
     (void)state;
     uint8_t to[256];
     static const uint8_t none[] = {0xa0};
-    struct frame frame;
     struct frame_request request = request_of(999, none, sizeof none);
-    send_sum(1, 70000);
-    request.id = 2;
+    send_sum(1, TROUPE_LINK_BLOB_BYTES_MAX);
+    peer_check_alive(&peer, 2);
+    request.id = 3;
     request.body.blob_size = UINT64_MAX;
     peer_send(&peer, to, ti_frame_write_request(to, sizeof to, &request));
+    expect_refused(TROUPE_EPROTOCOL, "larger than any");
+}
+
+static void test_answer_with_a_blob_larger_than_any_may_be_is_refused(void **state)
+{
+    (void)state;
+    uint8_t to[64];
+    static const uint8_t none[] = {0xa0};
+    struct frame_reply reply = {.id = take_ask(&hang_asker),
+                                .body = {.data = {.data = none, .size = sizeof none},
+                                         .blob_size = TROUPE_LINK_BLOB_BYTES_MAX + 1}};
+    peer_send(&peer, to, ti_frame_write_reply(to, sizeof to, &reply));
+    expect_lost("larger than any");
+}
+
+/* Half of one blob and half of another: together no more than the window. */
+static void test_more_of_blobs_than_the_window_is_refused(void **state)
+{
+    (void)state;
+    enum { CHUNKS = TROUPE_LINK_BLOB_BYTES_MAX / TROUPE_CHUNK_BYTES_MAX };
+    send_sum(1, TROUPE_LINK_BLOB_BYTES_MAX);
+    send_sum(2, TROUPE_LINK_BLOB_BYTES_MAX);
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        send_chunk(1 + i % 2, i / 2 * TROUPE_CHUNK_BYTES_MAX, TROUPE_CHUNK_BYTES_MAX, false);
+    }
+    peer_check_alive(&peer, 3);
+    send_chunk(1, TROUPE_LINK_BLOB_BYTES_MAX / 2, 1, false);
+    expect_refused(TROUPE_EPROTOCOL, "more of blobs than the credit");
+}
+
+/* An actor that takes requests with blobs and answers none of them, until it is told. */
+static struct troupe_call *open_sums[8];
+static unsigned open_sums_count;
+
+static void keep_sum(struct troupe_actor *self, void *state, struct troupe_call *call,
+                     const struct probe_sum_args *args)
+{
+    (void)self;
+    (void)state;
+    (void)args;
+    troupe_defer(call);
+    open_sums[open_sums_count++] = call;
+}
+
+static void answer_sums(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct probe_wait_args *args)
+{
+    struct probe_sum_results results = {.sum = 0};
+    (void)self;
+    (void)state;
+    (void)args;
+    probe_wait_reply(call);
+    while (open_sums_count > 0) {
+        probe_sum_reply(open_sums[--open_sums_count], &results);
+    }
+}
+
+static const struct probe_handlers keeper_handlers = {.sum = keep_sum, .wait = answer_sums};
+static const struct troupe_service keeper_services[] = {
+    {.interface = &probe_interface, .handlers = &keeper_handlers}};
+static const struct troupe_actor_def keeper_actor = {
+    .name = "keeper", .services = keeper_services, .services_count = 1};
+static const struct troupe_role keeper_role = {.name = "probe", .actor = &keeper_actor};
+
+static int open_keeper_room(void **state)
+{
+    (void)state;
+    open_sums_count = 0;
+    room_open_role(&room, &keeper_role);
+    peer_open(&room, &peer, "far");
+    return 0;
+}
+
+static void send_whole_sum(uint64_t id, size_t size)
+{
+    send_sum(id, size);
+    for (size_t at = 0; at < size; at += TROUPE_CHUNK_BYTES_MAX) {
+        send_chunk(id, at, TROUPE_CHUNK_BYTES_MAX, at + TROUPE_CHUNK_BYTES_MAX == size);
+    }
+}
+
+/* What came whole is held, too, until it is answered: only then is there credit for more. */
+static void test_blob_of_an_open_request_counts_against_the_window(void **state)
+{
+    (void)state;
+    static const uint8_t args[] = {0xa1, 0x00, 0x00};
+    struct frame frame;
+    for (uint64_t id = 1; id <= 4; id++) {
+        send_whole_sum(id, TROUPE_LINK_BLOB_BYTES_MAX / 4);
+    }
+    peer_request(&peer, 5, 1, WAIT, args, sizeof args);
+    uint32_t credit = 0;
+    for (unsigned replies = 0; replies < 5 || credit < TROUPE_LINK_BLOB_BYTES_MAX / 2;) {
+        assert_true(peer_read(&peer, &frame));
+        replies += frame.kind == FRAME_REPLY;
+        if (frame.kind == FRAME_CREDIT && frame.credit.channel == TI_CHANNEL_BLOBS_ASKED) {
+            credit += frame.credit.bytes;
+        }
+    }
+    send_whole_sum(6, TROUPE_LINK_BLOB_BYTES_MAX / 2);
+    send_whole_sum(7, TROUPE_LINK_BLOB_BYTES_MAX / 2);
+    peer_request(&peer, 8, 3, WAIT, args, sizeof args); /* answered at once: there is no target 3 */
     peer_expect(&peer, FRAME_ERROR, &frame);
-    assert_int_equal(frame.error.id, 2);
-    assert_int_equal(frame.error.code, -TROUPE_EBUSY);
-    send_chunk(1, 0, 65536, false);
-    send_chunk(1, 65536, 70000 - 65536, true);
-    peer_expect(&peer, FRAME_REPLY, &frame);
-    assert_int_equal(frame.reply.id, 1);
+    send_sum(9, TROUPE_LINK_BLOB_BYTES_MAX);
+    send_chunk(9, 0, TROUPE_CHUNK_BYTES_MAX, false);
+    expect_refused(TROUPE_EPROTOCOL, "more of blobs than the credit");
+}
+
+static void ask_for_a_blob(uint64_t id, uint32_t size)
+{
+    const uint8_t make[] = {0xa2,
+                            0x00,
+                            0x1a,
+                            (uint8_t)(size >> 24),
+                            (uint8_t)(size >> 16),
+                            (uint8_t)(size >> 8),
+                            (uint8_t)size,
+                            0x01,
+                            0x01};
+    peer_request(&peer, id, 1, MAKE, make, sizeof make);
+}
+
+/* Two replies of 4 MiB may wait; the third request is begun when the first reply has left, and
+ * whatever has no blob is served meanwhile. */
+static void test_requests_for_blobs_wait_in_line_until_their_answers_have_room(void **state)
+{
+    (void)state;
+    enum { ASKS = 20 };
+    static const uint8_t echo[] = {0xa2, 0x00, 0x05, 0x01, 0x60};
+    struct frame frame;
+    uint64_t next = 1;
+    size_t chunks = 0;
+    bool echoed = false;
+    uint64_t handled = peer_room_stats(&room).messages_handled + ASKS + 1;
+    for (uint64_t id = 1; id <= ASKS; id++) {
+        ask_for_a_blob(id, TROUPE_LINK_BLOB_BYTES_MAX);
+    }
+    peer_request(&peer, ASKS + 1, 1, ECHO, echo, sizeof echo);
+    wait_until(room.troupe, all_came_up, &handled); /* begun, or in line */
+    while (next <= ASKS || !echoed) {
+        assert_true(peer_read(&peer, &frame));
+        assert_int_not_equal(frame.kind, FRAME_ERROR);
+        if (frame.kind == FRAME_CHUNK) {
+            chunks += frame.chunk.bytes.size;
+            if (frame.chunk.last) {
+                uint8_t to[64];
+                struct frame_credit credit = {.channel = TI_CHANNEL_BLOBS_ANSWERED,
+                                              .bytes = TROUPE_LINK_BLOB_BYTES_MAX};
+                peer_send(&peer, to, ti_frame_write_credit(to, sizeof to, &credit));
+                assert_int_equal(chunks, TROUPE_LINK_BLOB_BYTES_MAX);
+                chunks = 0;
+            }
+        } else if (frame.kind == FRAME_REPLY && frame.reply.id == ASKS + 1) {
+            assert_in_range(next, 1, 4);
+            echoed = true;
+        } else if (frame.kind == FRAME_REPLY) {
+            assert_int_equal(frame.reply.id, next++); /* in the order in which they were asked */
+        }
+    }
+}
+
+/* The places in line, and the room kept, are given back; those behind them go on. */
+static void test_requests_that_stand_in_line_can_be_cancelled(void **state)
+{
+    (void)state;
+    enum { ASKS = 40 };
+    static uint8_t batch[1024];
+    struct frame frame;
+    size_t size = 0;
+    uint64_t handled = peer_room_stats(&room).messages_handled + ASKS;
+    for (uint64_t id = 1; id < ASKS; id++) {
+        ask_for_a_blob(id, TROUPE_LINK_BLOB_BYTES_MAX);
+    }
+    ask_for_a_blob(ASKS, 70000);
+    wait_until(room.troupe, all_came_up, &handled); /* begun, or in line */
+    for (uint64_t id = 1; id < ASKS; id++) {
+        size += ti_frame_write_cancel(batch + size, sizeof batch - size, id);
+    }
+    peer_send(&peer, batch, size);
+    unsigned replies = 0;
+    while (true) {
+        assert_true(peer_read(&peer, &frame));
+        if (frame.kind == FRAME_CHUNK && frame.chunk.last && frame.chunk.stream == ASKS * 2 + 1) {
+            break;
+        }
+        replies += frame.kind == FRAME_REPLY;
+        if (frame.kind == FRAME_CHUNK) {
+            struct frame_credit credit = {.channel = TI_CHANNEL_BLOBS_ANSWERED,
+                                          .bytes = (uint32_t)frame.chunk.bytes.size};
+            peer_send(&peer, batch, ti_frame_write_credit(batch, sizeof batch, &credit));
+        }
+    }
+    assert_in_range(replies, 1, 8);
+}
+
+static void test_blob_credit_for_more_than_was_sent_is_refused(void **state)
+{
+    (void)state;
+    uint8_t to[64];
+    struct frame_credit credit = {.channel = TI_CHANNEL_BLOBS_ANSWERED, .bytes = 1};
+    peer_send(&peer, to, ti_frame_write_credit(to, sizeof to, &credit));
+    expect_refused(TROUPE_EPROTOCOL, "credit for more than was sent");
+}
+
+static void test_credit_for_no_channel_is_refused(void **state)
+{
+    (void)state;
+    send_credit(5, 1);
+    expect_refused(TROUPE_EPROTOCOL, "channel that is none");
 }
 
 static void test_cancelled_blob_is_let_go(void **state)
 {
     (void)state;
     uint8_t to[16];
-    for (uint64_t id = 1; id <= 20; id++) { /* 16 MiB each: together more than a link may hold */
-        send_sum(id, 16 * 1024 * 1024);
-        send_chunk(id, 0, 65536, false);
+    enum { CANCELLED = 2 * TROUPE_LINK_BLOB_BYTES_MAX / TROUPE_CHUNK_BYTES_MAX };
+    for (uint64_t id = 1; id <= CANCELLED; id++) { /* what came of them is twice the window */
+        send_sum(id, TROUPE_LINK_BLOB_BYTES_MAX);
+        send_chunk(id, 0, TROUPE_CHUNK_BYTES_MAX, false);
         peer_send(&peer, to, ti_frame_write_cancel(to, sizeof to, id));
     }
-    send_sum(21, 70000);
-    send_chunk(21, 0, 65536, false);
-    send_chunk(21, 65536, 70000 - 65536, true);
+    send_sum(CANCELLED + 1, 70000);
+    send_chunk(CANCELLED + 1, 0, 65536, false);
+    send_chunk(CANCELLED + 1, 65536, 70000 - 65536, true);
     struct frame frame;
     peer_expect(&peer, FRAME_REPLY, &frame);
-    assert_int_equal(frame.reply.id, 21);
+    assert_int_equal(frame.reply.id, CANCELLED + 1);
 }
 
 int main(void)
@@ -625,7 +832,15 @@ int main(void)
         TEST(test_blob_larger_than_its_method_allows_is_an_error_and_the_link_lives),
         TEST(test_tiny_chunks_cost_no_more_than_large_ones),
         TEST(test_small_answers_overtake_a_blob),
-        TEST(test_blob_of_any_size_is_bounded_by_what_a_link_may_hold),
+        TEST(test_blob_larger_than_any_may_be_is_refused),
+        TEST(test_answer_with_a_blob_larger_than_any_may_be_is_refused),
+        TEST(test_more_of_blobs_than_the_window_is_refused),
+        cmocka_unit_test_setup_teardown(test_blob_of_an_open_request_counts_against_the_window,
+                                        open_keeper_room, close_room),
+        TEST(test_requests_for_blobs_wait_in_line_until_their_answers_have_room),
+        TEST(test_requests_that_stand_in_line_can_be_cancelled),
+        TEST(test_blob_credit_for_more_than_was_sent_is_refused),
+        TEST(test_credit_for_no_channel_is_refused),
         TEST(test_cancelled_blob_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

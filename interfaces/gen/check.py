@@ -174,7 +174,8 @@ def _check_bounds(made: Type, problems: Problems) -> None:
     if made.kind == "uint" and made.bound >= 2**made.bits:
         problems.add(made.position, f"'{made.name}' holds at most {2**made.bits - 1}")
     if made.kind == "blob" and made.bound > limits.LINK_BLOB_BYTES_MAX:
-        problems.add(made.position, f"expected a blob of at most {limits.LINK_BLOB_BYTES_MAX} bytes")
+        problems.add(made.position, f"expected a blob of at most {limits.LINK_BLOB_BYTES_MAX} bytes: "
+                           "larger things go as a stream of blobs")
 
 
 def _check_default(one: Field, problems: Problems) -> None:
