@@ -67,6 +67,9 @@ static int listen_in(int directory)
     umask(mask);
     if (result != 0 || listen(fd, TL_CLIENTS_MAX) != 0) {
         int error = errno;
+        if (result == 0) {
+            unlinkat(directory, socket_name, 0);
+        }
         close(fd);
         errno = error;
         return -1;
@@ -84,7 +87,13 @@ enum tl_door_result tl_door_open(const struct troupe_program *program, const cha
         tl_say(program, "%s: %s", directory, strerror(errno));
         return TL_DOOR_FAILED;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    int locked = flock(fd, LOCK_EX | LOCK_NB);
+    if (locked != 0 && errno != EWOULDBLOCK) {
+        tl_say(program, "%s can't be locked: %s", directory, strerror(errno));
+        close(fd);
+        return TL_DOOR_FAILED;
+    }
+    if (locked != 0) {
         int running = connect_in(fd);
         if (running >= 0) {
             *ret_pid = peer_of(running, &peer) ? peer.pid : 0;
