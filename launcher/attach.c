@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -349,7 +348,7 @@ static bool links_up(struct session *session)
         if (note != NULL) {
             up += note->kind == TL_NOTE_UP;
             gone = gone || note->kind == TL_NOTE_GONE;
-            free(note);
+            tl_note_free(note);
         }
     }
     if (up < session->links) {

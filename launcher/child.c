@@ -217,7 +217,7 @@ static void pass_notes(struct child *child)
     while ((note = tl_inbox_take()) != NULL) {
         child->beating = child->beating && note->kind != TL_NOTE_ALIVE;
         tell(child, kinds[note->kind], note->name, note->code);
-        free(note);
+        tl_note_free(note);
     }
 }
 

@@ -12,12 +12,47 @@
 
 #include "launcher/launch.h"
 
+enum { RESERVE = 64 }; /* notes for when there is no memory */
+
 static struct {
     pthread_mutex_t lock;
     struct tl_note *first;
     struct tl_note **end;
     int fd;
+    struct tl_note reserve[RESERVE];
+    bool reserve_used[RESERVE];
 } inbox = {.lock = PTHREAD_MUTEX_INITIALIZER, .end = &inbox.first, .fd = -1};
+
+/* Under the lock. */
+static struct tl_note *take_reserve(void)
+{
+    size_t i = 0;
+    while (i < RESERVE && inbox.reserve_used[i]) {
+        i++;
+    }
+    if (i == RESERVE) {
+        return NULL;
+    }
+    inbox.reserve_used[i] = true;
+    return &inbox.reserve[i];
+}
+
+/* Under the lock. */
+static void give_back(struct tl_note *note)
+{
+    if (note >= inbox.reserve && note < inbox.reserve + RESERVE) {
+        inbox.reserve_used[note - inbox.reserve] = false;
+    } else {
+        free(note);
+    }
+}
+
+void tl_note_free(struct tl_note *note)
+{
+    pthread_mutex_lock(&inbox.lock);
+    give_back(note);
+    pthread_mutex_unlock(&inbox.lock);
+}
 
 int tl_inbox_open(void)
 {
@@ -32,7 +67,7 @@ void tl_inbox_close(void)
 {
     struct tl_note *note;
     while ((note = tl_inbox_take()) != NULL) {
-        free(note);
+        tl_note_free(note);
     }
     pthread_mutex_lock(&inbox.lock);
     close(inbox.fd);
@@ -43,25 +78,25 @@ void tl_inbox_close(void)
 void tl_inbox_post(enum tl_note_kind kind, const char *name, int code)
 {
     struct tl_note *note = calloc(1, sizeof *note);
+    pthread_mutex_lock(&inbox.lock);
+    note = note != NULL ? note : take_reserve();
     if (note == NULL) {
         /* Whoever waits for this note would wait for ever: a launcher is not to be half alive. */
         fputs("out of memory\n", stderr);
         _exit(TL_STATUS_FAILED);
     }
-    note->kind = kind;
-    note->code = code;
+    *note = (struct tl_note){.kind = kind, .code = code};
     snprintf(note->name, sizeof note->name, "%s", name);
-    pthread_mutex_lock(&inbox.lock);
     bool open = inbox.fd >= 0;
     if (open) {
         *inbox.end = note;
         inbox.end = &note->next;
         eventfd_write(inbox.fd, 1);
     }
-    pthread_mutex_unlock(&inbox.lock);
     if (!open) {
-        free(note);
+        give_back(note);
     }
+    pthread_mutex_unlock(&inbox.lock);
 }
 
 struct tl_note *tl_inbox_take(void)

@@ -216,7 +216,8 @@ struct tl_note {
 int tl_inbox_open(void); /* its descriptor, or -1 with errno */
 void tl_inbox_close(void);
 void tl_inbox_post(enum tl_note_kind kind, const char *name, int code);
-struct tl_note *tl_inbox_take(void); /* [owned], NULL: none */
+struct tl_note *tl_inbox_take(void); /* [owned] tl_note_free(); NULL: none */
+void tl_note_free(struct tl_note *note);
 /* For troupe_host_on_event. */
 void tl_inbox_host(void *user, const struct troupe_host_event *event);
 

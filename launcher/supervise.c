@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -218,7 +217,7 @@ static void take_notes(struct tl_launcher *launcher)
             tl_want_stop(launcher, note->code);
             break;
         }
-        free(note);
+        tl_note_free(note);
     }
 }
 
