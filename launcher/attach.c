@@ -219,7 +219,7 @@ static int grant(struct tl_launcher *launcher, size_t place, uint64_t roles, int
     if (tl_link_make(launcher->program, host->name, roles, name, 0, &host_end, &client_end) != 0) {
         return -1;
     }
-    int result = tl_hand_over(launcher, place, &host_end);
+    int result = tl_hand_over(launcher, place, &host_end) == NULL ? 0 : -1;
     if (result == 0) {
         result = tl_send(client, &client_end, 0);
     }

@@ -57,6 +57,31 @@ static bool take_control(struct child *child)
     return true;
 }
 
+/* ---- saying ---------------------------------------------------------------------------------- */
+
+static void on_report(void *user, const char *text)
+{
+    struct child *child = user;
+    struct tl_message report = {.kind = TL_REPORT, .text = troupe_text(text)};
+    if (report.text.size > TL_REPORT_BYTES_MAX) {
+        report.text.size = TL_REPORT_BYTES_MAX;
+    }
+    if (tl_send(child->control, &report, 0) != 0) {
+        tl_say_report(child->name, text, strlen(text));
+    }
+}
+
+/* What this process ends with. */
+static bool fail(struct child *child, const char *what, const char *why)
+{
+    char text[TL_REPORT_BYTES_MAX];
+    snprintf(text, sizeof text, "%s: %s", what, why);
+    on_report(child, text);
+    child->failed = true;
+    child->stopping = true;
+    return false;
+}
+
 /* ---- 2. what to be --------------------------------------------------------------------------- */
 
 static bool take_config(struct child *child, const struct tl_message *config)
@@ -65,6 +90,7 @@ static bool take_config(struct child *child, const struct tl_message *config)
     if (config->kind != TL_CONFIG || config->values.count != program->options_count ||
         config->uses_count != program->roles_count ||
         (config->roles & ~tl_roles_all(program)) != 0) {
+        errno = EBADMSG;
         return false;
     }
     snprintf(child->name, sizeof child->name, "%.*s", (int)config->name.size, config->name.data);
@@ -90,29 +116,21 @@ static bool receive_config(struct child *child)
 {
     struct tl_packet packet;
     int result = tl_receive_wait(child->control, &packet, TL_START_MS);
-    return result == 1 && take_config(child, &packet.message);
+    if (result == 0) {
+        return false; /* the launcher is gone */
+    }
+    return (result == 1 && take_config(child, &packet.message)) ||
+           fail(child, "it could not be told what to be", strerror(errno));
 }
 
 /* ---- 3. the restrictions --------------------------------------------------------------------- */
-
-static void on_report(void *user, const char *text)
-{
-    struct child *child = user;
-    struct tl_message report = {.kind = TL_REPORT, .text = troupe_text(text)};
-    if (report.text.size > TL_REPORT_BYTES_MAX) {
-        report.text.size = TL_REPORT_BYTES_MAX;
-    }
-    if (tl_send(child->control, &report, 0) != 0) {
-        tl_say_report(child->name, text, strlen(text));
-    }
-}
 
 /* What a process can never take back. */
 static bool restrict_self(struct child *child)
 {
     char text[256];
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return false;
+        return fail(child, "no new privileges", strerror(errno));
     }
     if (child->sandbox == TL_LEAVE_OPEN) {
         return true;
@@ -130,7 +148,10 @@ static void tell(struct child *child, enum tl_kind kind, const char *name, int c
 {
     struct tl_message message = {.kind = kind, .code = code, .name = troupe_text(name)};
     if (tl_send(child->control, &message, TL_TERM_MS) != 0) {
-        child->stopping = true; /* the launcher is gone */
+        if (errno != EPIPE && errno != ECONNRESET) { /* then the launcher is gone */
+            fail(child, "the launcher can't be told", strerror(errno));
+        }
+        child->stopping = true;
     }
 }
 
@@ -138,13 +159,17 @@ static bool open_runtime(struct child *child)
 {
     struct troupe_config config = {.name = child->name, .on_report = on_report, .user = child};
     child->inbox = tl_inbox_open();
-    if (child->inbox < 0 || troupe_open(&config, &child->troupe) != 0) {
-        return false;
+    if (child->inbox < 0) {
+        return fail(child, "no descriptors", strerror(errno));
     }
-    troupe_host_on_event(child->troupe, tl_inbox_host, NULL);
-    if (tl_declare(child->troupe, &child->arguments, child->roles, child->uses, &child->seats) !=
-        0) {
-        return false;
+    int error = troupe_open(&config, &child->troupe);
+    if (error == 0) {
+        troupe_host_on_event(child->troupe, tl_inbox_host, NULL);
+        error = tl_declare(child->troupe, &child->arguments, child->roles, child->uses,
+                           &child->seats);
+    }
+    if (error != 0) {
+        return fail(child, "the runtime could not be opened", troupe_error_text(error));
     }
     tell(child, TL_OPENED, "", 0);
     return true;
@@ -162,14 +187,29 @@ static void start_role(struct child *child, struct troupe_text name)
     }
 }
 
+/* Without a link to another process of the composition nothing goes on: then this one begins anew.
+ * A client can try again. */
+static void open_link(struct child *child, struct tl_message *message)
+{
+    char what[64 + TROUPE_NAME_BYTES_MAX];
+    bool client = message->name.size >= strlen(TL_CLIENT_PREFIX) &&
+                  memcmp(message->name.data, TL_CLIENT_PREFIX, strlen(TL_CLIENT_PREFIX)) == 0;
+    snprintf(what, sizeof what, "the link to %.*s could not be opened", (int)message->name.size,
+             message->name.data);
+    int error = tl_link_open(child->troupe, message);
+    if (error != 0 && client) {
+        on_report(child, what);
+    } else if (error != 0) {
+        fail(child, what, troupe_error_text(error));
+    }
+}
+
 static void obey(struct child *child, struct tl_message *message)
 {
     char name[TROUPE_NAME_BYTES_MAX + 1];
     switch (message->kind) {
     case TL_LINK:
-        if (tl_link_open(child->troupe, message) != 0) {
-            on_report(child, "a link could not be opened");
-        }
+        open_link(child, message);
         break;
     case TL_START:
         start_role(child, message->name);
@@ -186,8 +226,7 @@ static void obey(struct child *child, struct tl_message *message)
         child->stopping = true;
         break;
     default:
-        child->failed = true;
-        child->stopping = true;
+        fail(child, "the launcher can't be heard", "it sent what only others may");
     }
 }
 
@@ -203,8 +242,7 @@ static void hear(struct child *child)
         child->stopping = true;
         alarm(TL_GRACE_MS / 1000 + 1);
     } else if (errno != EAGAIN) {
-        child->failed = true;
-        child->stopping = true;
+        fail(child, "the launcher can't be heard", strerror(errno));
     }
 }
 

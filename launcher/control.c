@@ -272,6 +272,7 @@ int tl_receive(int fd, struct tl_packet *ret_packet)
         size = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size <= 0) { /* no message of ours is empty */
+        errno = errno == ENOMEM || errno == ENOBUFS ? EAGAIN : errno; /* it is still there */
         return size == 0 ? 0 : -1;
     }
     *message = (struct tl_message){0};

@@ -367,10 +367,11 @@ uint64_t tl_restart_due_ms(const struct tl_launcher *launcher);
 /* ---- launcher.c ------------------------------------------------------------------------------ */
 
 void tl_send_config(struct tl_launcher *launcher, size_t place);
-/* Makes the link between two places, if one of them uses a role of the other. */
-void tl_join(struct tl_launcher *launcher, size_t a, size_t b);
-/* Hands an end of a link [kept] to the process of `place`, or opens it here. 0 or -1. */
-int tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end);
+/* Makes the link between two places, if one of them uses a role of the other. False: said why. */
+bool tl_join(struct tl_launcher *launcher, size_t a, size_t b);
+/* Hands an end of a link [kept] to the process of `place`, or opens it here. NULL, or why not, for
+ * another process with errno. */
+const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end);
 
 /* ---- stop.c ---------------------------------------------------------------------------------- */
 

@@ -123,27 +123,34 @@ static void open_runtime(struct tl_launcher *launcher)
     }
 }
 
-int tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end)
+const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end)
 {
     if (place == 0) {
-        return tl_link_open(launcher->troupe, end) == 0 ? 0 : -1;
+        int error = tl_link_open(launcher->troupe, end);
+        return error == 0 ? NULL : troupe_error_text(error);
     }
-    int result = tl_send(launcher->processes[place].control, end, TL_TERM_MS);
+    const char *why = tl_send(launcher->processes[place].control, end, TL_TERM_MS) == 0
+                          ? NULL
+                          : strerror(errno);
+    int error = errno;
     tl_message_close(end);
-    return result;
+    errno = error;
+    return why;
 }
 
 /* One that dies just now can't be told, and need not be: its pidfd says the rest. */
-static int hand_end(struct tl_launcher *launcher, size_t place, size_t peer, struct tl_message *end)
+static const char *hand_end(struct tl_launcher *launcher, size_t place, size_t peer,
+                            struct tl_message *end)
 {
-    if (tl_hand_over(launcher, place, end) == 0) {
+    const char *why = tl_hand_over(launcher, place, end);
+    if (why == NULL) {
         tl_end_handed(launcher, place, peer);
-        return 0;
     }
-    return launcher->started && place != 0 && errno != EAGAIN ? 0 : -1;
+    bool dead = errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
+    return launcher->started && place != 0 && dead ? NULL : why;
 }
 
-void tl_join(struct tl_launcher *launcher, size_t a, size_t b)
+bool tl_join(struct tl_launcher *launcher, size_t a, size_t b)
 {
     const struct tl_composition *composition = &launcher->composition;
     uint64_t a_roles = composition->places[a].roles & tl_place_uses(composition, b);
@@ -151,26 +158,32 @@ void tl_join(struct tl_launcher *launcher, size_t a, size_t b)
     struct tl_message a_end;
     struct tl_message b_end;
     if ((a_roles | b_roles) == 0) {
-        return;
+        return true;
     }
-    int result = tl_link_make(launcher->program, composition->places[a].name, a_roles,
-                              composition->places[b].name, b_roles, &a_end, &b_end);
-    if (result == 0) {
-        int a_result = hand_end(launcher, a, b, &a_end);
-        int b_result = hand_end(launcher, b, a, &b_end);
-        result = a_result != 0 ? a_result : b_result;
+    const char *why = NULL;
+    if (tl_link_make(launcher->program, composition->places[a].name, a_roles,
+                     composition->places[b].name, b_roles, &a_end, &b_end) != 0) {
+        why = strerror(errno);
+    } else {
+        const char *b_why = hand_end(launcher, b, a, &b_end);
+        why = hand_end(launcher, a, b, &a_end);
+        why = why != NULL ? why : b_why;
     }
-    if (result != 0) {
-        tl_fail(launcher, "the link between %s and %s could not be made",
-                composition->places[a].name, composition->places[b].name);
+    if (why != NULL) {
+        tl_say(launcher->program, "the link between %s and %s could not be made: %s",
+               composition->places[a].name, composition->places[b].name, why);
     }
+    return why == NULL;
 }
 
 static void wire_all(struct tl_launcher *launcher)
 {
     for (size_t a = 0; a < launcher->composition.places_count; a++) {
         for (size_t b = a + 1; b < launcher->composition.places_count; b++) {
-            tl_join(launcher, a, b);
+            if (!tl_join(launcher, a, b)) {
+                tl_want_stop(launcher, TL_STATUS_FAILED);
+                return;
+            }
         }
     }
     if (!tl_wait(launcher, ends_up, 0, tl_now_ms() + TL_START_MS)) {
@@ -190,7 +203,8 @@ static void start_role(struct tl_launcher *launcher, size_t role)
     int error = place == 0 ? troupe_host_start(launcher->troupe, name)
                            : tl_send(launcher->processes[place].control, &start, TL_TERM_MS);
     if (error != 0) {
-        tl_fail(launcher, "role %s could not be started", name);
+        tl_fail(launcher, "role %s could not be started: %s", name,
+                place == 0 ? troupe_error_text(error) : strerror(errno));
     } else if (!tl_wait(launcher, role_ready, role, tl_now_ms() + TL_START_MS)) {
         tl_fail(launcher, "role %s was not ready within %d s", name, TL_START_MS / 1000);
     }

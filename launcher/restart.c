@@ -193,7 +193,9 @@ static void begin(struct tl_launcher *launcher, size_t place)
     life->started = 0;
     life->due_ms = tl_now_ms() + TL_START_MS;
     if (tl_spawn(launcher->program, process) != 0) {
-        tl_fail(launcher, "process %s could not be started: %s", process->name, strerror(errno));
+        char text[128];
+        snprintf(text, sizeof text, "could not be started: %s", strerror(errno));
+        tl_restart_died(launcher, place, false, text); /* that may be over soon */
         return;
     }
     tl_send_config(launcher, place);
@@ -206,8 +208,11 @@ static void relink(struct tl_launcher *launcher, size_t place)
     life->due_ms = tl_now_ms() + TL_START_MS;
     for (size_t i = 0; i < launcher->composition.places_count; i++) {
         /* One that is not open yet makes the link when it is. */
-        if (i != place && (i == 0 || launcher->processes[i].opened)) {
-            tl_join(launcher, place, i);
+        if (i != place && (i == 0 || launcher->processes[i].opened) &&
+            !tl_join(launcher, place, i)) {
+            life->failed = true;
+            tl_signal(&launcher->processes[place], SIGKILL); /* once more from the beginning */
+            return;
         }
     }
 }

@@ -97,8 +97,11 @@ static void become(const char *executable, char *title, int control, int null, p
 static pid_t fork_watched(int *ret_pidfd)
 {
     int probe = pidfd_open(getpid(), 0);
-    if (probe < 0) {
+    if (probe < 0 && errno == ENOSYS) {
         return (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, NULL);
+    }
+    if (probe < 0) {
+        return -1;
     }
     close(probe);
     pid_t pid = fork();

@@ -129,7 +129,8 @@ static bool hear_child(struct tl_launcher *launcher, size_t place)
         } else if (errno == EAGAIN) {
             return true;
         } else {
-            tl_fail(launcher, "process %s sent what is no control message: killed", process->name);
+            tl_fail(launcher, "process %s %s: killed", process->name,
+                    errno == EBADMSG ? "sent what is no control message" : "can't be heard");
             tl_signal(process, SIGKILL);
             close(process->control);
             process->control = -1;
