@@ -17,11 +17,14 @@ enum fault_kind {
     FAULT_FILES = 8,   /* open, mkdir, flock and the like, by ourselves */
     FAULT_SQLITE = 16, /* what SQLite asks of the file system (fault_vfs.h) */
     FAULT_SQLITE_MEMORY = 32,
+    FAULT_PROCESS = 64, /* fork, exec, pidfds, sockets, poll */
 };
 
 /* From now on calls of these kinds are counted from 1, and those from `at` on, `length` of them,
  * fail; at 0: none. */
 void fault_start(unsigned kinds, uint64_t at, uint64_t length);
+/* Keeps the plan in this file from now on, for all processes that do so: made by the first. */
+void fault_share(const char *path);
 /* What files fail with from now on: EIO, as at first, or ENOSPC. */
 void fault_set_errno(int code);
 int fault_errno(void);
