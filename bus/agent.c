@@ -460,6 +460,9 @@ static void run_errand(struct troupe_actor *self, void *argument)
         return;
     }
     if (error != 0) {
+        if (errand->kind == WATCH) { /* its link may have told its watchers before this one came */
+            ti_watch_fire(self->troupe, errand->source, TROUPE_ELOST);
+        }
         end_errand(self, errand);
     }
 }
