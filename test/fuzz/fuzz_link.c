@@ -60,6 +60,7 @@ static struct {
     size_t hanging_count;
     struct troupe_ref actors[KEPT_MAX];
     size_t actors_count;
+    unsigned done_in_home;
     struct troupe_handler *handlers[KEPT_MAX];
     size_t handlers_count;
     struct troupe_ref given; /* a ref that the peer handed over */
@@ -958,13 +959,35 @@ static void let_go(struct troupe_actor *self, void *argument)
         troupe_fail(run.hanging[--run.hanging_count], TROUPE_ECLOSED, NULL);
 }
 
+struct home_job {
+    ti_run_fn *fn;
+    void *argument;
+};
+
+static void run_job(struct troupe_actor *self, void *argument)
+{
+    struct home_job job = *(struct home_job *)argument;
+    free(argument);
+    job.fn(self, job.argument);
+    run.done_in_home++;
+}
+
+/* Has run when this returns: another thread may be about to wake home, and then a turn finds nothing
+ * to do although something waits. */
 static void run_in_home(ti_run_fn *fn, uint8_t what, uint8_t how)
 {
     uint8_t *argument = malloc(2);
     argument[0] = what;
     argument[1] = how;
-    check(ti_run_in(troupe, home.id, fn, argument) == 0);
+    unsigned before = run.done_in_home;
+    struct home_job *job = malloc(sizeof *job);
+    *job = (struct home_job){.fn = fn, .argument = argument};
+    check(ti_run_in(troupe, home.id, run_job, job) == 0);
     settle();
+    while (run.done_in_home == before) {
+        sched_yield();
+        settle();
+    }
 }
 
 /* ---- one input ------------------------------------------------------------------------------- */
@@ -1037,30 +1060,30 @@ static bool all_over(void)
            stats.messages_waiting == 0 && stats.actors == actors_base;
 }
 
-static void let_all_go(void)
+static void nothing(struct troupe_actor *self, void *argument)
 {
-    run_in_home(let_go, 0, 0);
-    while (run.actors_count > 0) {
-        int error = troupe_stop(troupe, run.actors[--run.actors_count]);
-        (void)error;
-    }
+    (void)self;
+    free(argument);
 }
 
 static void close_link(void)
 {
     run.stalled = false;
     settle();
-    let_all_go();
+    run_in_home(let_go, 0, 0);
+    while (run.actors_count > 0) {
+        int error = troupe_stop(troupe, run.actors[--run.actors_count]);
+        (void)error;
+    }
     pthread_mutex_lock(&gate);
     if (carrier != NULL)
         carrier->events->on_gone(carrier->user);
     pthread_mutex_unlock(&gate);
-    while (
-        !all_over()) { /* another thread may have held up what came before: it kept more, since */
-        let_all_go();
+    while (!all_over()) {
+        settle();
         sched_yield();
     }
-    settle(); /* what is not counted as waiting */
+    run_in_home(nothing, 0, 0); /* after what is not counted as waiting */
     for (size_t i = 0; i < run.asks_count; i++)
         check(run.asks[i].done == 1 || (run.asks[i].given_up && run.asks[i].done == 0));
 }
