@@ -128,10 +128,10 @@ static void *watch(void *user)
 
 static void close_runtime(struct tl_launcher *launcher)
 {
-    struct watchdog dog = {.launcher = launcher, .closed = eventfd(0, EFD_CLOEXEC)};
     if (launcher->troupe == NULL) {
         return;
     }
+    struct watchdog dog = {.launcher = launcher, .closed = eventfd(0, EFD_CLOEXEC)};
     bool watched = dog.closed >= 0 && pthread_create(&dog.thread, NULL, watch, &dog) == 0;
     troupe_close(launcher->troupe, TL_GRACE_MS);
     launcher->troupe = NULL;
