@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <nng/nng.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,7 @@ int main(int argc, char **argv)
     snprintf(name, sizeof name, "%s", who(argc, argv));
     join(name);
     int status = troupe_main(argc, argv, &program);
+    nng_fini(); /* it closes what it was handed on a thread of its own */
     say("left %s %u %lld\n", name, descriptors(), (long long)fault_live());
     return status;
 }
