@@ -90,7 +90,7 @@ static void expect_alive(uint64_t id)
 
 /* ---- breaking off ---------------------------------------------------------------------------- */
 
-enum way { STOP_READING, STOP_WRITING, CLOSE, WAYS };
+enum way { STOP_READING, STOP_WRITING, CLOSE, SAY_NO_MORE, WAYS };
 
 /* Hello, a call and BYE, with NNG's framing. */
 static size_t write_conversation(uint8_t *to, size_t max)
@@ -141,7 +141,7 @@ static size_t break_off(struct peer *peer, size_t cut, enum way way)
         shutdown(peer->fd, SHUT_WR);
     } else if (way == STOP_WRITING) {
         shutdown(peer->fd, SHUT_WR);
-    } else {
+    } else if (way == CLOSE) {
         close(peer->fd);
         peer->fd = -1;
     }
@@ -188,19 +188,21 @@ static void test_peer_that_dies_at_each_byte_of_a_conversation(void **state)
 
 /* Before NNG's handshake is complete there is no pipe whose end NNG would tell: the time for hello
  * ends these, all together. */
-static void test_peer_that_dies_within_the_handshake_is_ended_in_time(void **state)
+static void test_peer_that_breaks_off_within_the_handshake_is_ended_in_time(void **state)
 {
     (void)state;
     static struct peer peers[SP_HEADER_BYTES * WAYS];
     size_t count = 0;
     for (size_t cut = 0; cut < SP_HEADER_BYTES; cut++) {
-        for (enum way way = STOP_WRITING; way < WAYS; way++) {
+        for (enum way way = STOP_READING; way < WAYS; way++) {
             break_off(&peers[count++], cut, way);
         }
     }
+    peer_check_alive(&honest, ++honest_id);
     for (size_t i = 0; i < count; i++) {
         int code = room_wait_gone(&room, peers[i].link, NULL);
         assert_true(code == TROUPE_ETIMEOUT || code == TROUPE_ELOST);
+        assert_int_equal(room_up(peers[i].link), 0);
         peer_close(&peers[i]);
     }
     assert_true(room_reported("did not say hello in time"));
@@ -736,7 +738,7 @@ int main(void)
         TEST(test_peer_that_stops_reading_at_each_byte_of_a_conversation),
         TEST(test_peer_that_stops_writing_at_each_byte_of_a_conversation),
         TEST(test_peer_that_dies_at_each_byte_of_a_conversation),
-        TEST(test_peer_that_dies_within_the_handshake_is_ended_in_time),
+        TEST(test_peer_that_breaks_off_within_the_handshake_is_ended_in_time),
         TEST(test_silence_after_connecting_ends_the_link),
         TEST(test_event_sockets_that_are_never_connected_end_the_link),
         TEST(test_event_socket_that_closes_ends_the_link),
