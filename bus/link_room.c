@@ -47,8 +47,7 @@ int ti_link_reply_room(struct ti_link *link, uint64_t id, size_t blob_bytes_max,
     } else if (incoming->admitted) {
         link->called_up -= incoming->called_up;
         incoming->called_up = false;
-    } else if (link->line_first == NULL && link->called_up == 0 &&
-               reply_fits(link, size)) {
+    } else if (link->line_first == NULL && link->called_up == 0 && reply_fits(link, size)) {
         incoming->reply_bytes = size;
         admit(link, incoming);
     } else if (incoming->cancelled) {
