@@ -176,6 +176,7 @@ void tl_door_expire(struct tl_launcher *launcher)
     for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
         struct tl_client *client = &launcher->door.clients[i];
         if (client->fd >= 0 && !client->attached && tl_now_ms() >= client->due_ms) {
+            refuse(client->fd, "it was asked for nothing in time");
             close_client(client);
         }
     }
@@ -256,12 +257,16 @@ void tl_door_serve(struct tl_launcher *launcher, size_t slot)
     if (result < 0 && errno == EAGAIN) {
         return;
     }
-    bool good = result == 1 && packet.message.kind == TL_ATTACH && !client->attached &&
-                !launcher->stop_wanted;
+    bool asks = result == 1 && packet.message.kind == TL_ATTACH && !client->attached;
     if (result == 1) {
         tl_message_close(&packet.message);
     }
-    if (!good || !attach(launcher, client, &packet.message)) {
+    if (result != 0 && !asks) {
+        refuse(client->fd, "that is not what a client may say");
+    } else if (asks && launcher->stop_wanted) {
+        refuse(client->fd, "it is ending");
+    }
+    if (!asks || launcher->stop_wanted || !attach(launcher, client, &packet.message)) {
         close_client(client);
     }
 }

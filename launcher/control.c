@@ -271,12 +271,15 @@ int tl_receive(int fd, struct tl_packet *ret_packet)
         /* A peer that closed with unread input makes this fail once; its last words come after. */
         size = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (size <= 0) { /* no message of ours is empty */
+    if (size < 0) {
         errno = errno == ENOMEM || errno == ENOBUFS ? EAGAIN : errno; /* it is still there */
-        return size == 0 ? 0 : -1;
+        return -1;
     }
     *message = (struct tl_message){0};
     bool good = take_fds(&packet, message);
+    if (size == 0 && good && message->fds_count == 0) {
+        return 0; /* no message of ours is empty; but descriptors may come without one */
+    }
     good = good && get_message(ret_packet->data, (size_t)size, message);
     size_t wanted = message->kind == TL_LINK ? 1 + message->exports.count + message->imports.count
                                              : 0;

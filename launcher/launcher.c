@@ -129,13 +129,17 @@ const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_m
         int error = tl_link_open(launcher->troupe, end);
         return error == 0 ? NULL : troupe_error_text(error);
     }
-    const char *why = tl_send(launcher->processes[place].control, end, TL_TERM_MS) == 0
-                          ? NULL
-                          : strerror(errno);
+    struct tl_process *process = &launcher->processes[place];
+    bool told = tl_send(process->control, end, launcher->started ? 0 : TL_TERM_MS) == 0;
     int error = errno;
     tl_message_close(end);
+    if (!told && launcher->started && error == EAGAIN) {
+        tl_say(launcher->program, "process %s does not read what it is told: ended by force",
+               process->name);
+        tl_signal(process, SIGKILL);
+    }
     errno = error;
-    return why;
+    return told ? NULL : strerror(error);
 }
 
 /* One that dies just now can't be told, and need not be: its pidfd says the rest. */
@@ -146,7 +150,7 @@ static const char *hand_end(struct tl_launcher *launcher, size_t place, size_t p
     if (why == NULL) {
         tl_end_handed(launcher, place, peer);
     }
-    bool dead = errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
+    bool dead = errno != ENOBUFS && errno != ENOMEM;
     return launcher->started && place != 0 && dead ? NULL : why;
 }
 

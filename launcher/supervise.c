@@ -74,9 +74,23 @@ static void role_ended(struct tl_launcher *launcher, struct troupe_text name, in
 
 /* ---- children -------------------------------------------------------------------------------- */
 
-static void child_says(struct tl_launcher *launcher, size_t place, const struct tl_message *message)
+/* Of the roles of others a child has nothing to say. */
+static bool is_its_role(const struct tl_launcher *launcher, size_t place, struct troupe_text name)
+{
+    size_t role = tl_role_find(launcher->program, name.data, name.size);
+    return role < launcher->program->roles_count &&
+           (launcher->composition.places[place].roles & tl_bit(role)) != 0;
+}
+
+/* False: it may not say that. */
+static bool child_says(struct tl_launcher *launcher, size_t place, const struct tl_message *message)
 {
     struct tl_process *process = &launcher->processes[place];
+    bool known = (message->kind != TL_READY && message->kind != TL_ENDED) ||
+                 is_its_role(launcher, place, message->name);
+    if (!known || (message->kind == TL_FAILED && process->opened)) {
+        return false;
+    }
     switch (message->kind) {
     case TL_FAILED:
         tl_fail(launcher, "process %s could not be started: %s: %s", process->name, tl_executable(),
@@ -108,33 +122,44 @@ static void child_says(struct tl_launcher *launcher, size_t place, const struct 
         tl_want_stop(launcher, message->code);
         break;
     default:
-        tl_fail(launcher, "process %s sent what only a launcher may", process->name);
+        return false;
     }
+    return true;
 }
 
-/* Reads what there is. False: the other end is closed. */
-static bool hear_child(struct tl_launcher *launcher, size_t place)
+/* Only who breaks the protocol pays: its death is treated as any other. */
+static void end_liar(struct tl_launcher *launcher, struct tl_process *process, const char *what)
+{
+    tl_say(launcher->program, "process %s %s: ended by force", process->name, what);
+    tl_signal(process, SIGKILL);
+    close(process->control);
+    process->control = -1;
+}
+
+/* How much is read of one child before it is another's turn; and what a dead one may have left, which
+ * is bounded by its socket's buffer. */
+enum { HEARD_IN_TURN = 64, HEARD_AT_END = 4096 };
+
+/* Reads what there is, of at most `max` messages. */
+static void hear_child(struct tl_launcher *launcher, size_t place, int max)
 {
     struct tl_process *process = &launcher->processes[place];
-    for (;;) {
+    for (int i = 0; i < max && process->control >= 0; i++) {
         struct tl_packet packet;
         int result = tl_receive(process->control, &packet);
         if (result == 1) {
             tl_message_close(&packet.message);
-            child_says(launcher, place, &packet.message);
+            if (!child_says(launcher, place, &packet.message)) {
+                end_liar(launcher, process, "sent what it may not say");
+            }
         } else if (result == 0) {
             close(process->control);
             process->control = -1;
-            return false;
         } else if (errno == EAGAIN) {
-            return true;
+            return;
         } else {
-            tl_fail(launcher, "process %s %s: killed", process->name,
-                    errno == EBADMSG ? "sent what is no control message" : "can't be heard");
-            tl_signal(process, SIGKILL);
-            close(process->control);
-            process->control = -1;
-            return false;
+            end_liar(launcher, process,
+                     errno == EBADMSG ? "sent what is no control message" : "can't be heard");
         }
     }
 }
@@ -160,9 +185,7 @@ static void child_died(struct tl_launcher *launcher, size_t place)
     struct tl_process *process = &launcher->processes[place];
     char how[128];
     bool stopping = process->stopping;
-    if (process->control >= 0) {
-        hear_child(launcher, place);
-    }
+    hear_child(launcher, place, HEARD_AT_END);
     stopping = stopping || process->stopping;
     bool good = tl_reap(process, how, sizeof how);
     tell_died(launcher, place);
@@ -268,7 +291,7 @@ static void serve(struct tl_launcher *launcher, const struct pollfd *fds)
     }
     for (size_t i = 1; i < launcher->composition.places_count; i++) {
         if (fds[AT_CONTROLS + i].revents != 0) {
-            hear_child(launcher, i);
+            hear_child(launcher, i, HEARD_IN_TURN);
         }
         if (fds[AT_PIDFDS + i].revents != 0) {
             child_died(launcher, i);

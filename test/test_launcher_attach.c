@@ -19,9 +19,10 @@
 
 #include <cmocka.h>
 
+#include "launcher/launch.h"
 #include "test/support/runner.h"
 
-enum { CLIENTS_MAX = 32, NOBODY = 65534 };
+enum { CLIENTS_MAX = TL_CLIENTS_MAX, NOBODY = 65534 };
 
 static char folder[160]; /* of this test program */
 static char datadir[200];
@@ -251,7 +252,24 @@ static int connect_raw(void)
     return fd;
 }
 
-/* Sends `size` bytes with `fds_count` descriptors; the launcher must hang up. */
+/* Descriptors of every kind, in turn. */
+static int some_fd(int i)
+{
+    static int fds[5] = {-1};
+    if (fds[0] < 0) {
+        int pipe_ends[2];
+        assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+        fds[0] = pipe_ends[0];
+        fds[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
+        fds[2] = open("/tmp", O_PATH | O_CLOEXEC);
+        fds[3] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        fds[4] = STDERR_FILENO;
+    }
+    return fds[i % 5];
+}
+
+/* Sends `size` bytes with `fds_count` descriptors; the launcher must hang up, and say why unless what
+ * was sent looks like the end. */
 static void assert_hangs_up(const void *data, size_t size, int fds_count)
 {
     union {
@@ -268,7 +286,7 @@ static void assert_hangs_up(const void *data, size_t size, int fds_count)
         rights.head.cmsg_type = SCM_RIGHTS;
         rights.head.cmsg_len = CMSG_LEN((size_t)fds_count * sizeof(int));
         for (int i = 0; i < fds_count; i++) {
-            memcpy(CMSG_DATA(&rights.head) + (size_t)i * sizeof(int), &(int){STDERR_FILENO},
+            memcpy(CMSG_DATA(&rights.head) + (size_t)i * sizeof(int), &(int){some_fd(i)},
                    sizeof(int));
         }
     }
@@ -277,10 +295,14 @@ static void assert_hangs_up(const void *data, size_t size, int fds_count)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_true(sendmsg(fd, &packet, MSG_NOSIGNAL) >= 0);
     ssize_t got;
-    do { /* it may say why */
+    bool told = size == 0 && fds_count == 0;
+    do {
         got = recv(fd, answer, sizeof answer, 0);
+        told = told || (got > 0 && (memmem(answer, (size_t)got, "may say", 7) != NULL ||
+                                    memmem(answer, (size_t)got, "no such roles", 13) != NULL));
     } while (got > 0 || (got < 0 && errno == ECONNRESET));
     assert_int_equal(got, 0);
+    assert_true(told);
     close(fd);
 }
 
@@ -305,15 +327,15 @@ static bool as_many_descriptors(void *user)
 
 static void test_garbage_closes_the_connection_only(void **state)
 {
-    static const uint8_t attach_nobody[] = {0xa2, 0x00, 0x0c, 0x05, 0xa1, 0x00, 0x41, 'x'};
-    static const uint8_t attach_store[] = {0xa2, 0x00, 0x0c, 0x05, 0xa1, 0x00,
-                                           0x45, 's',  't',  'o',  'r',  'e'};
-    static const uint8_t attach_no_list[] = {0xa1, 0x00, 0x0c};
-    static const uint8_t a_link[] = {0xa1, 0x00, 0x01};
-    static const uint8_t a_stop[] = {0xa1, 0x00, 0x03};
+    static const uint8_t attach_nobody[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x00, 0x41, 'x'};
+    static const uint8_t attach_store[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x00,
+                                           0x45, 's',  't',       'o',  'r',  'e'};
+    static const uint8_t attach_no_list[] = {0xa1, 0x00, TL_ATTACH};
+    static const uint8_t a_link[] = {0xa1, 0x00, TL_LINK};
+    static const uint8_t a_stop[] = {0xa1, 0x00, TL_STOP};
     static const uint8_t unknown[] = {0xa1, 0x00, 0x18, 0xff};
-    static const uint8_t long_form[] = {0xa1, 0x18, 0x00, 0x0c};
-    static const uint8_t gap[] = {0xa2, 0x00, 0x0c, 0x05, 0xa1, 0x01, 0x41, 'x'};
+    static const uint8_t long_form[] = {0xa1, 0x18, 0x00, TL_ATTACH};
+    static const uint8_t gap[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x01, 0x41, 'x'};
     static uint8_t large[100 * 1024];
     (void)state;
     start_trio(NULL);
@@ -332,9 +354,65 @@ static void test_garbage_closes_the_connection_only(void **state)
     assert_hangs_up(attach_store, sizeof attach_store, 1);
     assert_hangs_up(attach_store, sizeof attach_store, 200);
     assert_hangs_up(large, sizeof large, 0);
+    assert_hangs_up("", 0, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_hangs_up("", 0, 60); /* in nothing but descriptors */
+    }
     runner_wait(as_many_descriptors, NULL);
     assert_add("5", "sum 12\n");
     end_trio();
+}
+
+/* More than its socket holds, and not one answer read. */
+static void test_flood_of_a_client_ends_that_client(void **state)
+{
+    static const uint8_t attach_store[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x00,
+                                           0x45, 's',  't',       'o',  'r',  'e'};
+    struct timeval patience = {.tv_sec = (time_t)(20 * runner_slowness())};
+    ssize_t sent = 1;
+    (void)state;
+    start_trio(NULL);
+    descriptors_before = descriptors_of(trio.pid);
+    for (int clients = 0; clients < 10; clients++) {
+        int fd = connect_raw();
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+        for (int i = 0; i < 100000 && sent > 0; i++) {
+            sent = send(fd, attach_store, sizeof attach_store, MSG_NOSIGNAL);
+        }
+        assert_int_equal(sent, -1); /* it hung up after the second */
+        assert_true(errno == EPIPE || errno == ECONNRESET);
+        sent = 1;
+        close(fd);
+    }
+    runner_wait(as_many_descriptors, NULL);
+    assert_add("5", "sum 12\n");
+    kill(trio.pid, SIGTERM);
+    assert_int_equal(runner_end(&trio), 0); /* it may report the links that broke */
+}
+
+/* It has its links, opens none of them and reads none of its answers: others come and go. */
+static void test_client_that_attaches_and_never_reads(void **state)
+{
+    static const uint8_t attach_store[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x00,
+                                           0x45, 's',  't',       'o',  'r',  'e'};
+    int silent[CLIENTS_MAX / 2];
+    (void)state;
+    start_trio(NULL);
+    descriptors_before = descriptors_of(trio.pid);
+    for (size_t i = 0; i < CLIENTS_MAX / 2; i++) {
+        silent[i] = connect_raw();
+        assert_int_equal(send(silent[i], attach_store, sizeof attach_store, 0),
+                         sizeof attach_store);
+    }
+    assert_add("5", "sum 12\n");
+    runner_wait_err(&trio, "did not say hello in time"); /* the store's end of their links */
+    assert_add("8", "sum 20\n");
+    for (size_t i = 0; i < CLIENTS_MAX / 2; i++) {
+        close(silent[i]);
+    }
+    runner_wait(as_many_descriptors, NULL);
+    kill(trio.pid, SIGTERM);
+    assert_int_equal(runner_end(&trio), 0);
 }
 
 static void test_clients_are_bounded(void **state)
@@ -356,6 +434,9 @@ static void test_clients_are_bounded(void **state)
     /* Those that ask for nothing are sent away in time. */
     ready.fd = idle[0];
     assert_int_equal(poll(&ready, 1, (int)(20000 * runner_slowness())), 1);
+    size = recv(ready.fd, answer, sizeof answer, 0);
+    assert_true(size > 0);
+    assert_non_null(memmem(answer, (size_t)size, "in time", 7));
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         close(idle[i]);
     }
@@ -415,6 +496,8 @@ int main(void)
         TEST(test_socket_is_for_its_owner_only),
         TEST(test_foreign_user_is_refused),
         TEST(test_garbage_closes_the_connection_only),
+        TEST(test_flood_of_a_client_ends_that_client),
+        TEST(test_client_that_attaches_and_never_reads),
         TEST(test_clients_are_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

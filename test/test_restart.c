@@ -114,6 +114,11 @@ static bool same_count(void *user)
            runner_count_in(middle, "task") == before[3];
 }
 
+static bool same_fds(void *user)
+{
+    return runner_count_in(phoenix.pid, "fd") == *(const unsigned *)user;
+}
+
 static void test_death_after_death_loses_nothing_and_leaks_nothing(void **state)
 {
     static double took[KILLS];
@@ -198,6 +203,50 @@ static void test_link_that_breaks_costs_one_process(void **state)
     run_client("3", NULL);
     wait_round(1);
     assert_says(&phoenix, "is lost: process victim is ended by force\n");
+    end_well();
+}
+
+static void test_process_that_lies_to_its_launcher_costs_itself_only(void **state)
+{
+    static const struct {
+        const char *how;
+        const char *said;
+    } lies[] = {{"4", "sent what is no control message"},
+                {"5", "sent what it may not say"},
+                {"6", "sent what it may not say"},
+                {"8", "sent what it may not say"},
+                {"9", "sent what is no control message"}};
+    unsigned before = 0;
+    (void)state;
+    start("intensity = 128 in 1 s\nbackoff = 0 ms\n");
+    pid_t middle = last("middle");
+    for (int i = 0; i < 2 * (int)(sizeof lies / sizeof *lies); i++) {
+        size_t lie = (size_t)i / 2;
+        pid_t victim = last("victim");
+        run_client(lies[lie].how, NULL);
+        wait_round(i + 1);
+        assert_int_not_equal(last("victim"), victim);
+        assert_says(&phoenix, lies[lie].said);
+    }
+    before = runner_count_in(phoenix.pid, "fd");
+    run_client("9", NULL);
+    wait_round(11);
+    runner_wait(same_fds, &before);
+    assert_int_equal(last("middle"), middle);
+    end_well();
+}
+
+/* It stays alive, and nobody else waits for it; its parent goes on with all it does. */
+static void test_process_that_talks_without_end_holds_up_nobody(void **state)
+{
+    (void)state;
+    start("");
+    run_client("7", NULL);
+    for (int i = 0; i < 3; i++) {
+        run_client("7", NULL); /* attaches, and is let go */
+    }
+    kill(last("victim"), SIGKILL);
+    wait_round(1);
     end_well();
 }
 
@@ -432,6 +481,8 @@ int main(void)
         TEST(test_user_and_used_may_die_together),
         TEST(test_attached_client_is_told),
         TEST(test_link_that_breaks_costs_one_process),
+        TEST(test_process_that_lies_to_its_launcher_costs_itself_only),
+        TEST(test_process_that_talks_without_end_holds_up_nobody),
         TEST(test_never_ends_the_program),
         TEST(test_on_failure_means_failures_only),
         TEST(test_always_means_any_end),

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "launcher/launcher.h"
+#include "launcher/launch.h"
 #include "test/support/ear.h"
 #include "test/support/load.h"
 #include "test/support/mortal.h"
@@ -92,6 +92,47 @@ static int block(struct troupe_actor *self, void *state, const void *argument)
     return 0;
 }
 
+/* On the control socket, as no process of ours does. */
+static void lie(uint8_t how)
+{
+    const struct tl_message nobody_up = {.kind = TL_UP, .name = troupe_text("nobody")};
+    struct tl_message told = {.kind = TL_STOP};
+    switch (how) {
+    case 4:
+        if (write(TL_CONTROL_FD, "what?", 5) < 0) {
+            perror("write");
+        }
+        return;
+    case 6:
+        told = (struct tl_message){.kind = TL_ENDED, .name = troupe_text("middle")};
+        break;
+    case 7:
+        while (tl_send(TL_CONTROL_FD, &nobody_up, 1000) == 0) {
+        }
+        return;
+    case 8:
+        told = (struct tl_message){.kind = TL_LINK, .fds_count = 1};
+        break;
+    default:
+        break;
+    }
+    if (how != 9) {
+        int sent = tl_send(TL_CONTROL_FD, &told, 1000);
+        (void)sent;
+        return;
+    }
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } rights = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                         .cmsg_level = SOL_SOCKET,
+                         .cmsg_type = SCM_RIGHTS}};
+    const struct msghdr packet = {.msg_control = rights.room, .msg_controllen = sizeof rights.room};
+    if (sendmsg(TL_CONTROL_FD, &packet, 0) < 0) {
+        perror("sendmsg");
+    }
+}
+
 static void victim_perish(struct troupe_actor *self, void *state, struct troupe_call *call,
                           const struct phoenix_perish_args *args)
 {
@@ -112,6 +153,9 @@ static void victim_perish(struct troupe_actor *self, void *state, struct troupe_
         if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM) {
             shutdown(fd, SHUT_RDWR);
         }
+    }
+    if (args->how >= 4) {
+        lie(args->how);
     }
     for (int i = 0; args->how == 2 && i < WORKERS_MAX; i++) {
         error = troupe_spawn(troupe_runtime(self), &blocking, NULL, &ref);
