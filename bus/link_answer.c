@@ -143,6 +143,7 @@ bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
     pthread_mutex_unlock(&link->lock);
     if (!waits && route->link != NULL) {
         ti_link_cancel(route->link, wire);
+        ti_link_let_go_on(link);
     }
     return waits;
 }
