@@ -76,7 +76,8 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
         if (error != 0 && error != TROUPE_EDOWN) { /* that: whoever asked is gone */
             ti_error_set(&room, error,
                          error == TROUPE_EBUSY ? "the items before it are still unread" : NULL);
-            error = ti_link_answer(to->object, to->id, TI_ERROR, false, NULL, &room);
+            int gone = ti_link_answer(to->object, to->id, TI_ERROR, false, NULL, &room);
+            (void)gone;
         }
     }
     ti_message_release(answer);
