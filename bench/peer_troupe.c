@@ -79,7 +79,7 @@ static void serve(const int fds[BENCH_FDS])
     struct troupe_grant grant = {.role = "probe", .events_fd = fds[1]};
     struct troupe_link_config config = {
         .peer = "bench", .fd = fds[0], .exports = &grant, .exports_count = 1};
-    if (troupe_host_declare(troupe, &probe_role, NULL) != 0 ||
+    if (troupe_host_declare(troupe, &quick_probe_role, NULL) != 0 ||
         troupe_host_start(troupe, "probe") != 0 || troupe_host_link(troupe, &config, NULL) != 0) {
         bench_die("troupe: serve");
     }
@@ -115,7 +115,7 @@ static void *local_open(const int fds[BENCH_FDS])
     for (size_t i = 0; i < BENCH_FDS; i++) {
         close(fds[i]); /* the server at their other end has nothing to do */
     }
-    if (troupe_spawn(client->troupe, &probe_actor, NULL, &client->echo) != 0) {
+    if (troupe_spawn(client->troupe, &quick_probe_actor, NULL, &client->echo) != 0) {
         bench_die("troupe: spawn");
     }
     return client;

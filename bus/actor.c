@@ -95,6 +95,46 @@ static struct troupe_actor *take_slot(struct troupe *troupe, int *ret_error)
 
 /* ---- delivery ------------------------------------------------------------------------------------ */
 
+/* Quick actors that this thread has woken and will run itself, oldest first. */
+static _Thread_local struct {
+    bool open;
+    struct troupe_actor *first;
+    struct troupe_actor *last;
+} quick;
+
+bool ti_quick_begin(void)
+{
+    bool begun = !quick.open && current == NULL;
+    quick.open = quick.open || begun;
+    return begun;
+}
+
+void ti_quick_end(bool begun)
+{
+    while (begun && quick.first != NULL) {
+        struct troupe_actor *actor = quick.first;
+        quick.first = actor->ready_next;
+        ti_actor_run(actor);
+    }
+    quick.open = quick.open && !begun;
+}
+
+/* Its flag is won: somebody has to run it. */
+static void ready(struct troupe_actor *slot)
+{
+    if (!quick.open || !slot->quick) {
+        ti_executor_ready(slot->executor, slot);
+        return;
+    }
+    slot->ready_next = NULL;
+    if (quick.first == NULL) {
+        quick.first = slot;
+    } else {
+        quick.last->ready_next = slot;
+    }
+    quick.last = slot;
+}
+
 static void push(struct troupe_actor *slot, struct troupe_message *message)
 {
     struct troupe_message *head = atomic_load_explicit(&slot->inbox, memory_order_relaxed);
@@ -103,7 +143,7 @@ static void push(struct troupe_actor *slot, struct troupe_message *message)
     } while (!atomic_compare_exchange_weak_explicit(&slot->inbox, &head, message,
                                                     memory_order_seq_cst, memory_order_relaxed));
     if (!atomic_exchange(&slot->scheduled, true)) {
-        ti_executor_ready(slot->executor, slot);
+        ready(slot);
     }
 }
 
@@ -444,6 +484,7 @@ static void retire(struct troupe_actor *self)
     struct troupe *troupe = self->troupe;
     struct ti_executor *executor = self->executor;
     self->executor = &troupe->pool;
+    self->quick = false;
     self->phase = TI_EMPTY;
     pthread_mutex_lock(&troupe->actors_lock);
     self->def = NULL;
@@ -559,6 +600,7 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
     atomic_fetch_add(&troupe->actors_count, 1);
     self->generation++;
     self->executor = executor;
+    self->quick = (flags & TROUPE_QUICK) != 0;
     self->phase = TI_STARTING;
     pthread_mutex_lock(&troupe->actors_lock); /* the agent looks at these two */
     self->role = role;

@@ -176,8 +176,10 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     wait->due_ns = ti_deadline(wait->troupe, wait->method, options);
     wait->item_ns = ti_wait_ns(wait->method, options);
     listen(wait->caller, true);
+    bool begun = ti_quick_begin();
     int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, wait->due_ns,
                                 &wait->route, &wait->wire);
+    ti_quick_end(begun);
     if (error != 0) {
         finish(wait);
         return error;

@@ -436,13 +436,10 @@ static bool admit(struct ti_link *link, enum frame_kind kind, size_t size)
     return on;
 }
 
-void ti_link_received(void *user, const uint8_t *data, size_t size)
+static void take_batch(struct ti_link *link, const uint8_t *data, size_t size)
 {
-    struct ti_link *link = user;
     struct frame frame;
     struct troupe_error error;
-    TI_COUNT(link->troupe, batches_in);
-    TI_ADD(link->troupe, bytes_in, size);
     while (size != 0) {
         size_t used;
         if (ti_frame_read(data, size, &used, &frame, &error) != 0) {
@@ -459,6 +456,16 @@ void ti_link_received(void *user, const uint8_t *data, size_t size)
         data += used;
         size -= used;
     }
+}
+
+void ti_link_received(void *user, const uint8_t *data, size_t size)
+{
+    struct ti_link *link = user;
+    TI_COUNT(link->troupe, batches_in);
+    TI_ADD(link->troupe, bytes_in, size);
+    bool begun = ti_quick_begin();
+    take_batch(link, data, size);
+    ti_quick_end(begun);
 }
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */

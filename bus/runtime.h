@@ -268,6 +268,7 @@ struct troupe_actor {
     /* owner */
     struct ti_executor *executor;
     struct troupe_actor *ready_next;
+    bool quick;
     enum ti_phase phase;
     uint32_t generation;
     uint32_t role;  /* index plus one of the role whose rights it has; 0: none */
@@ -298,6 +299,10 @@ int ti_spawn(struct troupe *troupe, const struct troupe_actor_def *def, const vo
              uint32_t role, uint64_t *ret_id);
 /* Runs one turn of an actor that the calling thread took from an executor; returns messages handled. */
 int ti_actor_run(struct troupe_actor *self);
+/* Between these two, and outside of any actor and lock, quick actors that this thread wakes run on
+ * it: in ti_quick_end, which takes what ti_quick_begin returned. */
+bool ti_quick_begin(void);
+void ti_quick_end(bool begun);
 /* Delivers [owned]. With `counted`, TROUPE_EBUSY when the mailbox is full; TROUPE_EDOWN when the
  * actor is gone; TROUPE_ECYCLE when it could run only after what waits for it. On failure the message stays the caller's. */
 int ti_push(struct troupe *troupe, uint64_t actor, struct troupe_message *message, bool counted);

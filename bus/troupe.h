@@ -194,6 +194,9 @@ int troupe_fd(struct troupe *troupe);
 enum troupe_actor_flags {
     TROUPE_DETACHED = 1, /* owns a thread: may block on disks and in libraries */
     TROUPE_PINNED = 2,   /* runs in troupe_step only */
+    /* Its handlers take microseconds and never block, on anything: the thread that brings a request
+     * (a link's, or a caller's own) runs it at once, which saves a thread's wake-up. */
+    TROUPE_QUICK = 4,
 };
 
 /* What an actor serves: an interface and the table of functions that the generated header declares

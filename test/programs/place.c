@@ -1,5 +1,5 @@
-/* place ROLE[,ROLE] LINK...: a process that hosts seats of the tests' prober, until the test's
- * own link ends.
+/* place ROLE[,ROLE][,quick] LINK...: a process that hosts seats of the tests' prober (the quick one),
+ * until the test's own link ends.
  * LINK is PEER:FD:EXPORTS:IMPORTS, each list ROLE@FD[,ROLE@FD]. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,12 +59,15 @@ int main(int argc, char **argv)
     struct troupe_config config = {.name = argv[1], .on_report = report, .user = argv[1]};
     bool probe = strstr(argv[1], "probe") != NULL;
     bool other = strstr(argv[1], "other") != NULL;
+    bool quick = strstr(argv[1], "quick") != NULL;
     if (pipe(ended) != 0 || troupe_open(&config, &troupe) != 0) {
         return 1;
     }
     troupe_host_on_event(troupe, on_host, NULL);
-    if ((probe && troupe_host_declare(troupe, &probe_role, NULL) != 0) ||
-        (other && troupe_host_declare(troupe, &other_role, NULL) != 0)) {
+    if ((probe &&
+         troupe_host_declare(troupe, quick ? &quick_probe_role : &probe_role, NULL) != 0) ||
+        (other &&
+         troupe_host_declare(troupe, quick ? &quick_other_role : &other_role, NULL) != 0)) {
         return 2;
     }
     if ((probe && troupe_host_start(troupe, "probe") != 0) ||

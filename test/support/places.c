@@ -19,6 +19,7 @@
 #include "test/support/runner.h"
 
 static atomic_uint links_up;
+static bool quick; /* the next places to be opened */
 
 static void report(void *user, const char *text)
 {
@@ -112,7 +113,7 @@ static void open_two(struct places *p)
     static const char *const both[] = {"probe", "other"};
     struct joint joint;
     make_joint(&joint, 2);
-    char *arguments[] = {strdup("place"), strdup("probe,other"),
+    char *arguments[] = {strdup("place"), strdup(quick ? "probe,other,quick" : "probe,other"),
                          format("test:%d:probe@%d,other@%d:", joint.requests[1], joint.events[0][1],
                                 joint.events[1][1]),
                          NULL};
@@ -166,8 +167,10 @@ void places_open(struct places *p, int count)
     assert_int_equal(troupe_open(&config, &p->troupe), 0);
     troupe_host_on_event(p->troupe, on_host, NULL);
     if (count == 1) {
-        assert_int_equal(troupe_host_declare(p->troupe, &probe_role, NULL), 0);
-        assert_int_equal(troupe_host_declare(p->troupe, &other_role, NULL), 0);
+        assert_int_equal(
+            troupe_host_declare(p->troupe, quick ? &quick_probe_role : &probe_role, NULL), 0);
+        assert_int_equal(
+            troupe_host_declare(p->troupe, quick ? &quick_other_role : &other_role, NULL), 0);
         assert_int_equal(troupe_host_start(p->troupe, "probe"), 0);
         assert_int_equal(troupe_host_start(p->troupe, "other"), 0);
     } else if (count == 2) {
@@ -262,6 +265,24 @@ int places_setup_two(void **state)
 {
     (void)state;
     places_open(&places, 2);
+    return 0;
+}
+
+int places_setup_quick_one(void **state)
+{
+    (void)state;
+    quick = true;
+    places_open(&places, 1);
+    quick = false;
+    return 0;
+}
+
+int places_setup_quick_two(void **state)
+{
+    (void)state;
+    quick = true;
+    places_open(&places, 2);
+    quick = false;
     return 0;
 }
 

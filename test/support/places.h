@@ -25,9 +25,17 @@ extern struct places places;
 int places_setup_one(void **state);
 int places_setup_two(void **state);
 int places_setup_three(void **state);
+int places_setup_quick_one(void **state); /* with a prober that is TROUPE_QUICK */
+int places_setup_quick_two(void **state);
 int places_teardown(void **state);
 
-/* A test three times, for cmocka's table. */
+/* A test three times, for cmocka's table; and twice more, with quick seats. */
+#define QUICK_WAYS(test)                                                                     \
+    {#test " [quick, one process]", test, places_setup_quick_one, places_teardown, NULL},    \
+    {                                                                                        \
+#test " [quick, two processes]", test, places_setup_quick_two, places_teardown, NULL \
+    }
+
 #define THREE_WAYS(test)                                                            \
     {#test " [one process]", test, places_setup_one, places_teardown, NULL},        \
         {#test " [two processes]", test, places_setup_two, places_teardown, NULL},  \

@@ -448,7 +448,15 @@ static const struct troupe_service services[] = {
 
 const struct troupe_actor_def probe_actor = {
     .name = "probe", .state_size = sizeof(struct probe), .services = services, .services_count = 1};
+const struct troupe_actor_def quick_probe_actor = {.name = "probe",
+                                                   .state_size = sizeof(struct probe),
+                                                   .services = services,
+                                                   .services_count = 1,
+                                                   .flags = TROUPE_QUICK};
 
 static const char *const other_uses[] = {"probe", NULL};
 const struct troupe_role probe_role = {.name = "probe", .actor = &probe_actor};
 const struct troupe_role other_role = {.name = "other", .actor = &probe_actor, .uses = other_uses};
+const struct troupe_role quick_probe_role = {.name = "probe", .actor = &quick_probe_actor};
+const struct troupe_role quick_other_role = {
+    .name = "other", .actor = &quick_probe_actor, .uses = other_uses};
