@@ -1,5 +1,6 @@
 /* peer_nng.c - NNG alone, as Troupe's links use it but one NNG message per message: pair0 over
- * socket://, two task threads, a server made of callbacks. What Troupe costs beyond it is ours. */
+ * socket://, two task threads, a server made of callbacks; and with the messages that wait joined into
+ * one of NNG's. What Troupe costs beyond it is ours. */
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -116,11 +117,12 @@ static void on_answer(void *argument)
     if (end->count == 0)
         return;
     check(nng_aio_result(end->receive), "nng: receive");
+    size_t size = nng_msg_len(nng_aio_get_msg(end->receive));
     nng_msg_free(nng_aio_get_msg(end->receive));
     pthread_mutex_lock(&end->lock);
-    end->answered++;
+    end->answered += size / BENCH_MESSAGE_BYTES;
     bool done = end->answered == end->count;
-    if (done || end->sent - end->answered == end->window / 2)
+    if (done || end->sent - end->answered <= end->window / 2)
         pthread_cond_signal(&end->changed);
     pthread_mutex_unlock(&end->lock);
     if (!done)
@@ -137,10 +139,10 @@ static void *client_open(const int fds[BENCH_FDS])
     return end;
 }
 
-static void send_one(struct end *end)
+static void send_some(struct end *end, size_t count)
 {
     nng_msg *message;
-    check(nng_msg_alloc(&message, BENCH_MESSAGE_BYTES), "nng: message");
+    check(nng_msg_alloc(&message, count * BENCH_MESSAGE_BYTES), "nng: message");
     nng_aio_set_msg(end->send, message);
     nng_send_aio(end->socket, end->send);
     nng_aio_wait(end->send);
@@ -150,16 +152,15 @@ static void send_one(struct end *end)
 static void round_trip(void *state)
 {
     struct end *end = state;
-    send_one(end);
+    send_some(end, 1);
     nng_recv_aio(end->socket, end->receive);
     nng_aio_wait(end->receive);
     check(nng_aio_result(end->receive), "nng: receive");
     nng_msg_free(nng_aio_get_msg(end->receive));
 }
 
-static void pipeline(void *state, size_t window, size_t count)
+static void pipeline(struct end *end, size_t window, size_t count, bool joined)
 {
-    struct end *end = state;
     end->sent = 0;
     end->answered = 0;
     end->count = count;
@@ -171,14 +172,26 @@ static void pipeline(void *state, size_t window, size_t count)
             pthread_cond_wait(&end->changed, &end->lock);
             continue;
         }
-        end->sent++;
+        size_t may = end->answered + window < count ? end->answered + window : count;
+        size_t some = joined ? may - end->sent : 1;
+        end->sent += some;
         pthread_mutex_unlock(&end->lock);
-        send_one(end);
+        send_some(end, some);
         pthread_mutex_lock(&end->lock);
     }
     pthread_mutex_unlock(&end->lock);
     nng_aio_wait(end->receive);
     end->count = 0;
+}
+
+static void pipeline_plain(void *state, size_t window, size_t count)
+{
+    pipeline(state, window, count, false);
+}
+
+static void pipeline_joined(void *state, size_t window, size_t count)
+{
+    pipeline(state, window, count, true);
 }
 
 static void client_close(void *state)
@@ -192,6 +205,15 @@ const struct bench_peer bench_nng = {
     .serve = serve,
     .open = client_open,
     .round_trip = round_trip,
-    .pipeline = pipeline,
+    .pipeline = pipeline_plain,
+    .close = client_close,
+};
+
+const struct bench_peer bench_nng_joined = {
+    .name = "NNG pair0, messages joined",
+    .serve = serve,
+    .open = client_open,
+    .round_trip = round_trip,
+    .pipeline = pipeline_joined,
     .close = client_close,
 };
