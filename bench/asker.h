@@ -1,4 +1,5 @@
-/* asker.h - Troupe's side of the measurements: a runtime, a gate to wait at, and an actor that asks. */
+/* asker.h - Troupe's side of the measurements: runtimes, a gate to wait at, the actor that serves
+ * (bench/server.iface) and one that asks. */
 #ifndef TROUPE_BENCH_ASKER_H
 #define TROUPE_BENCH_ASKER_H
 
@@ -6,7 +7,7 @@
 
 #include "bench/bench.h"
 #include "bus/troupe_host.h"
-#include "test/support/probe.h"
+#include "bench/server.h"
 
 /* Opened by any thread, passed by one, which waits. */
 struct bench_gate {
@@ -20,17 +21,42 @@ void bench_gate_pass(struct bench_gate *gate);
 
 /* A runtime with that many workers (0: the default), or the end of the program. */
 struct troupe *bench_troupe_open(unsigned workers);
-/* The same as a process that serves `role` ("probe") at the other end of the two descriptors: returns
- * once the link is gone. */
-void bench_troupe_serve(const int fds[BENCH_FDS]);
-/* Links `troupe` to such a server; waits until the link is up. */
+/* Serves the quick actor, as role "server", at these ends of a link: returns once the link is gone. */
+
+/* Links `troupe` to such ends; waits until the link is up. */
 void bench_troupe_link(struct troupe *troupe, const char *peer, const int fds[BENCH_FDS],
-                       struct troupe_ref *ret_probe);
+                       struct troupe_ref *ret_server);
+
+/* A process that serves, linked to. It ends with the link. */
+struct bench_server {
+    pid_t process;
+    struct troupe_ref ref;
+};
+void bench_server_start(struct troupe *troupe, const char *peer, struct bench_server *ret_server);
+
+enum { BENCH_BLOB_BYTES_MAX = 1024 * 1024 };
+
+/* It serves; the quick one on whichever thread brings it something. */
+extern const struct troupe_actor_def bench_server_actor;
+extern const struct troupe_actor_def bench_quick_actor;
 
 /* What echo is called with: BENCH_MESSAGE_BYTES in a frame. */
-extern const struct probe_echo_args bench_echo_args;
-/* Calls echo `count` times from an actor, at most `window` of them unanswered; waits for all. */
-void bench_ask_echoes(struct troupe *troupe, struct troupe_ref echo, size_t window, size_t count);
+extern const struct server_echo_args bench_echo_args;
+/* An actor that calls echo `count` times, of each of `to` in turn, at most `window` calls unanswered. */
+struct bench_asker {
+    struct troupe *troupe;
+    const struct troupe_ref *to;
+    size_t to_count;
+    size_t window;
+    size_t count;
+    size_t sent;
+    size_t answered;
+    struct bench_gate done;
+};
+void bench_asker_start(struct bench_asker *asker);
+void bench_asker_wait(struct bench_asker *asker);
+/* Both. */
+void bench_ask_echoes(struct troupe *troupe, struct troupe_ref to, size_t window, size_t count);
 /* One sync call of echo from this thread. */
 void bench_call_echo(struct troupe *troupe, struct troupe_ref echo);
 

@@ -20,8 +20,8 @@
 
 enum {
     BENCH_MESSAGE_BYTES = 64,
-    BENCH_FDS = 2,     /* stream socketpairs between client and server, for each its own use */
-    BENCH_FDS_MAX = 8, /* of a helper */
+    BENCH_FDS = 2,       /* stream socketpairs between client and server, for each its own use */
+    BENCH_FDS_MAX = 160, /* of a helper */
     BENCH_ROUNDS_MAX = 16,
 };
 
@@ -55,12 +55,22 @@ extern const struct bench_peer bench_troupe_local; /* the same call to an actor 
 
 /* `placement` is "one-cpu", "free", or NULL where it makes no difference. */
 void bench_links(const char *placement); /* one message and many, beside all peers */
+void bench_calls(const char *placement); /* from threads, with questions, with large results */
+void bench_events(const char *placement);
+void bench_scale(const char *placement); /* many links, many actors; memory and threads */
 void bench_local(const char *placement); /* actors of one process */
 void bench_codec(const char *placement); /* what encoding and decoding one frame costs */
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
+/* `fds` end with -1. */
 typedef void bench_helper_fn(const int *fds);
+bench_helper_fn bench_troupe_serve;
+bench_helper_fn bench_serve_raw_blobs;
+bench_helper_fn bench_serve_many;
+bench_helper_fn bench_subscribe_nng;
+bench_helper_fn bench_subscribe_troupe;
+
 /* The helper of that name, or NULL: bench_main.c knows them all. */
 bench_helper_fn *bench_find_helper(const char *name);
 bench_helper_fn *bench_find_server(const char *peer);
@@ -73,6 +83,8 @@ bool bench_ended_well(pid_t child);
 pid_t bench_start_helper(const char *name, const int *fds, size_t fds_count);
 /* Waits for the end of one; what did not end well fails the part. */
 void bench_wait_helper(pid_t helper);
+/* The same, with a socketpair for each of its descriptors: their ends here. */
+pid_t bench_start_server(const char *name, int ret_fds[BENCH_FDS]);
 /* A connected pair of stream sockets, closed on exec. */
 void bench_socketpair_open(int ret_fds[2]);
 

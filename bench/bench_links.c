@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ROUNDS           7 /* odd: a median is a round that was */
 #define ROUND_TRIPS      2000
@@ -53,22 +52,6 @@ bench_helper_fn *bench_find_server(const char *peer)
             return peers[i]->serve;
     }
     return NULL;
-}
-
-static void peer_start(size_t index, struct running *ret_running)
-{
-    int here[BENCH_FDS];
-    int there[BENCH_FDS];
-    for (size_t i = 0; i < BENCH_FDS; i++) {
-        int pair[2];
-        bench_socketpair_open(pair);
-        here[i] = pair[0];
-        there[i] = pair[1];
-    }
-    ret_running->server = bench_start_helper(peers[index]->name, there, BENCH_FDS);
-    for (size_t i = 0; i < BENCH_FDS; i++)
-        close(there[i]);
-    ret_running->state = peers[index]->open(here);
 }
 
 /* ---- measuring ------------------------------------------------------------------------------- */
@@ -185,8 +168,11 @@ void bench_links(const char *placement)
 {
     static struct running running[PEERS_MAX];
     find_peers();
-    for (size_t i = 0; i < peers_count; i++)
-        peer_start(i, &running[i]);
+    for (size_t i = 0; i < peers_count; i++) {
+        int fds[BENCH_FDS];
+        running[i].server = bench_start_server(peers[i]->name, fds);
+        running[i].state = peers[i]->open(fds);
+    }
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < peers_count; i++)
             measure_round_trips(round, peers[i], &running[i]);

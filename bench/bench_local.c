@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "bench/asker.h"
-#include "test/support/prober.h"
 
 enum { ROUNDS = 7, TURNS = 20000, TELLS = 400000, TELLS_AT_ONCE = 400, SENDERS = 8 };
 
@@ -88,7 +87,7 @@ struct teller {
 static void tell_more(struct troupe_actor *self, struct teller *teller);
 
 static void told(struct troupe_actor *self, void *user, const struct troupe_error *error,
-                 const struct probe_told_results *results)
+                 const struct server_told_results *results)
 {
     struct teller *teller = user;
     (void)results;
@@ -100,7 +99,7 @@ static void told(struct troupe_actor *self, void *user, const struct troupe_erro
 static void tell_more(struct troupe_actor *self, struct teller *teller)
 {
     struct crowd *crowd = teller->crowd;
-    struct probe_tell_args args = {.number = 1};
+    struct server_tell_args args = {.number = 1};
     if (teller->left == 0) {
         if (troupe_stop(crowd->troupe, troupe_self(self)) != 0)
             bench_die("troupe: stop");
@@ -108,11 +107,11 @@ static void tell_more(struct troupe_actor *self, struct teller *teller)
         return;
     }
     for (size_t i = 0; i < TELLS_AT_ONCE; i++) {
-        if (probe_tell(crowd->troupe, crowd->to, &args) != 0)
+        if (server_tell(crowd->troupe, crowd->to, &args) != 0)
             bench_die("troupe: tell");
     }
     teller->left -= TELLS_AT_ONCE;
-    if (probe_told_ask(self, crowd->to, told, teller, NULL) != 0)
+    if (server_told_ask(self, crowd->to, told, teller, NULL) != 0)
         bench_die("troupe: ask");
 }
 
@@ -161,8 +160,8 @@ void bench_local(const char *placement)
     struct troupe *troupe = bench_troupe_open(1);
     struct troupe_ref echo;
     struct troupe_ref quick;
-    if (troupe_spawn(troupe, &probe_actor, NULL, &echo) != 0 ||
-        troupe_spawn(troupe, &quick_probe_actor, NULL, &quick) != 0)
+    if (troupe_spawn(troupe, &bench_server_actor, NULL, &echo) != 0 ||
+        troupe_spawn(troupe, &bench_quick_actor, NULL, &quick) != 0)
         bench_die("troupe: spawn");
     for (size_t round = 0; round < ROUNDS; round++) {
         lines[THREADS].rounds[round] = measure_threads();

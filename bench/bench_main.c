@@ -18,16 +18,19 @@ static const struct part {
     void (*run)(const char *placement);
     bool placed;
 } PARTS[] = {
-    {"links", bench_links, true},
-    {"local", bench_local, true},
-    {"codec", bench_codec, false},
+    {"links", bench_links, true},   {"local", bench_local, true},  {"calls", bench_calls, true},
+    {"events", bench_events, true}, {"scale", bench_scale, false}, {"codec", bench_codec, false},
 };
 
 static const struct helper {
     const char *name;
     bench_helper_fn *run;
 } HELPERS[] = {
-    {"", NULL},
+    {"server", bench_troupe_serve},
+    {"raw-blobs", bench_serve_raw_blobs},
+    {"many", bench_serve_many},
+    {"subscribe-nng", bench_subscribe_nng},
+    {"subscribe-troupe", bench_subscribe_troupe},
 };
 
 bench_helper_fn *bench_find_helper(const char *name)
@@ -41,10 +44,12 @@ bench_helper_fn *bench_find_helper(const char *name)
 
 static int help(char **arguments)
 {
-    int fds[BENCH_FDS_MAX] = {0};
+    int fds[BENCH_FDS_MAX + 1];
     bench_helper_fn *run = bench_find_helper(arguments[0]);
-    for (size_t i = 0; i < BENCH_FDS_MAX && arguments[1 + i] != NULL; i++)
-        fds[i] = (int)strtol(arguments[1 + i], NULL, 10);
+    size_t count = 0;
+    for (; count < BENCH_FDS_MAX && arguments[1 + count] != NULL; count++)
+        fds[count] = (int)strtol(arguments[1 + count], NULL, 10);
+    fds[count] = -1;
     if (run == NULL)
         bench_die(arguments[0]);
     run(fds);

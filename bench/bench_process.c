@@ -61,6 +61,21 @@ void bench_socketpair_open(int ret_fds[2])
         bench_die("socketpair");
 }
 
+pid_t bench_start_server(const char *name, int ret_fds[BENCH_FDS])
+{
+    int there[BENCH_FDS];
+    for (size_t i = 0; i < BENCH_FDS; i++) {
+        int pair[2];
+        bench_socketpair_open(pair);
+        ret_fds[i] = pair[0];
+        there[i] = pair[1];
+    }
+    pid_t server = bench_start_helper(name, there, BENCH_FDS);
+    for (size_t i = 0; i < BENCH_FDS; i++)
+        close(there[i]);
+    return server;
+}
+
 /* ---- record ---------------------------------------------------------------------------------- */
 
 /* One write a line: several processes append to the same file. */

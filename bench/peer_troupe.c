@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "bench/asker.h"
-#include "test/support/prober.h"
 
 struct client {
     struct troupe *troupe;
@@ -35,7 +34,7 @@ static void *local_open(const int fds[BENCH_FDS])
     struct client *client = client_new();
     for (size_t i = 0; i < BENCH_FDS; i++)
         close(fds[i]); /* the server at their other end has nothing to do */
-    if (troupe_spawn(client->troupe, &quick_probe_actor, NULL, &client->echo) != 0)
+    if (troupe_spawn(client->troupe, &bench_quick_actor, NULL, &client->echo) != 0)
         bench_die("troupe: spawn");
     return client;
 }
