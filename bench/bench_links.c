@@ -114,6 +114,9 @@ static void print_pipelines(const char *placement, const struct running *running
             const struct bench_line *line = &running[i].windows[window];
             printf(" %10.0f %7.2f", bench_median(line, ROUNDS) / 1e3,
                    bench_ratio(line, &running[0].windows[window], ROUNDS));
+            bench_say_point(placement[0] == 'o' ? "in-flight-one-cpu" : "in-flight-free",
+                            peers[i]->name, (double)WINDOWS[window],
+                            bench_median(line, ROUNDS) / 1e3);
         }
         printf("\n");
     }

@@ -21,23 +21,34 @@ def push_height(height):
     return bytes([len(data)]) + data
 
 
-def coinbase(height, tag):
+def var_int(number):
+    return bytes([number]) if number < 0xfd else b'\xfd' + struct.pack('<H', number)
+
+
+def coinbase(height, tag, outputs, to):
     script = push_height(height) + bytes([len(tag)]) + tag
-    amount = 5_000_000_000 >> (height // HALVING)
-    return (struct.pack('<iB', 2, 1) + bytes(32) + struct.pack('<IB', 0xffffffff, len(script)) + script + struct.pack('<IB', 0xffffffff, 1)
-            + struct.pack('<qB', amount, len(SCRIPT)) + SCRIPT + struct.pack('<I', 0))
+    amount = (5_000_000_000 >> (height // HALVING)) // outputs
+    return (struct.pack('<iB', 2, 1) + bytes(32) + struct.pack('<IB', 0xffffffff, len(script)) + script + struct.pack('<I', 0xffffffff)
+            + var_int(outputs) + (struct.pack('<qB', amount, len(to)) + to) * outputs + struct.pack('<I', 0))
 
 
-def blocks(count, below=(), tag=b'test'):
-    """`count` raw blocks on top of those `below`, which begin at height 1; another tag makes another branch."""
+def merkle_root(hashes):
+    while len(hashes) > 1:
+        hashes = [sha256d(left + right) for left, right in zip(hashes[::2], hashes[1::2] + hashes[-1:] * (len(hashes) % 2))]
+    return hashes[0]
+
+
+def blocks(count, below=(), tag=b'test', outputs=1, script=SCRIPT, txs=()):
+    """`count` raw blocks on top of those `below`, which begin at height 1; another tag makes another branch. Each coin is mined to
+    `outputs` outputs of that script, and each block has those transactions, too."""
     made, prev = [], sha256d(below[-1][:80]) if below else GENESIS
     for height in range(len(below) + 1, len(below) + count + 1):
-        tx = coinbase(height, tag)
-        fixed = struct.pack('<i', 0x20000000) + prev + sha256d(tx) + struct.pack('<II', GENESIS_TIME + height * 600, BITS)
+        all_txs = [coinbase(height, tag, outputs, script), *txs]
+        fixed = struct.pack('<i', 0x20000000) + prev + merkle_root([sha256d(tx) for tx in all_txs]) + struct.pack('<II', GENESIS_TIME + height * 600, BITS)
         nonce = 0
         while (prev := sha256d(header := fixed + struct.pack('<I', nonce)))[31] > 0x7f:
             nonce += 1
-        made.append(header + b'\x01' + tx)
+        made.append(header + var_int(len(all_txs)) + b''.join(all_txs))
     return made
 
 
