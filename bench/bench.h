@@ -32,7 +32,7 @@ struct bench_peer {
     void (*serve)(const int fds[BENCH_FDS]);
     /* In the client: the other ends of the same descriptors, which become the peer's to close. */
     void *(*open)(const int fds[BENCH_FDS]);
-    /* Sends one message and waits for its answer. */
+    /* Sends one message and waits for its answer. NULL: it can't. */
     void (*round_trip)(void *state);
     /* Sends `count` messages, at most `window` of them unanswered, and waits for all answers.
      * NULL: it can't. */
@@ -43,7 +43,8 @@ struct bench_peer {
 extern const struct bench_peer bench_socketpair;        /* a write per message: the reference */
 extern const struct bench_peer bench_socketpair_joined; /* waiting messages joined into one write */
 extern const struct bench_peer bench_nng;               /* pair0 over socket://, callbacks */
-extern const struct bench_peer bench_nng_joined; /* waiting messages joined into one of NNG's */
+extern const struct bench_peer
+    bench_nng_joined; /* frames, those that wait joined into one message */
 /* Other projects' buses: absent (their address is NULL) where their packages are. */
 extern const struct bench_peer bench_sdbus __attribute__((weak));
 extern const struct bench_peer bench_capnp __attribute__((weak));

@@ -59,6 +59,8 @@ bench_helper_fn *bench_find_server(const char *peer)
 static void measure_round_trips(size_t round, const struct bench_peer *peer,
                                 struct running *running)
 {
+    if (!peer->round_trip)
+        return;
     uint64_t *samples = running->samples + round * ROUND_TRIPS;
     uint64_t sorted[ROUND_TRIPS];
     for (size_t i = 0; i < WARM_UP_MESSAGES; i++)
@@ -90,6 +92,8 @@ static void print_round_trips(const char *placement, struct running *running)
            BENCH_MESSAGE_BYTES, placement, ROUNDS, ROUND_TRIPS);
     printf("  %-34s %10s %10s %10s\n", "", "p50 us", "p99 us", "ratio");
     for (size_t i = 0; i < peers_count; i++) {
+        if (!peers[i]->round_trip)
+            continue;
         size_t count = ROUNDS * ROUND_TRIPS;
         double p50 = (double)bench_percentile(running[i].samples, count, 50) / 1e3;
         double p99 = (double)bench_percentile(running[i].samples, count, 99) / 1e3;
@@ -163,7 +167,7 @@ static void say_targets(const char *placement, const struct running *running)
         say_ratio("calls, 256 in flight, to Cap'n Proto", placement, &ours->windows[1],
                   &capnp->windows[1], 5, true);
     }
-    say_ratio("calls, 1024 in flight, to NNG with joined frames", placement, &ours->windows[2],
+    say_ratio("calls, 1024 in flight, to NNG with the frames joined", placement, &ours->windows[2],
               &joined->windows[2], 0.6, true);
 }
 

@@ -1,6 +1,8 @@
 /* peer_nng.c - NNG alone, as Troupe's links use it but one NNG message per message: pair0 over
- * socket://, two task threads, a server made of callbacks; and with the messages that wait joined into
- * one of NNG's. What Troupe costs beyond it is ours. */
+ * socket://, two task threads, a server made of callbacks. What Troupe costs beyond it is ours.
+ *
+ * And once more with Troupe's frames, those that wait joined into one of NNG's messages: each is
+ * written and read, at both ends, and that is all. */
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -11,7 +13,10 @@
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 
-#define QUEUE_MESSAGES 1024 /* NNG's own, each way; without it pipelining crawls */
+#include "bus/frame.h"
+
+#define FRAME_BYTES_MAX 128
+#define QUEUE_MESSAGES  1024 /* NNG's own, each way; without it pipelining crawls */
 
 /* One end. The server answers in callbacks; the client waits for its aios, or counts. */
 struct end {
@@ -21,6 +26,7 @@ struct end {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool gone;
+    bool framed; /* the pipeline's messages are frames, and joined */
     size_t sent; /* of a pipeline */
     size_t answered;
     size_t count;
@@ -73,7 +79,6 @@ static void end_close(struct end *end)
     nng_close(end->socket);
     nng_aio_free(end->send);
     nng_aio_free(end->receive);
-    nng_fini();
 }
 
 /* ---- server ---------------------------------------------------------------------------------- */
@@ -96,10 +101,10 @@ static void on_answered(void *argument)
         nng_recv_aio(end->socket, end->receive);
 }
 
-static void serve(const int fds[BENCH_FDS])
+static void serve_with(const int fds[BENCH_FDS], void (*on_receive)(void *))
 {
     struct end end = {0};
-    end_open(&end, fds[0], on_answered, on_request);
+    end_open(&end, fds[0], on_answered, on_receive);
     nng_recv_aio(end.socket, end.receive);
     pthread_mutex_lock(&end.lock);
     while (!end.gone)
@@ -108,7 +113,58 @@ static void serve(const int fds[BENCH_FDS])
     end_close(&end);
 }
 
+static void serve(const int fds[BENCH_FDS])
+{
+    serve_with(fds, on_request);
+}
+
+/* A frame is answered by a frame. */
+static void on_frames(void *argument)
+{
+    struct end *end = argument;
+    if (nng_aio_result(end->receive) != 0)
+        return;
+    nng_msg *message = nng_aio_get_msg(end->receive);
+    nng_msg *answer;
+    const uint8_t *data = nng_msg_body(message);
+    size_t left = nng_msg_len(message);
+    uint8_t *to;
+    size_t size = 0;
+    check(nng_msg_alloc(&answer, left), "nng: message"); /* an answer is shorter */
+    to = nng_msg_body(answer);
+    while (left > 0) {
+        struct frame frame;
+        size_t used;
+        check(ti_frame_read(data, left, &used, &frame, NULL), "nng: a request");
+        struct frame_reply reply = {.id = frame.request.id, .body = frame.request.body};
+        size += ti_frame_write_reply(to + size, nng_msg_len(answer) - size, &reply);
+        data += used;
+        left -= used;
+    }
+    check(nng_msg_chop(answer, nng_msg_len(answer) - size), "nng: chop");
+    nng_msg_free(message);
+    nng_aio_set_msg(end->send, answer);
+    nng_send_aio(end->socket, end->send);
+}
+
+static void serve_frames(const int fds[BENCH_FDS])
+{
+    serve_with(fds, on_frames);
+}
+
 /* ---- client ---------------------------------------------------------------------------------- */
+
+static size_t count_replies(nng_msg *message)
+{
+    const uint8_t *data = nng_msg_body(message);
+    size_t left = nng_msg_len(message);
+    size_t count = 0;
+    for (size_t used; left > 0; data += used, left -= used, count++) {
+        struct frame frame;
+        check(ti_frame_read(data, left, &used, &frame, NULL), "nng: a reply");
+    }
+    return count;
+}
 
 /* Counts the answers of a pipeline; in a round trip the waiting client takes the message. */
 static void on_answer(void *argument)
@@ -117,10 +173,11 @@ static void on_answer(void *argument)
     if (end->count == 0)
         return;
     check(nng_aio_result(end->receive), "nng: receive");
-    size_t size = nng_msg_len(nng_aio_get_msg(end->receive));
-    nng_msg_free(nng_aio_get_msg(end->receive));
+    nng_msg *message = nng_aio_get_msg(end->receive);
+    size_t some = end->framed ? count_replies(message) : 1;
+    nng_msg_free(message);
     pthread_mutex_lock(&end->lock);
-    end->answered += size / BENCH_MESSAGE_BYTES;
+    end->answered += some;
     bool done = end->answered == end->count;
     if (done || end->sent - end->answered <= end->window / 2)
         pthread_cond_signal(&end->changed);
@@ -139,10 +196,32 @@ static void *client_open(const int fds[BENCH_FDS])
     return end;
 }
 
+static void put_requests(const struct end *end, nng_msg *message, size_t count)
+{
+    static const uint8_t args[BENCH_MESSAGE_BYTES - 1] = {0xa1, 0x01, 0x78,
+                                                          BENCH_MESSAGE_BYTES - 5};
+    uint8_t *to = nng_msg_body(message);
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct frame_request request = {.id = end->sent + i + 1,
+                                        .target = 1,
+                                        .interface = 1,
+                                        .method = 1,
+                                        .budget_ms = 5000,
+                                        .trace = 1,
+                                        .body = {.data = {args, sizeof args}}};
+        size += ti_frame_write_request(to + size, nng_msg_len(message) - size, &request);
+    }
+    check(nng_msg_chop(message, nng_msg_len(message) - size), "nng: chop");
+}
+
 static void send_some(struct end *end, size_t count)
 {
     nng_msg *message;
-    check(nng_msg_alloc(&message, count * BENCH_MESSAGE_BYTES), "nng: message");
+    check(nng_msg_alloc(&message, count * (end->framed ? FRAME_BYTES_MAX : BENCH_MESSAGE_BYTES)),
+          "nng: message");
+    if (end->framed)
+        put_requests(end, message, count);
     nng_aio_set_msg(end->send, message);
     nng_send_aio(end->socket, end->send);
     nng_aio_wait(end->send);
@@ -159,8 +238,9 @@ static void round_trip(void *state)
     nng_msg_free(nng_aio_get_msg(end->receive));
 }
 
-static void pipeline(struct end *end, size_t window, size_t count, bool joined)
+static void pipeline(struct end *end, size_t window, size_t count, bool framed)
 {
+    end->framed = framed;
     end->sent = 0;
     end->answered = 0;
     end->count = count;
@@ -173,11 +253,11 @@ static void pipeline(struct end *end, size_t window, size_t count, bool joined)
             continue;
         }
         size_t may = end->answered + window < count ? end->answered + window : count;
-        size_t some = joined ? may - end->sent : 1;
-        end->sent += some;
+        size_t some = framed ? may - end->sent : 1;
         pthread_mutex_unlock(&end->lock);
         send_some(end, some);
         pthread_mutex_lock(&end->lock);
+        end->sent += some;
     }
     pthread_mutex_unlock(&end->lock);
     nng_aio_wait(end->receive);
@@ -210,10 +290,9 @@ const struct bench_peer bench_nng = {
 };
 
 const struct bench_peer bench_nng_joined = {
-    .name = "NNG pair0, messages joined",
-    .serve = serve,
+    .name = "NNG pair0, frames joined",
+    .serve = serve_frames,
     .open = client_open,
-    .round_trip = round_trip,
     .pipeline = pipeline_joined,
     .close = client_close,
 };
