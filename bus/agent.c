@@ -510,7 +510,7 @@ static void own_subscribed(struct troupe_actor *self, void *user, const struct t
         ti_topic_based(self->troupe, pending->ref.place, source, interface, event, results->epoch,
                        results->sequence, results->has_fields ? &value : NULL);
     } else if (may_pass(error->code)) {
-        ti_agent_subscribe(self->troupe, source, interface, event, false);
+        ti_topic_subscribe_again(self->troupe, source, interface, event);
     }
 }
 
@@ -535,7 +535,7 @@ void ti_subscribe_at_peer(struct troupe_actor *self, uint64_t serial)
     }
     ti_route_release(&route);
     if (error != 0 && error != TROUPE_EDOWN) {
-        ti_agent_subscribe(self->troupe, source, args.interface, args.event, false);
+        ti_topic_subscribe_again(self->troupe, source, args.interface, args.event);
     } /* without a link: the next one subscribes */
 }
 

@@ -133,6 +133,9 @@ static void based_gap(struct troupe *troupe, struct ti_topic *topic, uint64_t se
         lost_all(troupe, topic, topic->sequence + 1, sequence);
         topic->sequence = sequence;
     } else if (!has_seen(topic) && sequence > topic->sequence) {
+        if (topic->relinked) {
+            lost_all(troupe, topic, topic->sequence + 1, sequence);
+        }
         topic->sequence = sequence;
     } /* else what is still missing is on its way: the next event or heartbeat shows it if not */
 }
@@ -190,6 +193,21 @@ bool ti_topic_continues(struct troupe_handler *handler, uint64_t epoch, uint64_t
                                         sequence >= topic->base);
     pthread_mutex_unlock(&topics->lock);
     return continues;
+}
+
+void ti_topic_subscribe_again(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                              uint32_t event)
+{
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
+    if (topic != NULL && topic->mirror) {
+        topic->relinked = true;
+    }
+    int error = ti_agent_subscribe(troupe, source, interface, event, false);
+    pthread_mutex_unlock(&troupe->topics.lock);
+    if (error != 0) {
+        ti_report(troupe, "out of memory: an event was not subscribed to again");
+    }
 }
 
 void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role)

@@ -423,6 +423,9 @@ void ti_topic_based(struct troupe *troupe, uint64_t link, struct troupe_ref sour
 /* What a subscription is for. */
 void ti_topic_key(const struct troupe_handler *handler, struct troupe_ref *ret_source,
                   uint32_t *ret_interface, uint32_t *ret_event);
+/* Subscribes again to what could not be subscribed to at once: what was published meanwhile is LOST. */
+void ti_topic_subscribe_again(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                              uint32_t event);
 /* A link to `role` is up: subscribes again to what is wanted from it. */
 void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role);
 /* What a peer is told that subscribes: the sequence so far, and the newest value, held, or NULL. */

@@ -26,7 +26,7 @@ struct ti_topic {
     /* of a mirror */
     bool mirror;
     bool based;     /* the peer has said where the sequence stood */
-    bool relinked;  /* over a new link: what lies between was sent to nobody */
+    bool relinked;  /* over a new link, or late: what lies between was sent to nobody */
     bool wanted;    /* somebody asked for the newest value before there was one */
     bool fetching;  /* the agent is on its way to the peer */
     uint64_t first; /* the first that arrived before it was based; 0: none */
