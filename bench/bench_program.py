@@ -50,6 +50,16 @@ class Bench:
             sys.exit(f'bench: {self.program} {" ".join(words)} ended with {done.returncode}:\n{done.stdout.decode(errors="replace")}')
         return time.monotonic() - started, done.stdout.decode()
 
+    def stay(self, datadir, *names):
+        """Starts it on a terminal, where it stays; returns once those processes have said that they are there."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(self.program, [self.program, f'--datadir={datadir}'])
+        seen = b''
+        while not all(re.search(name + rb' +process \d+', seen) for name in names):
+            seen += os.read(terminal, 4096)
+        return pid, terminal
+
     def fresh(self, name, under=None):
         path = os.path.join(under or self.folder, name)
         shutil.rmtree(path, ignore_errors=True)
@@ -60,6 +70,17 @@ class Bench:
         with open(path, 'wb') as file:
             file.write(regtest.framed(blocks))
         return path
+
+
+def end(pid, terminal):
+    os.kill(pid, signal.SIGTERM)
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:  # its last process is gone
+        pass
+    os.waitpid(pid, 0)
+    os.close(terminal)
 
 
 # ---- start, memory, rest ---------------------------------------------------------------------------------------------------------
@@ -92,12 +113,7 @@ def measure_rest(bench):
     starts = []
     for i in range(ROUNDS):
         started = time.monotonic()
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execv(bench.program, [bench.program, f'--datadir={datadir}'])
-        seen = b''
-        while not all(re.search(name + rb' +process \d+', seen) for name in (b'ui', b'node', b'wallet')):
-            seen += os.read(terminal, 4096)
+        pid, terminal = bench.stay(datadir, b'ui', b'node', b'wallet')
         starts.append((time.monotonic() - started) * 1000)
         if i == ROUNDS - 1:
             time.sleep(2)
@@ -106,14 +122,7 @@ def measure_rest(bench):
             time.sleep(IDLE_SECONDS)
             woken = (sum(map(waits, pids)) - before) / IDLE_SECONDS
             memory = sum(map(pss_kib, pids)) / 1024
-        os.kill(pid, signal.SIGTERM)
-        try:
-            while os.read(terminal, 4096):
-                pass
-        except OSError:
-            pass
-        os.waitpid(pid, 0)
-        os.close(terminal)
+        end(pid, terminal)
     print(f'\ntroupe-bitcoin in three processes ({ROUNDS} starts, then {IDLE_SECONDS} s of rest)')
     say_target('three processes ready', statistics.median(starts), 150, 'ms')
     say_target('three idle processes, PSS', memory, 40, 'MiB')
@@ -169,13 +178,7 @@ def measure_balance(bench):
         path = bench.file(f'{count}.dat', payments(count))
         datadir = bench.fresh(f'balance-{count}')
         bench.run(datadir, f'--watch={regtest.SCRIPT.hex()}', f'--import={path}')
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execv(bench.program, [bench.program, f'--datadir={datadir}'])
-        seen = b''
-        while not re.search(rb'wallet +process \d+', seen):
-            seen += os.read(terminal, 4096)
-        running.append((pid, terminal))
+        running.append(bench.stay(datadir, b'wallet'))
         balance = json.loads(bench.run(datadir, '--json', 'balance')[1])
         if balance['confirmed_sat'] != count * (5_000_000_000 // min(count, BALANCE_BLOCK)):
             sys.exit(f'bench: the wallet has counted something else: {balance}')
@@ -183,13 +186,7 @@ def measure_balance(bench):
         for count in BALANCE_COUNTS:
             took[count].append(bench.run(os.path.join(bench.folder, f'balance-{count}'), 'balance')[0])
     for pid, terminal in running:
-        os.kill(pid, signal.SIGTERM)
-        try:
-            while os.read(terminal, 4096):
-                pass
-        except OSError:
-            pass
-        os.waitpid(pid, 0)
+        end(pid, terminal)
     few, many = (statistics.median(took[count]) for count in BALANCE_COUNTS)
     print(f'\nA balance, wallet in its own process: {few * 1e3:.1f} ms with {BALANCE_COUNTS[0]} transactions, {many * 1e3:.1f} ms with {BALANCE_COUNTS[1]}')
     say_target('balance with 100,000 transactions, to one with 10', statistics.median(b / a for a, b in zip(took[BALANCE_COUNTS[0]], took[BALANCE_COUNTS[1]])), 1.2)

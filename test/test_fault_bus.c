@@ -4,7 +4,6 @@
  * Whatever fails: a function says so by its documented errors, what was accepted completes exactly
  * once and not by its deadline, nobody waits for ever, nothing is left. Over a link, and under a
  * checker, a sample of the calls; all of them with TROUPE_FAULT_ALL=1. */
-#include <dirent.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -459,29 +458,18 @@ static void over_a_link(void)
 
 /* ---- every call ------------------------------------------------------------------------------ */
 
-static unsigned descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL) {
-        count++;
-    }
-    closedir(folder);
-    return count;
-}
-
 /* NNG closes what it was handed on a thread of its own. */
 static bool nothing_left(unsigned before, int64_t live)
 {
     double due = runner_now() + 2 * runner_slowness();
-    while (descriptors() != before && runner_now() < due) {
+    while (fault_descriptors() != before && runner_now() < due) {
         poll(NULL, 0, 1);
     }
-    if (fault_live() == live && descriptors() == before) {
+    if (fault_live() == live && fault_descriptors() == before) {
         return true;
     }
     print_error("%lld pieces of memory left, %d descriptors\n", (long long)(fault_live() - live),
-                (int)(descriptors() - before));
+                (int)(fault_descriptors() - before));
     return false;
 }
 
@@ -506,7 +494,7 @@ static void fail_each(const char *name, void (*scenario)(void), unsigned kinds, 
     fault_start(kinds, 0, 0);
     scenario();
     uint64_t calls = fault_stop();
-    unsigned before = descriptors();
+    unsigned before = fault_descriptors();
     int64_t live = fault_live();
     uint64_t runs = 0;
     unsigned again = 0;

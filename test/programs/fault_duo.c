@@ -4,11 +4,9 @@
  * Linked with renamed calls (test/support/fault.h). FAULT=WHO:FILE names who of its processes takes
  * part in the plan that is kept in FILE: "launcher", "client", or a child by its name. Each process
  * says at its end what it holds then: "left WHO DESCRIPTORS PIECES-OF-MEMORY". */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <nng/nng.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +15,8 @@
 
 #include "launcher/launcher.h"
 #include "test/support/fault.h"
+#include "test/support/say.h"
 #include "test/support/trio.h"
-
-/* One write, because three processes share stdout. */
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *format, ...)
-{
-    char line[256];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    ssize_t written = write(STDOUT_FILENO, line, (size_t)size);
-    (void)written;
-}
 
 /* ---- the roles ------------------------------------------------------------------------------- */
 
@@ -134,17 +120,6 @@ static void join(const char *name)
     }
 }
 
-static unsigned descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL) {
-        count++;
-    }
-    closedir(folder);
-    return count;
-}
-
 /* ---- the program ----------------------------------------------------------------------------- */
 
 static const char *data_directory(const struct troupe_arguments *arguments)
@@ -206,6 +181,6 @@ int main(int argc, char **argv)
     join(name);
     int status = troupe_main(argc, argv, &program);
     nng_fini(); /* it closes what it was handed on a thread of its own */
-    say("left %s %u %lld\n", name, descriptors(), (long long)fault_live());
+    say("left %s %u %lld\n", name, fault_descriptors(), (long long)fault_live());
     return status;
 }

@@ -1,6 +1,7 @@
 /* The injector: see fault.h. */
 #include "test/support/fault.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -197,4 +198,15 @@ int fault_asprintf_chk(char **ret_text, int flag, const char *format, ...)
     int size = print(ret_text, format, arguments);
     va_end(arguments);
     return size;
+}
+
+unsigned fault_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder != NULL && readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
 }

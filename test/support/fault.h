@@ -41,4 +41,7 @@ int64_t fault_live(void);
 /* As free(), for what our code gave to a test. */
 void fault_free(void *memory);
 
+/* What is open in this process, for before and after. */
+unsigned fault_descriptors(void);
+
 #endif

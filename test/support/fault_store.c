@@ -1,7 +1,6 @@
 /* The driver: see fault_store.h. */
 #include "test/support/fault_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -100,17 +99,6 @@ static void check_integrity(const char *file)
     query(db, "PRAGMA integrity_check", is_ok, &good);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     assert_true(good);
-}
-
-static unsigned descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL) {
-        count++;
-    }
-    closedir(folder);
-    return count;
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
@@ -255,9 +243,9 @@ static void check_left(const struct trial *trial, unsigned fds, int64_t live, in
 {
     int64_t more = fault_live() - live;
     int64_t sqlite_more = sqlite3_memory_used() - sqlite;
-    if (descriptors() != fds || more != 0 || sqlite_more != 0) {
+    if (fault_descriptors() != fds || more != 0 || sqlite_more != 0) {
         print_error("%d descriptors, %lld pieces of memory, %lld bytes of SQLite's left\n",
-                    (int)(descriptors() - fds), (long long)more, (long long)sqlite_more);
+                    (int)(fault_descriptors() - fds), (long long)more, (long long)sqlite_more);
         wrong(trial, "something is left", NULL);
     }
 }
@@ -280,7 +268,7 @@ void fault_store_try(const struct fault_store *store, unsigned kinds, int code, 
     bool all = getenv("TROUPE_FAULT_ALL") != NULL;
     runs_max = runner_slowness() > 1 ? runs_max / 4 + 1 : runs_max;
     uint64_t stride = all ? 1 : calls / runs_max + 1;
-    unsigned fds = descriptors();
+    unsigned fds = fault_descriptors();
     int64_t live = fault_live();
     int64_t sqlite = sqlite3_memory_used();
     for (trial.way = KEEP; trial.way < WAYS; trial.way++) {
