@@ -201,8 +201,12 @@ static void test_peer_that_breaks_off_within_the_handshake_is_ended_in_time(void
     peer_check_alive(&honest, ++honest_id);
     for (size_t i = 0; i < count; i++) {
         int code = room_wait_gone(&room, peers[i].link, NULL);
-        assert_true(code == TROUPE_ETIMEOUT || code == TROUPE_ELOST);
-        assert_int_equal(room_up(peers[i].link), 0);
+        if (i % WAYS == STOP_READING && room_up(peers[i].link) == 1) { /* its hello was faster */
+            assert_true(code == TROUPE_ELOST || code == 0);
+        } else {
+            assert_true(code == TROUPE_ETIMEOUT || code == TROUPE_ELOST);
+            assert_int_equal(room_up(peers[i].link), 0);
+        }
         peer_close(&peers[i]);
     }
     assert_true(room_reported("did not say hello in time"));
