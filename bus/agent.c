@@ -411,6 +411,7 @@ static void subscribed(struct troupe_actor *self, void *user, const struct troup
             if (troupe_after(self, RETRY_MS, run_errand, errand, NULL) == 0) {
                 return;
             }
+            ti_topic_ask_later(self->troupe, errand->source, errand->interface, errand->event);
         } /* else the link is gone: a new one subscribes again */
         end_errand(self, errand);
         return;
@@ -462,6 +463,8 @@ static void run_errand(struct troupe_actor *self, void *argument)
     if (error != 0) {
         if (errand->kind == WATCH) { /* its link may have told its watchers before this one came */
             ti_watch_fire(self->troupe, errand->source, TROUPE_ELOST);
+        } else if (may_pass(error)) {
+            ti_topic_ask_later(self->troupe, errand->source, errand->interface, errand->event);
         }
         end_errand(self, errand);
     }

@@ -49,13 +49,72 @@ static void enter_epoch(struct troupe *troupe, struct ti_topic *topic, uint64_t 
     }
 }
 
-static void fetch(struct troupe *troupe, struct ti_topic *topic)
+/* ---- asking the peer ----------------------------------------------------------------------------- */
+
+static void ask_again(struct troupe *troupe, uint64_t id, uint64_t serial, void *object);
+
+/* There was no memory to ask the peer with: some time later, then, as often as it takes. */
+static void ask_later(struct troupe *troupe, struct ti_topic *topic)
 {
-    if (!topic->fetching) {
-        topic->fetching = ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event,
-                                             true) == 0;
+    topic->fetching = false;
+    topic->unasked = true;
+    if (!troupe->topics.ask_set) {
+        uint64_t due = ti_now_ns(troupe) + TROUPE_HEARTBEAT_MS * 1000000ull;
+        troupe->topics.ask_set = ti_timer_add_reserved(troupe, due, ask_again, NULL) != 0;
     }
 }
+
+void ti_topic_ask(struct troupe *troupe, struct ti_topic *topic)
+{
+    topic->unasked = false;
+    if (ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event, false) != 0) {
+        ask_later(troupe, topic);
+    }
+}
+
+static void ask_again(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
+{
+    struct ti_topics *topics = &troupe->topics;
+    (void)id;
+    (void)serial;
+    (void)object;
+    pthread_mutex_lock(&topics->lock);
+    topics->ask_set = false;
+    for (size_t i = 0; i < topics->table.room; i++) {
+        struct ti_topic *topic = topics->table.entries[i].key != 0 ? topics->table.entries[i].value
+                                                                   : NULL;
+        for (; topic != NULL; topic = topic->next_same_hash) {
+            if (topic->unasked) {
+                ti_topic_ask(troupe, topic);
+            }
+        }
+    }
+    pthread_mutex_unlock(&topics->lock);
+}
+
+void ti_topic_ask_later(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                        uint32_t event)
+{
+    pthread_mutex_lock(&troupe->topics.lock);
+    struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
+    if (topic != NULL && topic->mirror) {
+        ask_later(troupe, topic);
+    }
+    pthread_mutex_unlock(&troupe->topics.lock);
+}
+
+static void fetch(struct troupe *troupe, struct ti_topic *topic)
+{
+    if (topic->fetching) {
+        return;
+    }
+    topic->fetching = true;
+    if (ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event, true) != 0) {
+        ask_later(troupe, topic);
+    }
+}
+
+/* ---- what arrives -------------------------------------------------------------------------------- */
 
 static void arrived_event(struct troupe *troupe, struct ti_topic *topic, uint64_t sequence,
                           const struct troupe_body *body)
@@ -202,12 +261,9 @@ void ti_topic_subscribe_again(struct troupe *troupe, struct troupe_ref source, u
     struct ti_topic *topic = ti_topic_find(troupe, source, interface, event);
     if (topic != NULL && topic->mirror) {
         topic->relinked = true;
+        ti_topic_ask(troupe, topic);
     }
-    int error = ti_agent_subscribe(troupe, source, interface, event, false);
     pthread_mutex_unlock(&troupe->topics.lock);
-    if (error != 0) {
-        ti_report(troupe, "out of memory: an event was not subscribed to again");
-    }
 }
 
 void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role)
@@ -221,10 +277,7 @@ void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role)
             if (topic->mirror && troupe_ref_equal(topic->source, role)) {
                 topic->relinked = true;
                 topic->fetching = false;
-                if (ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event,
-                                       false) != 0) {
-                    ti_report(troupe, "out of memory: an event was not subscribed to again");
-                }
+                ti_topic_ask(troupe, topic);
             }
         }
     }

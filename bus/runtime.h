@@ -405,6 +405,7 @@ struct ti_topics {
     uint64_t epoch;
     uint64_t loud_roles; /* one bit each: published since the last heartbeat */
     bool heartbeat_set;
+    bool ask_set;
 };
 int ti_topics_init(struct troupe *troupe);
 void ti_topics_close(struct troupe *troupe);
@@ -426,6 +427,9 @@ void ti_topic_key(const struct troupe_handler *handler, struct troupe_ref *ret_s
 /* Subscribes again to what could not be subscribed to at once: what was published meanwhile is LOST. */
 void ti_topic_subscribe_again(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
                               uint32_t event);
+/* The agent could not even try again. */
+void ti_topic_ask_later(struct troupe *troupe, struct troupe_ref source, uint32_t interface,
+                        uint32_t event);
 /* A link to `role` is up: subscribes again to what is wanted from it. */
 void ti_topics_resubscribe(struct troupe *troupe, struct troupe_ref role);
 /* What a peer is told that subscribes: the sequence so far, and the newest value, held, or NULL. */

@@ -131,7 +131,7 @@ void ti_subscription_end(struct troupe_actor *self, struct ti_pending *pending)
         }
         ti_topic_let_go(troupe, topic);
     } else if (topic->mirror && !topic->based) { /* it may have been the one that asked the peer */
-        ti_agent_subscribe(troupe, topic->source, topic->interface, topic->event, false);
+        ti_topic_ask(troupe, topic);
     }
     pthread_mutex_unlock(&troupe->topics.lock);
     ti_follow_free(handler->follow);

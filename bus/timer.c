@@ -211,8 +211,9 @@ void ti_timer_again(struct troupe *troupe)
     troupe->timers.again = true;
 }
 
-/* The heartbeat of events, and the timer that runs: it keeps its slot until it has. */
-enum { OWN_RESERVE = 2 };
+/* The heartbeat of events, asking for some again, and the timer that runs: it keeps its slot until it
+ * has. */
+enum { OWN_RESERVE = 3 };
 
 int ti_timers_init(struct troupe *troupe)
 {

@@ -29,6 +29,7 @@ struct ti_topic {
     bool relinked;  /* over a new link, or late: what lies between was sent to nobody */
     bool wanted;    /* somebody asked for the newest value before there was one */
     bool fetching;  /* the agent is on its way to the peer */
+    bool unasked;   /* it could not go, for want of memory */
     uint64_t first; /* the first that arrived before it was based; 0: none */
     uint64_t beat;  /* what a heartbeat told before anything was seen */
     uint64_t base;  /* where the sequence stood when it was */
@@ -57,6 +58,8 @@ struct ti_topic *ti_topic_add(struct troupe *troupe, struct troupe_ref source, u
                               uint32_t event, enum troupe_overflow overflow);
 /* Forgets a topic that nobody will miss. */
 void ti_topic_let_go(struct troupe *troupe, struct ti_topic *topic);
+/* Of a mirror: subscribes at the peer, now or once there is memory for it. */
+void ti_topic_ask(struct troupe *troupe, struct ti_topic *topic);
 struct troupe_event_info ti_topic_info(const struct ti_topic *topic);
 /* Hands a new event to the subscribers of this process, or tells them that they missed it. */
 void ti_topic_deliver(struct troupe *troupe, struct ti_topic *topic, struct ti_shared *shared,
