@@ -483,7 +483,7 @@ static void stuck(int number)
 /* So that there are about so many runs. */
 static uint64_t stride(uint64_t calls, uint64_t runs_max)
 {
-    runs_max = runner_slowness() > 1 ? runs_max / 5 : runs_max;
+    runs_max = runner_slowness() > 1 ? runs_max / 10 + 1 : runs_max;
     return getenv("TROUPE_FAULT_ALL") != NULL ? 1 : calls / runs_max + 1;
 }
 
