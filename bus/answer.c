@@ -58,11 +58,11 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
                 caller->last->next = answer;
             }
             caller->last = answer;
-            pthread_cond_signal(&caller->wake);
             answer = NULL;
         }
         pthread_mutex_unlock(&caller->lock);
-        if (answer == NULL) {
+        if (answer == NULL) { /* with the lock it would be woken only to wait for that */
+            pthread_cond_signal(&caller->wake);
             return true;
         }
         waits = false;
