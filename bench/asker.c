@@ -55,9 +55,13 @@ void bench_troupe_serve(const int fds[BENCH_FDS])
 {
     struct bench_gate gone;
     struct troupe *troupe = bench_troupe_open(0);
+    struct troupe_bypass end;
     struct troupe_grant grant = {.role = "server", .events_fd = fds[1]};
-    struct troupe_link_config config = {
-        .peer = "bench", .fd = fds[0], .exports = &grant, .exports_count = 1};
+    struct troupe_link_config config = {.peer = "bench",
+                                        .fd = fds[0],
+                                        .bypass = bench_take_bypass(fds[0], &end),
+                                        .exports = &grant,
+                                        .exports_count = 1};
     bench_gate_init(&gone);
     troupe_host_on_event(troupe, on_served, &gone);
     if (troupe_host_declare(troupe, &role, NULL) != 0 || troupe_host_start(troupe, "server") != 0 ||
@@ -74,12 +78,16 @@ static void on_linked(void *user, const struct troupe_host_event *event)
 }
 
 void bench_troupe_link(struct troupe *troupe, const char *peer, const int fds[BENCH_FDS],
-                       struct troupe_ref *ret_server)
+                       bool bypass, struct troupe_ref *ret_server)
 {
+    struct troupe_bypass end;
     static struct bench_gate up = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
     struct troupe_grant grant = {.role = "server", .events_fd = fds[1]};
-    struct troupe_link_config config = {
-        .peer = peer, .fd = fds[0], .imports = &grant, .imports_count = 1};
+    struct troupe_link_config config = {.peer = peer,
+                                        .fd = fds[0],
+                                        .bypass = bench_give_bypass(fds[0], bypass, &end),
+                                        .imports = &grant,
+                                        .imports_count = 1};
     troupe_host_on_event(troupe, on_linked, &up);
     if (troupe_host_link(troupe, &config, NULL) != 0 ||
         troupe_host_find(troupe, "server", ret_server) != 0)
@@ -91,7 +99,7 @@ void bench_server_start(struct troupe *troupe, const char *peer, struct bench_se
 {
     int here[BENCH_FDS];
     ret_server->process = bench_start_server("server", here);
-    bench_troupe_link(troupe, peer, here, &ret_server->ref);
+    bench_troupe_link(troupe, peer, here, true, &ret_server->ref);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */

@@ -23,9 +23,14 @@ void bench_gate_pass(struct bench_gate *gate);
 struct troupe *bench_troupe_open(unsigned workers);
 /* Serves the quick actor, as role "server", at these ends of a link: returns once the link is gone. */
 
-/* Links `troupe` to such ends; waits until the link is up. */
+/* Links `troupe` to such ends, with a bypass or without; waits until the link is up. */
 void bench_troupe_link(struct troupe *troupe, const char *peer, const int fds[BENCH_FDS],
-                       struct troupe_ref *ret_server);
+                       bool bypass, struct troupe_ref *ret_server);
+
+/* One end of the bypass that a link is to have: who links makes it and sends the other end over `fd`,
+ * or only a byte; who serves takes that. Both return `ret_end`, or NULL: there is none. */
+const struct troupe_bypass *bench_give_bypass(int fd, bool wanted, struct troupe_bypass *ret_end);
+const struct troupe_bypass *bench_take_bypass(int fd, struct troupe_bypass *ret_end);
 
 /* A process that serves, linked to. It ends with the link. */
 struct bench_server {

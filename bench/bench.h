@@ -50,6 +50,7 @@ extern const struct bench_peer bench_sdbus __attribute__((weak));
 extern const struct bench_peer bench_capnp __attribute__((weak));
 extern const struct bench_peer bench_zmq __attribute__((weak));
 extern const struct bench_peer bench_troupe;       /* a call through a link */
+extern const struct bench_peer bench_troupe_nng;   /* without its bypass */
 extern const struct bench_peer bench_troupe_local; /* the same call to an actor next door */
 
 /* ---- parts ----------------------------------------------------------------------------------- */

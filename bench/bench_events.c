@@ -130,7 +130,7 @@ void bench_subscribe_troupe(const int *fds)
     struct troupe *troupe = bench_troupe_open(0);
     struct troupe_ref server;
     struct troupe_ref ref;
-    bench_troupe_link(troupe, "publisher", fds, &server);
+    bench_troupe_link(troupe, "publisher", fds, true, &server);
     if (troupe_spawn(troupe, &SUBSCRIBER, &server, &ref) != 0)
         bench_die("troupe: subscribe");
     answer_until_gone(fds[2], &seen_here, &seen_lock);
@@ -276,8 +276,12 @@ static void open_troupe(struct audience *audience, struct publisher *publisher)
         for (size_t j = 0; j < BENCH_FDS + 1; j++)
             close(there[j]);
         struct troupe_grant grant = {.role = "server", .events_fd = here[1]};
-        struct troupe_link_config config = {
-            .peer = NAMES[i], .fd = here[0], .exports = &grant, .exports_count = 1};
+        struct troupe_bypass end;
+        struct troupe_link_config config = {.peer = NAMES[i],
+                                            .fd = here[0],
+                                            .bypass = bench_take_bypass(here[0], &end),
+                                            .exports = &grant,
+                                            .exports_count = 1};
         if (troupe_host_link(publisher->troupe, &config, NULL) != 0)
             bench_die("troupe: link");
         audience->asks[i] = here[BENCH_FDS];

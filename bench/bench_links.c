@@ -12,11 +12,11 @@
 
 /* The first is the reference. A new way to reach another process goes here. */
 static const struct bench_peer *const ALL[] = {
-    &bench_socketpair,   &bench_socketpair_joined,
-    &bench_nng,          &bench_nng_joined,
-    &bench_sdbus,        &bench_capnp,
-    &bench_zmq,          &bench_troupe,
-    &bench_troupe_local,
+    &bench_socketpair, &bench_socketpair_joined,
+    &bench_nng,        &bench_nng_joined,
+    &bench_sdbus,      &bench_capnp,
+    &bench_zmq,        &bench_troupe,
+    &bench_troupe_nng, &bench_troupe_local,
 };
 #define PEERS_MAX (sizeof ALL / sizeof ALL[0])
 

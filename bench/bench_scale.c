@@ -60,8 +60,12 @@ void bench_serve_many(const int *fds)
         char name[32];
         snprintf(name, sizeof name, "peer%zu", links);
         struct troupe_grant grant = {.role = "server", .events_fd = fds[2 * links + 1]};
-        struct troupe_link_config config = {
-            .peer = name, .fd = fds[2 * links], .exports = &grant, .exports_count = 1};
+        struct troupe_bypass end;
+        struct troupe_link_config config = {.peer = name,
+                                            .fd = fds[2 * links],
+                                            .bypass = bench_take_bypass(fds[2 * links], &end),
+                                            .exports = &grant,
+                                            .exports_count = 1};
         if (troupe_host_link(troupe, &config, NULL) != 0)
             bench_die("troupe: link");
     }
@@ -125,7 +129,7 @@ static void measure_links(void)
         close(there[i]);
     for (size_t i = 0; i < LINKS_MAX; i++) {
         clients[i].troupe = bench_troupe_open(1);
-        bench_troupe_link(clients[i].troupe, "many", &here[2 * i], &clients[i].server);
+        bench_troupe_link(clients[i].troupe, "many", &here[2 * i], true, &clients[i].server);
     }
     printf("\nMany links of one process, %d calls in flight on each (%d rounds of %d)\n",
            LINK_WINDOW, ROUNDS, CALLS);

@@ -25,7 +25,14 @@ static struct client *client_new(void)
 static void *client_open(const int fds[BENCH_FDS])
 {
     struct client *client = client_new();
-    bench_troupe_link(client->troupe, "server", fds, &client->echo);
+    bench_troupe_link(client->troupe, "server", fds, true, &client->echo);
+    return client;
+}
+
+static void *nng_open(const int fds[BENCH_FDS])
+{
+    struct client *client = client_new();
+    bench_troupe_link(client->troupe, "server", fds, false, &client->echo);
     return client;
 }
 
@@ -62,6 +69,15 @@ const struct bench_peer bench_troupe = {
     .name = "Troupe, two processes",
     .serve = bench_troupe_serve,
     .open = client_open,
+    .round_trip = round_trip,
+    .pipeline = pipeline,
+    .close = client_close,
+};
+
+const struct bench_peer bench_troupe_nng = {
+    .name = "Troupe, two processes, NNG alone",
+    .serve = bench_troupe_serve,
+    .open = nng_open,
     .round_trip = round_trip,
     .pipeline = pipeline,
     .close = client_close,

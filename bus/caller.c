@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bus/runtime.h"
+#include "bus/bypass.h"
 
 static pthread_key_t caller_key;
 static pthread_once_t caller_once = PTHREAD_ONCE_INIT;
@@ -100,12 +100,32 @@ struct wait {
     const struct troupe_method *method;
     struct ti_address from;
     struct ti_route route;
+    struct ti_bypass *bypass; /* that this thread leads, because the answer comes by it */
     uint64_t wire;
     uint64_t due_ns;
     uint64_t item_ns;
     uint32_t consumed;
     bool nested; /* the caller was made for this call: the thread's own waits further out */
 };
+
+static bool has_message(void *user)
+{
+    struct ti_caller *caller = user;
+    pthread_mutex_lock(&caller->lock);
+    bool has = caller->first != NULL;
+    pthread_mutex_unlock(&caller->lock);
+    return has;
+}
+
+/* Receives on this thread, which saves the wake-up of another one, and of this one by that. Nobody
+ * else brings what it waits for, or wakes it. */
+static void lead(struct wait *wait, uint64_t due_ns)
+{
+    if (wait->bypass != NULL) {
+        ti_bypass_lead(wait->bypass, has_message, wait->caller, due_ns);
+        wait->bypass = NULL;
+    }
+}
 
 /* The next message for this call, or NULL when the time is over. */
 static struct troupe_message *next(struct wait *wait)
@@ -115,6 +135,10 @@ static struct troupe_message *next(struct wait *wait)
     while (schedule != NULL && caller->first == NULL && ti_now_ns(wait->troupe) < wait->due_ns) {
         troupe_schedule_step(schedule); /* nobody else would: one thread runs everything */
     }
+    if (wait->bypass == NULL && wait->route.link != NULL) {
+        wait->bypass = ti_link_enter(wait->route.link);
+    }
+    lead(wait, wait->due_ns);
     struct timespec until = {.tv_sec = (time_t)(wait->due_ns / 1000000000u),
                              .tv_nsec = (long)(wait->due_ns % 1000000000u)};
     pthread_mutex_lock(&caller->lock);
@@ -176,10 +200,18 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     wait->due_ns = ti_deadline(wait->troupe, wait->method, options);
     wait->item_ns = ti_wait_ns(wait->method, options);
     listen(wait->caller, true);
+    struct ti_route ahead = {.link = NULL};
+    if (ti_route_find(wait->troupe, to, &ahead) == 0 && ahead.link != NULL) {
+        wait->bypass = ti_link_enter(ahead.link); /* before the answer can wake another thread */
+    }
     bool begun = ti_quick_begin();
     int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, wait->due_ns,
                                 &wait->route, &wait->wire);
     ti_quick_end(begun);
+    if (error != 0 || wait->route.link != ahead.link) {
+        lead(wait, 0);
+    }
+    ti_route_release(&ahead);
     if (error != 0) {
         finish(wait);
         return error;

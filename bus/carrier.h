@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct troupe;
+struct troupe_bypass;
 struct ti_carrier;
 struct ti_publisher;
 struct ti_subscriber;
@@ -23,7 +24,12 @@ struct ti_carrier_events {
     void (*on_receive)(void *user, const uint8_t *data, size_t size);
     void (*on_sent)(void *user); /* the batch is accepted: send the next */
     void (*on_gone)(void *user); /* the other end is no more; once, or never after close */
+    /* The other end broke a rule of the carrier. */
+    void (*on_broken)(void *user, const char *why);
 };
+
+#define TI_SENT 1 /* of send: the batch has left, on_sent does not follow */
+
 typedef void ti_event_fn(void *user, const uint8_t *data, size_t size);
 typedef void ti_up_fn(void *user);
 
@@ -34,11 +40,16 @@ struct ti_carriers {
     /* Every carrier, publisher and subscriber of this runtime is closed. */
     void (*fini)(struct troupe *troupe);
 
-    /* Takes over the stream socket `fd`, also on failure. Callbacks may come before it returns. */
-    int (*open)(struct troupe *troupe, int fd, const struct ti_carrier_events *events, void *user,
+    /* Takes over the stream socket `fd`, and what `bypass` has unless it is NULL, also on failure.
+     * Callbacks may come before it returns. */
+    int (*open)(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
+                const struct ti_carrier_events *events, void *user,
                 struct ti_carrier **ret_carrier);
-    /* Copies one batch and starts to send it. TROUPE_ENOMEM, TROUPE_EDOWN. */
+    /* Copies one batch and starts to send it. TI_SENT, TROUPE_ENOMEM, TROUPE_EDOWN. */
     int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size);
+    /* The calling thread waits for what this carrier will bring: it may lead its bypass, and then
+     * must. NULL: it can't. */
+    struct ti_bypass *(*enter)(struct ti_carrier *carrier);
     /* No callback runs after it returns. `carrier` may be NULL. */
     void (*close)(struct ti_carrier *carrier);
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bus/bypass.h"
 #include "bus/schedule.h"
 
 #define BATCHES_MAX 4 /* on their way in one direction */
@@ -334,9 +335,11 @@ static void fini(struct troupe *troupe)
     ti_schedule_leave(troupe->schedule, troupe);
 }
 
-static int carrier_open(struct troupe *troupe, int fd, const struct ti_carrier_events *events,
-                        void *user, struct ti_carrier **ret_carrier)
+static int carrier_open(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
+                        const struct ti_carrier_events *events, void *user,
+                        struct ti_carrier **ret_carrier)
 {
+    ti_bypass_close_fds(bypass); /* a schedule has its own ways */
     struct ti_carrier *carrier = malloc(sizeof *carrier);
     if (carrier == NULL) {
         close(fd);

@@ -14,11 +14,13 @@
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/supplemental/util/platform.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/bypass.h"
 #include "bus/carrier.h"
 #include "bus/troupe.h"
 
@@ -40,7 +42,6 @@ static void finish(void)
 
 static int init(struct troupe *troupe)
 {
-    (void)troupe;
     pthread_mutex_lock(&users_lock);
     users++;
     if (!finish_at_exit) {
@@ -54,12 +55,13 @@ static int init(struct troupe *troupe)
     nng_init_set_parameter(NNG_INIT_NUM_POLLER_THREADS, 1);
     nng_init_set_parameter(NNG_INIT_MAX_POLLER_THREADS, 1);
     nng_init_set_parameter(NNG_INIT_NUM_RESOLVER_THREADS, 1);
+    ti_bypasses_init(&troupe->bypasses);
     return 0;
 }
 
 static void fini(struct troupe *troupe)
 {
-    (void)troupe;
+    ti_bypasses_fini(&troupe->bypasses);
     pthread_mutex_lock(&users_lock);
     users--;
     pthread_mutex_unlock(&users_lock);
@@ -114,7 +116,23 @@ struct ti_carrier {
     nng_aio *receive;
     const struct ti_carrier_events *events;
     void *user;
+    /* An empty NNG message is the last of its direction: what follows comes by the bypass. */
+    struct ti_bypass *bypass; /* NULL: none */
+    atomic_bool heard;        /* the peer has sent something, so its bypass is open if it has one */
+    atomic_bool bypassing;    /* what leaves */
+    bool bypassed;            /* what arrives */
 };
+
+/* False: a batch that the peer may not send here. */
+static bool admit(struct ti_carrier *carrier, size_t size)
+{
+    atomic_store(&carrier->heard, true);
+    if (carrier->bypass != NULL && size == 0 && !carrier->bypassed) {
+        carrier->bypassed = true;
+        ti_bypass_start(carrier->bypass);
+    }
+    return !carrier->bypassed || size == 0;
+}
 
 static void received(void *argument)
 {
@@ -123,19 +141,42 @@ static void received(void *argument)
         return; /* the socket is being closed */
     }
     nng_msg *message = nng_aio_get_msg(carrier->receive);
-    carrier->events->on_receive(carrier->user, nng_msg_body(message), nng_msg_len(message));
+    if (admit(carrier, nng_msg_len(message))) {
+        carrier->events->on_receive(carrier->user, nng_msg_body(message), nng_msg_len(message));
+    } else {
+        carrier->events->on_broken(carrier->user, "a batch beside the bypass");
+    }
     nng_msg_free(message);
     nng_recv_aio(carrier->socket, carrier->receive);
+}
+
+/* The next batch may go by the bypass, once the peer knows. It has opened its end by now, if it has
+ * one: it did so before it said hello. */
+static bool may_bypass(const struct ti_carrier *carrier)
+{
+    return carrier->bypass != NULL && atomic_load(&carrier->heard) &&
+           ti_bypass_joined(carrier->bypass);
 }
 
 static void sent(void *argument)
 {
     struct ti_carrier *carrier = argument;
+    nng_msg *last;
     if (nng_aio_result(carrier->send) != 0) {
         nng_msg_free(nng_aio_get_msg(carrier->send));
         return; /* on_gone tells, or close is under way */
     }
-    carrier->events->on_sent(carrier->user);
+    if (atomic_load(&carrier->bypassing)) {
+        return; /* the bypass tells when the peer has begun to receive by it */
+    }
+    if (!may_bypass(carrier) || nng_msg_alloc(&last, 0) != 0) {
+        carrier->events->on_sent(carrier->user);
+        return;
+    }
+    atomic_store(&carrier->bypassing, true);
+    ti_bypass_ask(carrier->bypass);
+    nng_aio_set_msg(carrier->send, last);
+    nng_send_aio(carrier->socket, carrier->send);
 }
 
 static void pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *argument)
@@ -143,23 +184,30 @@ static void pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *argument)
     struct ti_carrier *carrier = argument;
     (void)pipe;
     (void)event;
-    carrier->events->on_gone(carrier->user);
+    if (carrier->bypass == NULL || !ti_bypass_gone(carrier->bypass)) {
+        carrier->events->on_gone(carrier->user);
+    }
 }
 
-static int carrier_open(struct troupe *troupe, int fd, const struct ti_carrier_events *events,
-                        void *user, struct ti_carrier **ret_carrier)
+static int carrier_open(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
+                        const struct ti_carrier_events *events, void *user,
+                        struct ti_carrier **ret_carrier)
 {
-    (void)troupe;
     struct ti_carrier *carrier = calloc(1, sizeof *carrier);
     if (carrier == NULL) {
         close(fd);
+        ti_bypass_close_fds(bypass);
         return TROUPE_ENOMEM;
     }
     carrier->events = events;
     carrier->user = user;
+    if (bypass != NULL) {
+        carrier->bypass = ti_bypass_open(troupe, bypass, events, user);
+    }
     int error = nng_pair0_open(&carrier->socket);
     if (error != 0) {
         close(fd);
+        ti_bypass_close(carrier->bypass);
         free(carrier);
         return translate(error);
     }
@@ -189,6 +237,9 @@ static int carrier_open(struct troupe *troupe, int fd, const struct ti_carrier_e
 
 static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size)
 {
+    if (atomic_load(&carrier->bypassing)) {
+        return ti_bypass_send(carrier->bypass, data, size);
+    }
     nng_msg *message;
     int error = nng_msg_alloc(&message, size);
     if (error != 0) {
@@ -198,6 +249,11 @@ static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t 
     nng_aio_set_msg(carrier->send, message);
     nng_send_aio(carrier->socket, carrier->send);
     return 0;
+}
+
+static struct ti_bypass *carrier_enter(struct ti_carrier *carrier)
+{
+    return carrier->bypass != NULL && ti_bypass_enter(carrier->bypass) ? carrier->bypass : NULL;
 }
 
 static void carrier_close(struct ti_carrier *carrier)
@@ -212,6 +268,7 @@ static void carrier_close(struct ti_carrier *carrier)
         nng_aio_stop(carrier->receive);
     }
     nng_close(carrier->socket);
+    ti_bypass_close(carrier->bypass);
     if (carrier->send != NULL) {
         nng_aio_free(carrier->send);
     }
@@ -464,6 +521,7 @@ const struct ti_carriers ti_nng_carriers = {.init = init,
                                             .fini = fini,
                                             .open = carrier_open,
                                             .send = carrier_send,
+                                            .enter = carrier_enter,
                                             .close = carrier_close,
                                             .publisher_open = publisher_open,
                                             .publisher_add = publisher_add,

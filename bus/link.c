@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/bypass.h"
 #include "bus/link.h"
 
 #define LAST_WORDS_NS 50000000u
@@ -168,8 +169,18 @@ static void carrier_gone(void *user)
     ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), on_gone, ti_link_hold(link));
 }
 
-static const struct ti_carrier_events carrier_events = {
-    .on_receive = ti_link_received, .on_sent = carrier_sent, .on_gone = carrier_gone};
+static void carrier_broken(void *user, const char *why)
+{
+    struct ti_link *link = user;
+    pthread_mutex_lock(&link->lock);
+    ti_link_refuse(link, TROUPE_EPROTOCOL, why);
+    pthread_mutex_unlock(&link->lock);
+}
+
+static const struct ti_carrier_events carrier_events = {.on_receive = ti_link_received,
+                                                        .on_sent = carrier_sent,
+                                                        .on_gone = carrier_gone,
+                                                        .on_broken = carrier_broken};
 
 static void seat_connected(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
 {
@@ -406,6 +417,7 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
             ti_link_release(link);
         }
         close(config->fd);
+        ti_bypass_close_fds(config->bypass);
         close_untaken(config, 0);
         return error;
     }
@@ -416,9 +428,11 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
         error = send_hello(link);
     }
     if (error == 0) {
-        error = troupe->carriers->open(troupe, config->fd, &carrier_events, link, &link->carrier);
+        error = troupe->carriers->open(troupe, config->fd, config->bypass, &carrier_events, link,
+                                       &link->carrier);
     } else {
         close(config->fd);
+        ti_bypass_close_fds(config->bypass);
     }
     link->settled_ns = ti_now_ns(troupe) + SETTLE_NS;
     if (error == 0) {

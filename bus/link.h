@@ -237,6 +237,8 @@ bool ti_link_item_room(struct ti_link *link, struct ti_incoming *incoming, size_
 void ti_incoming_done(struct ti_link *link, struct ti_incoming *incoming);
 /* Lets go on what waited for room, as far as there is some. The lock is not held. */
 void ti_link_let_go_on(struct ti_link *link);
+/* The lock is held: it would let somebody go on. */
+bool ti_link_can_go_on(const struct ti_link *link);
 
 /* ---- quota.c ---- */
 struct bus_quota; /* of the generated interfaces/bus.h */

@@ -352,33 +352,46 @@ static void pump_later(struct troupe *troupe, uint64_t id, uint64_t serial, void
     link->later = false;
     ti_link_pump(link);
     pthread_mutex_unlock(&link->lock);
+    ti_link_let_go_on(link);
     ti_link_release(link);
+}
+
+static void pump_again(struct ti_link *link, uint64_t delay_ns)
+{
+    if (!link->later) {
+        link->later = true;
+        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + delay_ns, pump_later,
+                              ti_link_hold(link));
+    }
 }
 
 void ti_link_pump(struct ti_link *link)
 {
+    bool left = false;
+    struct ti_segment *batch = NULL;
     check_backlog(link);
-    if (link->sending || link->carrier == NULL || link->apart) {
-        return;
-    }
-    struct ti_segment *batch = next_batch(link); /* once it is gone: last words only */
-    if (batch == NULL) {
-        if (!link->later && link->hello_in && link->phase != TI_LINK_GONE &&
-            next_blobs(link) != NULL) {
-            link->later = true; /* there was no memory for a chunk */
-            ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + LATER_NS, pump_later,
-                                  ti_link_hold(link));
+    while (!link->sending && link->carrier != NULL && !link->apart &&
+           (batch = next_batch(link)) != NULL) { /* once it is gone: last words only */
+        TI_COUNT(link->troupe, batches_out);
+        TI_ADD(link->troupe, bytes_out, batch->size);
+        link->bytes_out += batch->size;
+        int result = link->troupe->carriers->send(link->carrier, batch->data, batch->size);
+        free_segment(link, batch);
+        link->sending = result != TI_SENT;
+        left = left || result == TI_SENT;
+        if (result < 0) {
+            ti_link_end(link, TROUPE_ELOST, "a batch could not be sent");
         }
-        return;
     }
-    link->sending = true;
-    TI_COUNT(link->troupe, batches_out);
-    TI_ADD(link->troupe, bytes_out, batch->size);
-    link->bytes_out += batch->size;
-    int error = link->troupe->carriers->send(link->carrier, batch->data, batch->size);
-    free_segment(link, batch);
-    if (error != 0) {
-        ti_link_end(link, TROUPE_ELOST, "a batch could not be sent");
+    if (!link->sending && link->hello_in && link->phase != TI_LINK_GONE && !link->apart &&
+        next_blobs(link) != NULL) {
+        pump_again(link, LATER_NS); /* there was no memory for a chunk */
+    }
+    if (left) { /* no on_sent will do it */
+        if (ti_link_can_go_on(link)) {
+            pump_again(link, 0); /* which is without the lock */
+        }
+        ti_link_progress(link);
     }
 }
 

@@ -135,10 +135,15 @@ bool ti_link_item_room(struct ti_link *link, struct ti_incoming *incoming, size_
     return room;
 }
 
+static bool streams_fit(const struct ti_link *link)
+{
+    return link->streams_wait && link->queued_bytes <= TROUPE_LINK_QUEUE_BYTES_MAX / 2 &&
+           link->items_bytes <= TROUPE_LINK_BLOB_BYTES_MAX / 2;
+}
+
 static void wake_streams(struct ti_link *link)
 {
-    if (!link->streams_wait || link->queued_bytes > TROUPE_LINK_QUEUE_BYTES_MAX / 2 ||
-        link->items_bytes > TROUPE_LINK_BLOB_BYTES_MAX / 2) {
+    if (!streams_fit(link)) {
         return;
     }
     link->streams_wait = false;
@@ -161,6 +166,12 @@ static void wake_streams(struct ti_link *link)
             ti_message_release(message);
         }
     }
+}
+
+bool ti_link_can_go_on(const struct ti_link *link)
+{
+    return streams_fit(link) ||
+           (link->line_first != NULL && reply_fits(link, link->line_first->reply_bytes));
 }
 
 void ti_link_let_go_on(struct ti_link *link)

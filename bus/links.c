@@ -113,6 +113,17 @@ void ti_link_filter(struct ti_link *link, const char *role, uint32_t interface, 
     pthread_mutex_unlock(&link->lock);
 }
 
+struct ti_bypass *ti_link_enter(struct ti_link *link)
+{
+    struct ti_bypass *bypass = NULL;
+    pthread_mutex_lock(&link->lock);
+    if (link->carrier != NULL && !link->apart && link->troupe->carriers->enter != NULL) {
+        bypass = link->troupe->carriers->enter(link->carrier);
+    }
+    pthread_mutex_unlock(&link->lock);
+    return bypass;
+}
+
 /* ---- making and listing ----------------------------------------------------------------------------------- */
 
 static struct ti_link_seat *new_seats(struct ti_link *link, const struct troupe_grant *grants,

@@ -520,6 +520,8 @@ uint64_t ti_link_id(const struct ti_link *link);
 int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_method *method,
                     const struct troupe_body *body, const struct ti_address *from,
                     const struct ti_cause *cause, uint64_t *ret_wire);
+/* A caller is about to wait for what the link brings: its bypass, which it must lead, or NULL. */
+struct ti_bypass *ti_link_enter(struct ti_link *link);
 /* The asker no longer waits. */
 void ti_link_cancel(struct ti_link *link, uint64_t wire);
 /* The asker has handled `items` of a stream. */
@@ -570,6 +572,21 @@ void ti_agent_watch(struct troupe *troupe, struct troupe_ref ref);
 /* The actor `actor` ended: answers peers that watch it. */
 void ti_agent_actor_ended(struct troupe *troupe, uint64_t actor);
 
+/* ---- bypasses (bypass.c) ---------------------------------------------------------------------------------------- */
+
+struct ti_bypasses {
+    pthread_mutex_t lock;
+    pthread_cond_t released; /* one that closes waits for those who are in it */
+    pthread_t thread;
+    bool running;
+    bool closing;
+    int epoll_fd;
+    int kick_fd;
+    struct ti_table table; /* by id */
+    uint64_t last_id;
+    size_t next_due; /* where in it to look for one whose turn it is, although no bell rang */
+};
+
 /* ---- the runtime (troupe.c) ------------------------------------------------------------------------------------- */
 
 struct ti_counters {
@@ -595,6 +612,7 @@ struct troupe {
     struct ti_watches watches;
     struct ti_roles roles;
     struct ti_links links;
+    struct ti_bypasses bypasses;
     uint64_t agent;              /* the actor that serves troupe.Bus */
     atomic_ullong next_number;   /* of a trace, or a sync call */
     pthread_mutex_t actors_lock; /* slots and those waiting for the last actor */

@@ -61,9 +61,21 @@ struct troupe_grant {
     const char *role;
     int events_fd;
 };
+/* One end of a way beside a link's socket, through shared memory: not a channel of its own, but a
+ * faster one for what the link carries. */
+struct troupe_bypass {
+    int memory_fd;
+    int bell_in_fd;
+    int bell_out_fd;
+    unsigned end; /* 0 or 1 */
+};
+/* Makes both ends of a bypass, close-on-exec. Errors: TROUPE_ESYSTEM, with errno. */
+TROUPE_CHECKED int troupe_host_bypass(struct troupe_bypass ret_ends[2]);
+
 struct troupe_link_config {
     const char *peer;                   /* for reports and introspection */
     int fd;                             /* one end of a stream socketpair */
+    const struct troupe_bypass *bypass; /* its descriptors [kept], or NULL: there is none */
     const struct troupe_grant *exports; /* roles of this process that the peer may use, in order */
     size_t exports_count;
     const struct troupe_grant *imports; /* roles of the peer that this process may use, in order */

@@ -894,7 +894,7 @@ static void test_latest_event_comes_first_to_a_late_subscriber(void **state)
     assert_int_equal(listening.newest_last, 3);
 }
 
-#define EVERY_WAY(test) THREE_WAYS(test), QUICK_WAYS(test)
+#define EVERY_WAY(test) THREE_WAYS(test), QUICK_WAYS(test), BYPASS_WAYS(test)
 
 int main(void)
 {
@@ -908,6 +908,8 @@ int main(void)
         EVERY_WAY(test_caller_that_does_not_wait_can_be_called_back),
         cmocka_unit_test_setup_teardown(test_gigabyte_in_pieces_lets_small_calls_pass,
                                         places_setup_two, places_teardown),
+        cmocka_unit_test_setup_teardown(test_gigabyte_in_pieces_lets_small_calls_pass,
+                                        places_setup_bypass_two, places_teardown),
         EVERY_WAY(test_handler_that_forgets_to_answer_fails_the_call),
         EVERY_WAY(test_value_out_of_bounds_is_not_sent),
         EVERY_WAY(test_deferred_answer_comes_later),
@@ -925,6 +927,8 @@ int main(void)
         EVERY_WAY(test_stream_of_blobs_keeps_its_order),
         cmocka_unit_test_setup_teardown(test_a_thousand_blobs_asked_for_at_once_all_come,
                                         places_setup_two, places_teardown),
+        cmocka_unit_test_setup_teardown(test_a_thousand_blobs_asked_for_at_once_all_come,
+                                        places_setup_bypass_two, places_teardown),
         EVERY_WAY(test_blob_larger_than_its_bound_is_refused_here),
         EVERY_WAY(test_ref_in_a_result_can_be_called),
         EVERY_WAY(test_ref_that_comes_home_can_be_called),

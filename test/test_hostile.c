@@ -14,6 +14,7 @@
 
 #include "bus/cbor.h"
 #include "test/support/peer.h"
+#include "test/support/places.h"
 #include "test/support/probe.h"
 #include "test/support/runner.h"
 
@@ -738,7 +739,7 @@ static void test_watch_answered_with_nonsense_says_lost(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest beginnings[] = {
         TEST(test_peer_that_stops_reading_at_each_byte_of_a_conversation),
         TEST(test_peer_that_stops_writing_at_each_byte_of_a_conversation),
         TEST(test_peer_that_dies_at_each_byte_of_a_conversation),
@@ -746,6 +747,8 @@ int main(void)
         TEST(test_silence_after_connecting_ends_the_link),
         TEST(test_event_sockets_that_are_never_connected_end_the_link),
         TEST(test_event_socket_that_closes_ends_the_link),
+    };
+    const struct CMUnitTest tests[] = {
         TEST(test_list_of_interfaces_that_is_too_long_is_refused),
         TEST(test_deep_arguments_are_refused),
         TEST(test_arguments_of_too_many_items_are_refused),
@@ -765,5 +768,7 @@ int main(void)
         TEST(test_streams_of_blobs_that_are_never_read),
         TEST(test_watch_answered_with_nonsense_says_lost),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(beginnings, NULL, NULL) +
+           cmocka_run_group_tests(tests, NULL, NULL) +
+           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
 }

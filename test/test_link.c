@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "test/support/peer.h"
+#include "test/support/places.h"
 #include "test/support/probe.h"
 
 enum { ECHO = 1, SPAWN = 8, RELAY = 9, TELL = 11, TOLD = 12, UNKNOWN = 77 };
@@ -419,5 +420,6 @@ int main(void)
         TEST(test_credit_for_more_than_was_sent_is_refused),
         TEST(test_credit_of_any_number_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL) +
+           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
 }

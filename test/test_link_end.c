@@ -134,7 +134,9 @@ static void flood_and_kill(struct troupe_actor *self, void *user)
     struct dying *dying = user;
     memset(text, 'x', sizeof text);
     struct probe_echo_args args = {.text = {.data = text, .size = sizeof text}};
+    int status;
     assert_int_equal(kill(places.children[0], SIGSTOP), 0);
+    assert_int_equal(waitpid(places.children[0], &status, WUNTRACED), places.children[0]);
     while (dying->asked < FLOOD_MAX &&
            probe_echo_ask(self, places.probe, &args, echoed, user, NULL) == 0) {
         dying->asked++;
@@ -387,5 +389,6 @@ int main(void)
         TEST(test_goaway_tells_unseen_requests_from_lost_ones),
         TEST(test_peer_that_died_before_its_hello_is_not_waited_for),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL) +
+           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
 }

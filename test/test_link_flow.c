@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "test/support/peer.h"
+#include "test/support/places.h"
 #include "test/support/probe.h"
 
 enum { ECHO = 1, WAIT = 3, HANG = 4, COUNT = 5, MAKE = 6, SUM = 7, BIG_TEXT = 1000 };
@@ -843,5 +844,6 @@ int main(void)
         TEST(test_credit_for_no_channel_is_refused),
         TEST(test_cancelled_blob_is_let_go),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL) +
+           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
 }

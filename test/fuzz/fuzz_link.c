@@ -105,11 +105,13 @@ static void carriers_fini(struct troupe *owner)
     (void)owner;
 }
 
-static int carrier_open(struct troupe *owner, int fd, const struct ti_carrier_events *events,
-                        void *user, struct ti_carrier **ret_carrier)
+static int carrier_open(struct troupe *owner, int fd, const struct troupe_bypass *bypass,
+                        const struct ti_carrier_events *events, void *user,
+                        struct ti_carrier **ret_carrier)
 {
     (void)owner;
     (void)fd;
+    (void)bypass;
     carrier = calloc(1, sizeof *carrier);
     *carrier = (struct ti_carrier){.events = events, .user = user};
     atomic_store(&sending, false);

@@ -1,6 +1,7 @@
 /* place ROLE[,ROLE][,quick] LINK...: a process that hosts seats of the tests' prober (the quick one),
  * until the test's own link ends.
- * LINK is PEER:FD:EXPORTS:IMPORTS, each list ROLE@FD[,ROLE@FD]. */
+ * LINK is PEER:FD:EXPORTS:IMPORTS, each list ROLE@FD[,ROLE@FD], and with a bypass
+ * PEER:FD:EXPORTS:IMPORTS:MEMORY,BELL_IN,BELL_OUT,END. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,14 @@ static int open_link(struct troupe *troupe, char *text)
     char *peer = strsep(&text, ":");
     int fd = atoi(strsep(&text, ":"));
     size_t exports_count = grants(strsep(&text, ":"), exports);
-    size_t imports_count = grants(text, imports);
+    size_t imports_count = grants(strsep(&text, ":"), imports);
+    struct troupe_bypass bypass;
+    bool bypassed = text != NULL &&
+                    sscanf(text, "%d,%d,%d,%u", &bypass.memory_fd, &bypass.bell_in_fd,
+                           &bypass.bell_out_fd, &bypass.end) == 4;
     struct troupe_link_config config = {.peer = peer,
                                         .fd = fd,
+                                        .bypass = bypassed ? &bypass : NULL,
                                         .exports = exports,
                                         .exports_count = exports_count,
                                         .imports = imports,

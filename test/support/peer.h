@@ -3,11 +3,14 @@
  * A room is a runtime with the role "probe" (the tests' prober). A peer joined to it uses "probe"
  * (its target 1) and offers a role of its own, which the room's callers use. The peer writes the
  * framing of NNG's stream transports itself: 8 bytes that name the protocol, then, per message, its
- * length in 8 bytes, big-endian, and its bytes. */
+ * length in 8 bytes, big-endian, and its bytes. With links_bypass (places.h) it has a bypass, too, and uses it
+ * once it has said hello: peer_send and peer_read go the way that an honest peer goes, peer_write does
+ * not. */
 #ifndef TEST_SUPPORT_PEER_H
 #define TEST_SUPPORT_PEER_H
 
 #include "bus/frame.h"
+#include "bus/ring.h"
 #include "bus/troupe_host.h"
 
 enum { ROOM_PEERS_MAX = 4 };
@@ -23,9 +26,16 @@ struct peer {
     uint64_t link;
     struct troupe_ref far; /* the role that the peer offers */
     char role[32];
-    int fd;      /* requests */
-    int listens; /* events of "probe", which the peer may read */
-    int tells;   /* events of its own role, which the peer writes */
+    int fd;                        /* requests */
+    int listens;                   /* events of "probe", which the peer may read */
+    int tells;                     /* events of its own role, which the peer writes */
+    struct ti_shared_rings *rings; /* NULL: no bypass */
+    int bell_in;
+    int bell_out;
+    struct ti_ring_end in;
+    struct ti_ring_end out;
+    bool bypassed;  /* what the room sends */
+    bool bypassing; /* what this peer sends */
     uint8_t *batch;
     size_t batch_size;
     size_t batch_at;
@@ -62,12 +72,15 @@ void peer_close(struct peer *peer);
 
 size_t peer_write_hello(const struct peer *peer, uint8_t *to, size_t max);
 void peer_say_hello(struct peer *peer);
-/* One NNG message with these bytes. */
+/* One batch with these bytes. */
 void peer_send(struct peer *peer, const uint8_t *data, size_t size);
 /* On the event socket of the peer's own role. */
 void peer_publish(struct peer *peer, const uint8_t *data, size_t size);
 /* The next event or heartbeat that "probe" sends to the peer. */
 void peer_read_event(struct peer *peer, struct frame *ret_frame);
+/* Rings the room's bell, and the other way round: waits for ours. False: the room has closed. */
+void peer_ring(const struct peer *peer);
+bool peer_wait_bell(const struct peer *peer);
 /* Bytes without any framing. */
 void peer_write(int fd, const void *data, size_t size);
 /* The next frame from the room; false when the link has ended. `ret_frame` borrows until the next. */

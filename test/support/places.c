@@ -20,6 +20,7 @@
 
 static atomic_uint links_up;
 static bool quick; /* the next places to be opened */
+bool links_bypassed;
 
 static void report(void *user, const char *text)
 {
@@ -82,6 +83,8 @@ static void free_all(char **texts)
 struct joint {
     int requests[2];
     int events[2][2];
+    int roles;
+    struct troupe_bypass bypass[2];
 };
 
 static void make_joint(struct joint *joint, int roles)
@@ -90,6 +93,37 @@ static void make_joint(struct joint *joint, int roles)
     for (int i = 0; i < roles; i++) {
         pair(joint->events[i]);
     }
+    joint->roles = roles;
+    if (links_bypassed) {
+        assert_int_equal(troupe_host_bypass(joint->bypass), 0);
+    }
+}
+
+/* The descriptors of one end, behind those that are there; returns how many there are then. */
+static int list_fds(const struct joint *joint, int end, int *fds, int count)
+{
+    const struct troupe_bypass *bypass = &joint->bypass[end];
+    fds[count++] = joint->requests[end];
+    for (int i = 0; i < joint->roles; i++) {
+        fds[count++] = joint->events[i][end];
+    }
+    if (links_bypassed) {
+        fds[count++] = bypass->memory_fd;
+        fds[count++] = bypass->bell_in_fd;
+        fds[count++] = bypass->bell_out_fd;
+    }
+    return count;
+}
+
+/* `text` [owned], and the bypass of one end as place.c reads it. */
+static char *with_bypass(char *text, const struct joint *joint, int end)
+{
+    const struct troupe_bypass *bypass = &joint->bypass[end];
+    char *whole = !links_bypassed ? strdup(text)
+                                  : format("%s:%d,%d,%d,%u", text, bypass->memory_fd,
+                                           bypass->bell_in_fd, bypass->bell_out_fd, bypass->end);
+    free(text);
+    return whole;
 }
 
 static uint64_t link_to(struct places *p, const char *peer, const struct joint *joint,
@@ -102,6 +136,7 @@ static uint64_t link_to(struct places *p, const char *peer, const struct joint *
     }
     struct troupe_link_config config = {.peer = peer,
                                         .fd = joint->requests[0],
+                                        .bypass = links_bypassed ? &joint->bypass[0] : NULL,
                                         .imports = imports,
                                         .imports_count = (size_t)roles_count};
     assert_int_equal(troupe_host_link(p->troupe, &config, &link), 0);
@@ -112,13 +147,14 @@ static void open_two(struct places *p)
 {
     static const char *const both[] = {"probe", "other"};
     struct joint joint;
+    int fds[6];
     make_joint(&joint, 2);
     char *arguments[] = {strdup("place"), strdup(quick ? "probe,other,quick" : "probe,other"),
-                         format("test:%d:probe@%d,other@%d:", joint.requests[1], joint.events[0][1],
-                                joint.events[1][1]),
+                         with_bypass(format("test:%d:probe@%d,other@%d:", joint.requests[1],
+                                            joint.events[0][1], joint.events[1][1]),
+                                     &joint, 1),
                          NULL};
-    int fds[] = {joint.requests[1], joint.events[0][1], joint.events[1][1]};
-    p->children[0] = start(arguments, fds, 3);
+    p->children[0] = start(arguments, fds, list_fds(&joint, 1, fds, 0));
     p->children_count = 1;
     free_all(arguments);
     p->links[0] = link_to(p, "probe+other", &joint, both, 2);
@@ -130,22 +166,26 @@ static void open_three(struct places *p)
     struct joint to_probe;
     struct joint to_other;
     struct joint between; /* [0]: other's end */
+    int fds[10];
     make_joint(&to_probe, 1);
     make_joint(&to_other, 1);
     make_joint(&between, 1);
-    char *first[] = {strdup("place"), strdup("probe"),
-                     format("test:%d:probe@%d:", to_probe.requests[1], to_probe.events[0][1]),
-                     format("other:%d:probe@%d:", between.requests[1], between.events[0][1]), NULL};
-    int first_fds[] = {to_probe.requests[1], to_probe.events[0][1], between.requests[1],
-                       between.events[0][1]};
-    p->children[0] = start(first, first_fds, 4);
-    char *second[] = {strdup("place"), strdup("other"),
-                      format("test:%d:other@%d:", to_other.requests[1], to_other.events[0][1]),
-                      format("probe:%d::probe@%d", between.requests[0], between.events[0][0]),
-                      NULL};
-    int second_fds[] = {to_other.requests[1], to_other.events[0][1], between.requests[0],
-                        between.events[0][0]};
-    p->children[1] = start(second, second_fds, 4);
+    char *first[] = {
+        strdup("place"), strdup("probe"),
+        with_bypass(format("test:%d:probe@%d:", to_probe.requests[1], to_probe.events[0][1]),
+                    &to_probe, 1),
+        with_bypass(format("other:%d:probe@%d:", between.requests[1], between.events[0][1]),
+                    &between, 1),
+        NULL};
+    p->children[0] = start(first, fds, list_fds(&between, 1, fds, list_fds(&to_probe, 1, fds, 0)));
+    char *second[] = {
+        strdup("place"), strdup("other"),
+        with_bypass(format("test:%d:other@%d:", to_other.requests[1], to_other.events[0][1]),
+                    &to_other, 1),
+        with_bypass(format("probe:%d::probe@%d", between.requests[0], between.events[0][0]),
+                    &between, 0),
+        NULL};
+    p->children[1] = start(second, fds, list_fds(&between, 0, fds, list_fds(&to_other, 1, fds, 0)));
     p->children_count = 2;
     free_all(first);
     free_all(second);
@@ -268,22 +308,59 @@ int places_setup_two(void **state)
     return 0;
 }
 
+static int open_with(int count, bool quick_seats, bool bypassed_links)
+{
+    bool before = links_bypassed;
+    quick = quick_seats;
+    links_bypassed = bypassed_links;
+    places_open(&places, count);
+    quick = false;
+    links_bypassed = before;
+    return 0;
+}
+
+int links_bypass(void **state)
+{
+    (void)state;
+    links_bypassed = true;
+    return 0;
+}
+
+int links_plain(void **state)
+{
+    (void)state;
+    links_bypassed = false;
+    return 0;
+}
+
 int places_setup_quick_one(void **state)
 {
     (void)state;
-    quick = true;
-    places_open(&places, 1);
-    quick = false;
-    return 0;
+    return open_with(1, true, false);
 }
 
 int places_setup_quick_two(void **state)
 {
     (void)state;
-    quick = true;
-    places_open(&places, 2);
-    quick = false;
-    return 0;
+    return open_with(2, true, false);
+}
+
+int places_setup_bypass_two(void **state)
+{
+    (void)state;
+    return open_with(2, false, true);
+}
+
+int places_setup_quick_bypass_two(void **state)
+{
+    (void)state;
+    return open_with(2, true, true);
+}
+
+int places_setup_bypass_three(void **state)
+{
+    (void)state;
+    return open_with(3, false, true);
 }
 
 int places_setup_three(void **state)

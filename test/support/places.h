@@ -27,13 +27,29 @@ int places_setup_two(void **state);
 int places_setup_three(void **state);
 int places_setup_quick_one(void **state); /* with a prober that is TROUPE_QUICK */
 int places_setup_quick_two(void **state);
+int places_setup_bypass_two(void **state); /* whose links have bypasses */
+int places_setup_quick_bypass_two(void **state);
+int places_setup_bypass_three(void **state);
 int places_teardown(void **state);
+/* Group setups: links have bypasses from now on, those of the places and of peers (peer.h), or none. */
+extern bool links_bypassed;
+int links_bypass(void **state);
+int links_plain(void **state);
 
 /* A test three times, for cmocka's table; and twice more, with quick seats. */
 #define QUICK_WAYS(test)                                                                     \
     {#test " [quick, one process]", test, places_setup_quick_one, places_teardown, NULL},    \
     {                                                                                        \
 #test " [quick, two processes]", test, places_setup_quick_two, places_teardown, NULL \
+    }
+
+/* And beside the NNG links. */
+#define BYPASS_WAYS(test)                                                                          \
+    {#test " [bypass, two processes]", test, places_setup_bypass_two, places_teardown, NULL},      \
+        {#test " [quick, bypass, two processes]", test, places_setup_quick_bypass_two,             \
+         places_teardown, NULL},                                                                   \
+    {                                                                                              \
+#test " [bypass, three processes]", test, places_setup_bypass_three, places_teardown, NULL \
     }
 
 #define THREE_WAYS(test)                                                            \

@@ -1,0 +1,578 @@
+/* bypass.c - see bypass.h.
+ *
+ * In a ring a batch is its size, four bytes in this machine's order, then its bytes; a large one
+ * passes in pieces. The peer shares the memory: each word of it is read once and checked, each batch is
+ * copied before it is looked at, and nothing of ours is kept there. The memfd is sealed, so that it
+ * can't shrink under us; a bell is a pipe, because two processes that share one eventfd share its
+ * flags, and a write might be made to block.
+ *
+ * Who receives: one thread at a time, which has set `reading`; the thread of all bypasses, or one that
+ * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's lock; what finds no room is kept in
+ * `rest`, under a lock of its own, and the thread goes on with it when its bell rings. */
+#include "bus/bypass.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bus/ring.h"
+
+#define PASSES_MAX 8 /* over one ring, before the next bypass gets its turn */
+#define BY_BELL    1u
+#define BY_FUTEX   2u
+#define SLICE_NS   1000000000u /* a peer that plays with the futex costs no more than that */
+
+struct ti_bypass {
+    struct ti_bypasses *all;
+    uint64_t id;
+    struct ti_shared_rings *shared;
+    int bell_in;
+    int bell_out;
+    _Atomic uint32_t *mine; /* the state of this end */
+    const _Atomic uint32_t *theirs;
+    const struct ti_carrier_events *events;
+    void *user;
+    /* under all->lock */
+    unsigned holders;
+    bool due; /* its turn has been asked for */
+    bool reading;
+    bool missed;       /* its turn came while a caller was reading */
+    bool started;      /* to receive */
+    bool asked;        /* the peer to do so: on_sent says when it does */
+    bool gone;         /* the peer */
+    atomic_bool hurry; /* who leads is to let go */
+    bool closed;       /* or broken: nothing more is read */
+    /* of who is reading */
+    struct ti_ring_end in;
+    uint32_t expected; /* bytes of the batch; 0: its size comes next */
+    uint32_t arrived;
+    uint8_t *batch;
+    /* out */
+    pthread_mutex_t lock;
+    struct ti_ring_end out;
+    uint8_t *rest; /* a batch that found no room, behind its size */
+    uint32_t rest_size;
+    uint32_t rest_sent;
+};
+
+/* ---- its turn (all->lock is held) ---------------------------------------------------------------------- */
+
+static void kick(struct ti_bypasses *all)
+{
+    uint64_t one = 1;
+    ssize_t written = write(all->kick_fd, &one, sizeof one);
+    (void)written; /* a counter at its maximum is readable, which is all we want */
+}
+
+/* The thread is to look at it, although no bell rings. */
+static void ask_turn(struct ti_bypass *bypass)
+{
+    if (!bypass->closed) {
+        bypass->due = true;
+        kick(bypass->all);
+    }
+}
+
+/* Each in its turn; silent again when there is none. */
+static struct ti_bypass *next_due(struct ti_bypasses *all)
+{
+    uint64_t count;
+    for (size_t i = 0; i < all->table.room; i++) {
+        struct ti_bypass *bypass = all->table.entries[all->next_due++ % all->table.room].value;
+        if (bypass != NULL && bypass->due) {
+            bypass->due = false;
+            return bypass;
+        }
+    }
+    ssize_t got = read(all->kick_fd, &count, sizeof count);
+    (void)got;
+    return NULL;
+}
+
+/* ---- holding ------------------------------------------------------------------------------------------------ */
+
+static void release(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bypass->holders--;
+    pthread_cond_broadcast(&bypass->all->released);
+    pthread_mutex_unlock(&bypass->all->lock);
+}
+
+/* ---- bells ------------------------------------------------------------------------------------------------ */
+
+static void ring_bell(const struct ti_bypass *bypass)
+{
+    ssize_t written = write(bypass->bell_out, "", 1);
+    (void)written; /* full: it rings; nobody at the other end: NNG tells */
+}
+
+static void wake_futex(const struct ti_ring_end *end)
+{
+    syscall(SYS_futex, &end->ring->sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void wake_reader(const struct ti_bypass *bypass, uint32_t how)
+{
+    if (how == BY_FUTEX) {
+        wake_futex(&bypass->out);
+    } else if (how != 0) {
+        ring_bell(bypass);
+    }
+}
+
+/* ---- receiving: by who is reading ------------------------------------------------------------------------- */
+
+/* The peer broke a rule of the ring. */
+static void refuse(struct ti_bypass *bypass, const char *why)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bypass->closed = true;
+    pthread_mutex_unlock(&bypass->all->lock);
+    bypass->events->on_broken(bypass->user, why);
+}
+
+/* Takes `size` bytes that are there; false: they break a rule. */
+static bool take(struct ti_bypass *bypass, uint32_t size)
+{
+    while (size != 0) {
+        if (bypass->expected == 0) {
+            if (size < sizeof bypass->expected) {
+                return false;
+            }
+            ti_ring_take(&bypass->in, (uint8_t *)&bypass->expected, sizeof bypass->expected);
+            size -= (uint32_t)sizeof bypass->expected;
+            bypass->arrived = 0;
+            if (bypass->expected == 0 || bypass->expected > TROUPE_LINK_RECEIVE_BYTES_MAX) {
+                return false;
+            }
+        }
+        uint32_t part = bypass->expected - bypass->arrived;
+        part = part < size ? part : size;
+        ti_ring_take(&bypass->in, bypass->batch + bypass->arrived, part);
+        bypass->arrived += part;
+        size -= part;
+        if (ti_ring_give_room(&bypass->in)) {
+            ring_bell(bypass);
+        }
+        if (bypass->arrived == bypass->expected) {
+            bypass->expected = 0;
+            bypass->events->on_receive(bypass->user, bypass->batch, bypass->arrived);
+        }
+    }
+    return true;
+}
+
+enum pass { TOOK, NOTHING, BROKEN };
+
+/* Takes what is there. */
+static enum pass pass(struct ti_bypass *bypass)
+{
+    uint32_t size = ti_ring_filled(&bypass->in);
+    if (size == 0) {
+        return NOTHING;
+    }
+    if (size == TI_RING_LIE) {
+        refuse(bypass, "the peer's count of bytes in shared memory can't be");
+        return BROKEN;
+    }
+    if (!take(bypass, size)) {
+        refuse(bypass, "the size of a batch in shared memory can't be");
+        return BROKEN;
+    }
+    return TOOK;
+}
+
+/* Receives until there is nothing, and says whether it is to be asked again. */
+static bool receive(struct ti_bypass *bypass)
+{
+    for (int i = 0; i < PASSES_MAX; i++) {
+        enum pass result = pass(bypass);
+        if (result == BROKEN || (result == NOTHING && ti_ring_sleep(&bypass->in, BY_BELL))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sleeps until there is something, or the time is over: false. */
+static bool sleep_until(struct ti_bypass *bypass, uint64_t due_ns)
+{
+    uint64_t now = ti_clock_ns();
+    uint64_t left = now < due_ns ? due_ns - now : 0;
+    left = left < SLICE_NS ? left : SLICE_NS;
+    struct timespec wait = {.tv_sec = (time_t)(left / 1000000000u),
+                            .tv_nsec = (long)(left % 1000000000u)};
+    if (left != 0 && ti_ring_sleep(&bypass->in, BY_FUTEX)) {
+        if (!atomic_load(&bypass->hurry)) {
+            syscall(SYS_futex, &bypass->in.ring->sleeps, FUTEX_WAIT, BY_FUTEX, &wait, NULL, 0);
+        }
+        atomic_store(&bypass->in.ring->sleeps, 0);
+    }
+    return left != 0;
+}
+
+bool ti_bypass_enter(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bool mine = bypass->started && !bypass->reading && !bypass->closed;
+    if (mine) {
+        bypass->holders++;
+        bypass->reading = true;
+        atomic_store(&bypass->in.ring->sleeps, 0);
+    }
+    pthread_mutex_unlock(&bypass->all->lock);
+    return mine;
+}
+
+void ti_bypass_lead(struct ti_bypass *bypass, bool (*done)(void *user), void *user, uint64_t due_ns)
+{
+    bool more = true;
+    while (more && !atomic_load(&bypass->hurry) && !done(user)) {
+        enum pass result = pass(bypass);
+        more = result == NOTHING ? sleep_until(bypass, due_ns)
+                                 : result == TOOK && ti_clock_ns() < due_ns;
+    }
+    more = !ti_ring_sleep(&bypass->in, BY_BELL);
+    pthread_mutex_lock(&bypass->all->lock);
+    bypass->reading = false;
+    if (more || bypass->missed) {
+        ask_turn(bypass);
+    }
+    bypass->missed = false;
+    bypass->holders--;
+    pthread_cond_broadcast(&bypass->all->released);
+    pthread_mutex_unlock(&bypass->all->lock);
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------ */
+
+/* Puts as much of `rest` as there is room for. False: the peer broke a rule. */
+static bool put_rest(struct ti_bypass *bypass)
+{
+    bool asked = false;
+    while (bypass->rest_sent < bypass->rest_size) {
+        uint32_t room = ti_ring_room(&bypass->out);
+        uint32_t size = bypass->rest_size - bypass->rest_sent;
+        if (room == TI_RING_LIE) {
+            return false;
+        }
+        if (room < sizeof(uint32_t) && room < size) { /* a batch's size is put whole */
+            if (asked) {
+                break;
+            }
+            asked = true;
+            ti_ring_want_room(&bypass->out);
+            continue;
+        }
+        size = size < room ? size : room;
+        ti_ring_put(&bypass->out, bypass->rest + bypass->rest_sent, size);
+        bypass->rest_sent += size;
+        wake_reader(bypass, ti_ring_show(&bypass->out));
+        asked = false;
+    }
+    return true;
+}
+
+int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size)
+{
+    uint32_t count = (uint32_t)size;
+    int result = TI_SENT;
+    assert(size <= TROUPE_LINK_RECEIVE_BYTES_MAX);
+    pthread_mutex_lock(&bypass->lock);
+    uint32_t room = ti_ring_room(&bypass->out);
+    if (room != TI_RING_LIE && room >= sizeof count + count) {
+        ti_ring_put(&bypass->out, (const uint8_t *)&count, sizeof count);
+        ti_ring_put(&bypass->out, data, count);
+        wake_reader(bypass, ti_ring_show(&bypass->out));
+    } else {
+        memcpy(bypass->rest, &count, sizeof count);
+        memcpy(bypass->rest + sizeof count, data, size);
+        bypass->rest_size = (uint32_t)sizeof count + count;
+        bypass->rest_sent = 0;
+        if (!put_rest(bypass)) {
+            result = TROUPE_EPROTOCOL;
+        } else if (bypass->rest_sent < bypass->rest_size) {
+            result = 0;
+        } else {
+            bypass->rest_size = 0;
+        }
+    }
+    pthread_mutex_unlock(&bypass->lock);
+    return result;
+}
+
+/* Goes on with what found no room. */
+static void send_rest(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->lock);
+    bool waits = bypass->rest_size != 0;
+    bool good = !waits || put_rest(bypass);
+    bool sent = waits && good && bypass->rest_sent == bypass->rest_size;
+    if (sent || !good) {
+        bypass->rest_size = 0;
+    }
+    pthread_mutex_unlock(&bypass->lock);
+    if (!good) {
+        refuse(bypass, "the peer's count of bytes taken from shared memory can't be");
+    } else if (sent) {
+        bypass->events->on_sent(bypass->user);
+    }
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------------ */
+
+/* What a bell, or ask_turn, is for. */
+static void turn(struct ti_bypass *bypass)
+{
+    struct ti_bypasses *all = bypass->all;
+    pthread_mutex_lock(&all->lock);
+    bool answered = bypass->asked && atomic_load(bypass->theirs) == TI_RINGS_STARTED;
+    bypass->asked = bypass->asked && !answered;
+    bool mine = bypass->started && !bypass->reading && !bypass->closed;
+    bool last = bypass->gone; /* what it left is in the ring by now */
+    bypass->missed = bypass->missed || bypass->reading;
+    bypass->reading = bypass->reading || mine;
+    pthread_mutex_unlock(&all->lock);
+    if (answered) {
+        bypass->events->on_sent(bypass->user);
+    }
+    send_rest(bypass);
+    if (!mine) {
+        return;
+    }
+    bool more = receive(bypass);
+    pthread_mutex_lock(&all->lock);
+    bypass->reading = false;
+    if (more || (bypass->gone && !last)) {
+        ask_turn(bypass);
+    }
+    bypass->closed = bypass->closed || last;
+    pthread_mutex_unlock(&all->lock);
+    if (last) {
+        bypass->events->on_gone(bypass->user);
+    }
+}
+
+/* Makes it silent. An end that nobody can ring any more would be ready for ever. */
+static void heard(struct ti_bypass *bypass, uint32_t events)
+{
+    char bytes[64];
+    if (read(bypass->bell_in, bytes, sizeof bytes) <= 0 && (events & EPOLLHUP) != 0) {
+        epoll_ctl(bypass->all->epoll_fd, EPOLL_CTL_DEL, bypass->bell_in, NULL);
+    }
+}
+
+static void *run(void *argument)
+{
+    struct ti_bypasses *all = argument;
+    bool closing = false;
+    while (!closing) {
+        struct epoll_event event;
+        if (epoll_wait(all->epoll_fd, &event, 1, -1) != 1) {
+            continue;
+        }
+        pthread_mutex_lock(&all->lock);
+        struct ti_bypass *bypass = event.data.u64 == 0 ? next_due(all)
+                                                       : ti_table_get(&all->table, event.data.u64);
+        if (bypass != NULL) {
+            bypass->holders++;
+        }
+        closing = all->closing;
+        pthread_mutex_unlock(&all->lock);
+        if (bypass != NULL) {
+            if (event.data.u64 != 0) {
+                heard(bypass, event.events);
+            }
+            turn(bypass);
+            release(bypass);
+        }
+    }
+    return NULL;
+}
+
+int ti_bypasses_init(struct ti_bypasses *all)
+{
+    *all = (struct ti_bypasses){.epoll_fd = -1, .kick_fd = -1};
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_cond_init(&all->released, NULL);
+    return 0;
+}
+
+/* With the first bypass. The lock is held. */
+static bool start_thread(struct ti_bypasses *all)
+{
+    struct epoll_event kicks = {.events = EPOLLIN};
+    if (all->running) {
+        return true;
+    }
+    if (all->epoll_fd < 0) {
+        all->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    }
+    if (all->kick_fd < 0) {
+        all->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, all->kick_fd, &kicks);
+    all->running = all->epoll_fd >= 0 && all->kick_fd >= 0 &&
+                   pthread_create(&all->thread, NULL, run, all) == 0;
+    return all->running;
+}
+
+void ti_bypasses_fini(struct ti_bypasses *all)
+{
+    if (all->running) {
+        pthread_mutex_lock(&all->lock);
+        all->closing = true;
+        kick(all);
+        pthread_mutex_unlock(&all->lock);
+        pthread_join(all->thread, NULL);
+    }
+    if (all->epoll_fd >= 0) {
+        close(all->epoll_fd);
+    }
+    if (all->kick_fd >= 0) {
+        close(all->kick_fd);
+    }
+    ti_table_free(&all->table);
+    pthread_cond_destroy(&all->released);
+    pthread_mutex_destroy(&all->lock);
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+static void free_bypass(struct ti_bypass *bypass)
+{
+    if (bypass->shared != NULL) {
+        ti_rings_unmap(bypass->shared);
+    }
+    close(bypass->bell_in);
+    close(bypass->bell_out);
+    pthread_mutex_destroy(&bypass->lock);
+    free(bypass->batch);
+    free(bypass->rest);
+    free(bypass);
+}
+
+static bool list(struct ti_bypass *bypass)
+{
+    struct ti_bypasses *all = bypass->all;
+    struct epoll_event bells = {.events = EPOLLIN};
+    pthread_mutex_lock(&all->lock);
+    bells.data.u64 = bypass->id = ++all->last_id;
+    bool listed = start_thread(all) && ti_table_put(&all->table, bypass->id, bypass);
+    if (listed && epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, bypass->bell_in, &bells) != 0) {
+        ti_table_take(&all->table, bypass->id);
+        listed = false;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return listed;
+}
+
+/* Its rings, if they are what they should be. */
+static bool map(struct ti_bypass *bypass, int memory_fd, unsigned end)
+{
+    bypass->shared = ti_rings_map(memory_fd);
+    if (bypass->shared != NULL) {
+        bypass->mine = &bypass->shared->states[end];
+        bypass->theirs = &bypass->shared->states[!end];
+        bypass->out.ring = &bypass->shared->rings[end];
+        bypass->in.ring = &bypass->shared->rings[!end];
+    }
+    return bypass->shared != NULL;
+}
+
+struct ti_bypass *ti_bypass_open(struct troupe *troupe, const struct troupe_bypass *from,
+                                 const struct ti_carrier_events *events, void *user)
+{
+    struct ti_bypass *bypass = calloc(1, sizeof *bypass);
+    if (bypass == NULL) {
+        ti_bypass_close_fds(from);
+        return NULL;
+    }
+    bypass->all = &troupe->bypasses;
+    bypass->bell_in = from->bell_in_fd;
+    bypass->bell_out = from->bell_out_fd;
+    bypass->events = events;
+    bypass->user = user;
+    bypass->batch = malloc(TROUPE_LINK_RECEIVE_BYTES_MAX);
+    bypass->rest = malloc(sizeof(uint32_t) + TROUPE_LINK_RECEIVE_BYTES_MAX);
+    pthread_mutex_init(&bypass->lock, NULL);
+    bool good = map(bypass, from->memory_fd, from->end != 0) && bypass->batch != NULL &&
+                bypass->rest != NULL;
+    close(from->memory_fd);
+    /* Each end of a pipe has flags of its own: the peer can't take ours back. */
+    good = good && fcntl(bypass->bell_in, F_SETFL, O_NONBLOCK) == 0 &&
+           fcntl(bypass->bell_out, F_SETFL, O_NONBLOCK) == 0;
+    if (!good || !list(bypass)) {
+        free_bypass(bypass);
+        return NULL;
+    }
+    atomic_store(bypass->mine, TI_RINGS_JOINED);
+    return bypass;
+}
+
+bool ti_bypass_joined(const struct ti_bypass *bypass)
+{
+    return atomic_load(bypass->theirs) != 0;
+}
+
+void ti_bypass_ask(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bypass->asked = true;
+    pthread_mutex_unlock(&bypass->all->lock);
+}
+
+void ti_bypass_start(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bypass->started = true;
+    ask_turn(bypass);
+    pthread_mutex_unlock(&bypass->all->lock);
+    atomic_store(bypass->mine, TI_RINGS_STARTED);
+    ring_bell(bypass);
+}
+
+/* Has who leads let go. */
+static void hurry(struct ti_bypass *bypass)
+{
+    atomic_store(&bypass->hurry, true);
+    atomic_store(&bypass->in.ring->sleeps, 0);
+    wake_futex(&bypass->in);
+}
+
+bool ti_bypass_gone(struct ti_bypass *bypass)
+{
+    pthread_mutex_lock(&bypass->all->lock);
+    bool drains = bypass->started && !bypass->closed;
+    bypass->closed = !drains;
+    bypass->gone = true;
+    hurry(bypass);
+    ask_turn(bypass);
+    pthread_mutex_unlock(&bypass->all->lock);
+    return drains;
+}
+
+void ti_bypass_close(struct ti_bypass *bypass)
+{
+    if (bypass == NULL) {
+        return;
+    }
+    struct ti_bypasses *all = bypass->all;
+    pthread_mutex_lock(&all->lock);
+    bypass->closed = true;
+    hurry(bypass);
+    ti_table_take(&all->table, bypass->id);
+    epoll_ctl(all->epoll_fd, EPOLL_CTL_DEL, bypass->bell_in, NULL);
+    while (bypass->holders != 0) {
+        pthread_cond_wait(&all->released, &all->lock);
+    }
+    pthread_mutex_unlock(&all->lock);
+    free_bypass(bypass);
+}
