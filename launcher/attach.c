@@ -206,7 +206,8 @@ static const char *wanted_roles(const struct tl_launcher *launcher,
 }
 
 /* A link between the process of `place` and the client. */
-static int grant(struct tl_launcher *launcher, size_t place, uint64_t roles, int client)
+static int grant(struct tl_launcher *launcher, size_t place, uint64_t roles, int client,
+                 bool bypass)
 {
     const struct tl_place *host = &launcher->composition.places[place];
     struct tl_message host_end;
@@ -217,7 +218,8 @@ static int grant(struct tl_launcher *launcher, size_t place, uint64_t roles, int
         return -1;
     }
     snprintf(name, sizeof name, TL_CLIENT_PREFIX "%d", (int)peer.pid);
-    if (tl_link_make(launcher->program, host->name, roles, name, 0, &host_end, &client_end) != 0) {
+    if (tl_link_make(launcher->program, host->name, roles, name, 0, bypass, &host_end,
+                     &client_end) != 0) {
         return -1;
     }
     int result = tl_hand_over(launcher, place, &host_end) == NULL ? 0 : -1;
@@ -239,7 +241,7 @@ static bool attach(struct tl_launcher *launcher, struct tl_client *client,
     }
     for (size_t i = 0; i < launcher->composition.places_count; i++) {
         uint64_t roles = launcher->composition.places[i].roles & wanted;
-        if (roles != 0 && grant(launcher, i, roles, client->fd) != 0) {
+        if (roles != 0 && grant(launcher, i, roles, client->fd, message->code != 0) != 0) {
             refuse(client->fd, "a link could not be made");
             return false;
         }
@@ -293,7 +295,7 @@ static void on_report(void *user, const char *text)
 static void request(struct session *session)
 {
     const struct troupe_program *program = session->program;
-    struct tl_message attach = {.kind = TL_ATTACH};
+    struct tl_message attach = {.kind = TL_ATTACH, .code = 1};
     for (size_t i = 0; i < program->roles_count; i++) {
         if (strcmp(program->roles[i].name, program->front) != 0) {
             attach.imports.items[attach.imports.count++] = troupe_text(program->roles[i].name);

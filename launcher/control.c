@@ -281,7 +281,8 @@ int tl_receive(int fd, struct tl_packet *ret_packet)
         return 0; /* no message of ours is empty; but descriptors may come without one */
     }
     good = good && get_message(ret_packet->data, (size_t)size, message);
-    size_t wanted = message->kind == TL_LINK ? 1 + message->exports.count + message->imports.count
+    size_t wanted = message->kind == TL_LINK ? 1 + message->exports.count + message->imports.count +
+                                                   (message->code != 0 ? TL_BYPASS_FDS : 0)
                                              : 0;
     if (!good || message->fds_count != wanted) {
         tl_message_close(message);

@@ -37,9 +37,10 @@ enum {
     TL_VALUE_BYTES_MAX = 4096, /* of an option */
     TL_REPORT_BYTES_MAX = 1024,
     TL_MESSAGE_BYTES_MAX = 64 * 1024,
-    TL_FDS_MAX = 1 + TROUPE_ROLES_MAX, /* in one message: a link */
-    TL_RESTARTS_MAX = 128,             /* that an intensity may name */
-    TL_BEATS = 4,                      /* heartbeats in a watchdog's time */
+    TL_BYPASS_FDS = 3,
+    TL_FDS_MAX = 1 + TROUPE_ROLES_MAX + TL_BYPASS_FDS, /* in one message: a link */
+    TL_RESTARTS_MAX = 128,                             /* that an intensity may name */
+    TL_BEATS = 4,                                      /* heartbeats in a watchdog's time */
 
     TL_STATUS_FAILED = 1,
     TL_STATUS_USAGE = 2,
@@ -133,7 +134,8 @@ enum tl_kind {
     /* launcher to child */
     TL_CONFIG, /* name: of the process; roles: that live there; uses; values: of the options;
                   code: of tl_sandbox_code */
-    TL_LINK,   /* name: of the peer; exports, imports; descriptors: the pair, one per role */
+    TL_LINK,   /* name: of the peer; exports, imports; code: 0, or 1 and 2 for the ends of a bypass;
+                  descriptors: the pair, one per role, those of the bypass */
     TL_START,  /* name: of a role */
     TL_STOP,   /* code: ms for the draining */
     TL_WATCH,  /* code: ms between heartbeats, from here on */
@@ -149,7 +151,7 @@ enum tl_kind {
     TL_QUIT,   /* code: exit status for the program */
     TL_ALIVE,  /* a worker is free to say so */
     /* client to launcher, who answers TL_LINK... TL_ATTACHED, or TL_REFUSED */
-    TL_ATTACH, /* imports: roles that it wants */
+    TL_ATTACH, /* imports: roles that it wants; code: 1, it knows bypasses */
     TL_ATTACHED,
     TL_REFUSED, /* text */
     TL_KINDS,
@@ -231,9 +233,10 @@ struct tl_seats {
 /* Declares the roles of the set `here`. `seats` must outlive the runtime. 0 or TROUPE_E... */
 int tl_declare(struct troupe *troupe, const struct troupe_arguments *arguments, uint64_t here,
                const uint64_t *uses, struct tl_seats *seats);
-/* Both ends of a new link: `a` exports `a_roles` to b and so on. 0 or -1 with errno. */
+/* Both ends of a new link: `a` exports `a_roles` to b and so on; with a bypass, if both know what
+ * that is. 0 or -1 with errno. */
 int tl_link_make(const struct troupe_program *program, const char *a_name, uint64_t a_roles,
-                 const char *b_name, uint64_t b_roles, struct tl_message *ret_a,
+                 const char *b_name, uint64_t b_roles, bool bypass, struct tl_message *ret_a,
                  struct tl_message *ret_b);
 /* Opens this process's end; the descriptors are [kept]. 0 or TROUPE_E... */
 int tl_link_open(struct troupe *troupe, struct tl_message *message);

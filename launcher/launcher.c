@@ -166,7 +166,7 @@ bool tl_join(struct tl_launcher *launcher, size_t a, size_t b)
     }
     const char *why = NULL;
     if (tl_link_make(launcher->program, composition->places[a].name, a_roles,
-                     composition->places[b].name, b_roles, &a_end, &b_end) != 0) {
+                     composition->places[b].name, b_roles, true, &a_end, &b_end) != 0) {
         why = strerror(errno);
     } else {
         const char *b_why = hand_end(launcher, b, a, &b_end);

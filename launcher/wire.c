@@ -1,9 +1,10 @@
 /* wire.c - roles and links as a composition has them.
  *
- * The launcher makes every link: a socketpair for requests and one for the events of each role on
- * it. An end is a TL_LINK message, whoever it is for: a child, a client, or the launcher itself. */
+ * The launcher makes every link: a socketpair for requests, one for the events of each role on it,
+ * and a bypass, unless TROUPE_BYPASS=off is in its environment. An end is a TL_LINK message, whoever it is for: a child, a client, or the launcher itself. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,8 +75,28 @@ static void swap_events(struct tl_message *message)
     memcpy(message->fds + 1 + exports, fds + 1, imports * sizeof fds[0]);
 }
 
+static int add_bypass(struct tl_message *a, struct tl_message *b)
+{
+    struct tl_message *messages[] = {a, b};
+    struct troupe_bypass ends[2];
+    const char *wanted = getenv("TROUPE_BYPASS");
+    if (wanted != NULL && strcmp(wanted, "off") == 0) {
+        return 0;
+    }
+    if (troupe_host_bypass(ends) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        int fds[TL_BYPASS_FDS] = {ends[i].memory_fd, ends[i].bell_in_fd, ends[i].bell_out_fd};
+        memcpy(messages[i]->fds + messages[i]->fds_count, fds, sizeof fds);
+        messages[i]->fds_count += TL_BYPASS_FDS;
+        messages[i]->code = 1 + (int)ends[i].end;
+    }
+    return 0;
+}
+
 int tl_link_make(const struct troupe_program *program, const char *a_name, uint64_t a_roles,
-                 const char *b_name, uint64_t b_roles, struct tl_message *ret_a,
+                 const char *b_name, uint64_t b_roles, bool bypass, struct tl_message *ret_a,
                  struct tl_message *ret_b)
 {
     *ret_a = (struct tl_message){.kind = TL_LINK, .name = troupe_text(b_name)};
@@ -83,14 +104,19 @@ int tl_link_make(const struct troupe_program *program, const char *a_name, uint6
     list_roles(program, a_roles, &ret_a->exports, &ret_b->imports);
     list_roles(program, b_roles, &ret_b->exports, &ret_a->imports);
     size_t pairs = 1 + ret_a->exports.count + ret_a->imports.count;
-    for (size_t i = 0; i < pairs; i++) {
-        if (add_pair(ret_a, ret_b) != 0) {
-            int error = errno;
-            tl_message_close(ret_a);
-            tl_message_close(ret_b);
-            errno = error;
-            return -1;
-        }
+    int result = 0;
+    for (size_t i = 0; i < pairs && result == 0; i++) {
+        result = add_pair(ret_a, ret_b);
+    }
+    if (result == 0 && bypass) {
+        result = add_bypass(ret_a, ret_b);
+    }
+    if (result != 0) {
+        int error = errno;
+        tl_message_close(ret_a);
+        tl_message_close(ret_b);
+        errno = error;
+        return -1;
     }
     swap_events(ret_b);
     return 0;
@@ -121,8 +147,16 @@ int tl_link_open(struct troupe *troupe, struct tl_message *message)
     snprintf(peer, sizeof peer, "%.*s", (int)message->name.size, message->name.data);
     grant(&message->exports, message->fds + 1, &exports);
     grant(&message->imports, message->fds + 1 + message->exports.count, &imports);
+    const int *last = message->fds + 1 + message->exports.count + message->imports.count;
+    struct troupe_bypass bypass = {.end = message->code == 2};
+    if (message->code != 0) {
+        bypass.memory_fd = last[0];
+        bypass.bell_in_fd = last[1];
+        bypass.bell_out_fd = last[2];
+    }
     struct troupe_link_config config = {.peer = peer,
                                         .fd = message->fds[0],
+                                        .bypass = message->code != 0 ? &bypass : NULL,
                                         .exports = exports.grants,
                                         .exports_count = message->exports.count,
                                         .imports = imports.grants,
