@@ -155,14 +155,19 @@ static void hang_there(struct troupe_actor *self, void *state, struct troupe_cal
     }
 }
 
+enum { PATTERN = 256 }; /* after so many bytes it comes again */
+
 static void make(struct troupe_actor *self, void *state, struct troupe_call *call,
                  const struct probe_make_args *args)
 {
     uint8_t *data = malloc(args->size + 1);
     (void)self;
     (void)state;
-    for (uint32_t i = 0; i < args->size; i++) {
+    for (uint32_t i = 0; i < args->size && i < PATTERN; i++) {
         data[i] = (uint8_t)(i * 7 + args->seed);
+    }
+    for (uint32_t i = PATTERN; i < args->size; i += PATTERN) { /* a sanitizer sees every store */
+        memcpy(data + i, data, args->size - i < PATTERN ? args->size - i : PATTERN);
     }
     struct probe_make_results results = {.data = {.data = data, .size = args->size}};
     probe_make_reply(call, &results);
