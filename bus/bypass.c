@@ -7,8 +7,9 @@
  * flags, and a write might be made to block.
  *
  * Who receives: one thread at a time, which has set `reading`; the thread of all bypasses, or one that
- * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's lock; what finds no room is kept in
- * `rest`, under a lock of its own, and the thread goes on with it when its bell rings. */
+ * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's
+ * lock; what finds no room is kept in `rest`, under a lock of its own, and the thread goes on with it
+ * when its bell rings. */
 #include "bus/bypass.h"
 
 #include <assert.h>

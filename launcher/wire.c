@@ -1,7 +1,8 @@
 /* wire.c - roles and links as a composition has them.
  *
  * The launcher makes every link: a socketpair for requests, one for the events of each role on it,
- * and a bypass, unless TROUPE_BYPASS=off is in its environment. An end is a TL_LINK message, whoever it is for: a child, a client, or the launcher itself. */
+ * and a bypass, unless TROUPE_BYPASS=off is in its environment. An end is a TL_LINK message, whoever
+ * it is for: a child, a client, or the launcher itself. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
