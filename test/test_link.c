@@ -13,6 +13,7 @@
 #include "test/support/peer.h"
 #include "test/support/places.h"
 #include "test/support/probe.h"
+#include "test/support/runner.h"
 
 enum { ECHO = 1, SPAWN = 8, RELAY = 9, TELL = 11, TOLD = 12, UNKNOWN = 77 };
 
@@ -421,5 +422,7 @@ int main(void)
         TEST(test_credit_of_any_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) +
-           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
+           (runner_in_valgrind()
+                ? 0
+                : cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain));
 }

@@ -14,6 +14,7 @@
 #include "test/support/peer.h"
 #include "test/support/places.h"
 #include "test/support/probe.h"
+#include "test/support/runner.h"
 
 enum { ECHO = 1, WAIT = 3, HANG = 4, COUNT = 5, MAKE = 6, SUM = 7, BIG_TEXT = 1000 };
 
@@ -845,5 +846,7 @@ int main(void)
         TEST(test_cancelled_blob_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) +
-           cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain);
+           (runner_in_valgrind()
+                ? 0
+                : cmocka_run_group_tests_name("with a bypass", tests, links_bypass, links_plain));
 }

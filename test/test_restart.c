@@ -123,7 +123,7 @@ static void test_death_after_death_loses_nothing_and_leaks_nothing(void **state)
 {
     static double took[KILLS];
     unsigned before[4] = {0};
-    int kills = runner_slowness() > 1 ? KILLS_CHECKED : KILLS;
+    int kills = runner_in_valgrind() ? WARM_UP + 2 : runner_slowness() > 1 ? KILLS_CHECKED : KILLS;
     (void)state;
     start("intensity = 128 in 1 s\nbackoff = 0 ms\n");
     pid_t middle = last("middle");
