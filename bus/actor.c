@@ -327,6 +327,7 @@ static void end_pending(struct troupe_actor *self)
             break;
         }
     }
+    ti_alarm_end(self);
     free(self->pending);
     self->pending = NULL;
     self->pending_count = self->pending_room = self->pending_free = 0;
@@ -381,12 +382,9 @@ static void start(struct troupe_actor *self)
 static void handle_timer(struct troupe_actor *self, struct troupe_message *message)
 {
     struct ti_pending *pending = ti_pending_find(self, message->serial);
-    if (pending == NULL) {
-        return; /* cancelled while it was on its way */
-    }
-    if (pending->kind == TI_ASK && !pending->cancelled) {
-        ti_handle_deadline(self, pending);
-    } else if (pending->kind == TI_AFTER) {
+    if (message->serial == 0) {
+        ti_handle_alarm(self);
+    } else if (pending != NULL && pending->kind == TI_AFTER) { /* else it was cancelled meanwhile */
         struct ti_pending entry = *pending;
         ti_pending_free(self, pending);
         self->trace = entry.trace;

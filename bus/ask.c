@@ -165,6 +165,24 @@ void ti_timer_to_actor(struct troupe *troupe, uint64_t id, uint64_t serial, void
     }
 }
 
+/* One alarm for all asks of an actor. Who ends leaves it as it is, and the next one's deadline is
+ * mostly later: so an ask costs no timer. False: no memory. */
+static bool set_alarm(struct troupe_actor *self, uint64_t due_ns)
+{
+    if (self->alarm != 0 && self->alarm_ns <= due_ns) {
+        return true;
+    }
+    if (!self->alarm_reserved && !ti_timers_reserve(self->troupe, 1)) {
+        return false;
+    }
+    self->alarm_reserved = true;
+    ti_timer_remove(self->troupe, self->alarm);
+    self->alarm = ti_timer_add_reserved(self->troupe, due_ns, ti_timer_to_actor,
+                                        atomic_load(&self->id), NULL);
+    self->alarm_ns = due_ns;
+    return true;
+}
+
 /* The one way to ask: `prepared` holds the callbacks. */
 static int ask(struct troupe_actor *self, struct troupe_ref to, const struct troupe_method *method,
                const struct troupe_body *body, const struct ti_pending *prepared,
@@ -172,11 +190,14 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
 {
     struct troupe *troupe = self->troupe;
     uint64_t due = ti_deadline(troupe, method, options);
-    struct ti_pending *pending = ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX);
+    struct ti_pending *pending = set_alarm(self, due)
+                                     ? ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX)
+                                     : NULL;
     if (pending == NULL) {
         TI_COUNT(troupe, refused_busy);
         return self->counts[TI_ASK] >= TROUPE_ASKS_MAX ? TROUPE_EBUSY : TROUPE_ENOMEM;
     }
+    pending->due_ns = due;
     pending->method = method;
     pending->item_ns = ti_wait_ns(method, options);
     pending->user = prepared->user;
@@ -312,10 +333,40 @@ static void complete_with(struct troupe_actor *self, struct ti_pending *pending,
     complete(self, pending, &error, NULL);
 }
 
-void ti_handle_deadline(struct troupe_actor *self, struct ti_pending *pending)
+static bool has_deadline(const struct ti_pending *pending)
 {
-    pending->timer = 0;
-    complete_with(self, pending, TROUPE_ETIMEOUT, NULL);
+    return pending->kind == TI_ASK && !pending->cancelled;
+}
+
+void ti_handle_alarm(struct troupe_actor *self)
+{
+    ti_timer_remove(self->troupe, self->alarm); /* another was set after this one was over */
+    self->alarm = 0;
+    uint64_t now = ti_now_ns(self->troupe);
+    for (uint32_t i = 0; i < self->pending_count; i++) { /* a callback may move them */
+        if (has_deadline(&self->pending[i]) && self->pending[i].due_ns <= now) {
+            complete_with(self, &self->pending[i], TROUPE_ETIMEOUT, NULL);
+        }
+    }
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < self->pending_count; i++) {
+        bool earlier = has_deadline(&self->pending[i]) && self->pending[i].due_ns < next;
+        next = earlier ? self->pending[i].due_ns : next;
+    }
+    if (next != UINT64_MAX) {
+        bool set = set_alarm(self, next);
+        assert(set); /* it is reserved */
+    }
+}
+
+void ti_alarm_end(struct troupe_actor *self)
+{
+    ti_timer_remove(self->troupe, self->alarm);
+    if (self->alarm_reserved) {
+        ti_timers_unreserve(self->troupe, 1);
+    }
+    self->alarm = 0;
+    self->alarm_reserved = false;
 }
 
 void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending)
@@ -337,13 +388,7 @@ static void handle_item(struct troupe_actor *self, struct ti_pending *pending,
     if (pending->typed_item == NULL) {
         return; /* the method has no items: nobody asked for this */
     }
-    ti_timer_remove(troupe, pending->timer);
-    pending->timer = ti_timer_add(troupe, ti_now_ns(troupe) + pending->item_ns, ti_timer_to_actor,
-                                  atomic_load(&self->id), serial, NULL);
-    if (pending->timer == 0) {
-        complete_with(self, pending, TROUPE_ENOMEM, NULL);
-        return;
-    }
+    pending->due_ns = ti_now_ns(troupe) + pending->item_ns; /* not earlier: the alarm is in time */
     self->trace = pending->trace != 0 ? pending->trace : self->trace;
     self->deadline_ns = pending->deadline_ns;
     self->waiter = pending->waiter;

@@ -19,8 +19,9 @@ static void set_timer(struct ti_link *link, uint32_t delay_ms, ti_timer_fn *fn)
     }
     link->timer = 0;
     if (fn != NULL) {
-        link->timer = ti_timer_add_reserved(
-            link->troupe, ti_now_ns(link->troupe) + delay_ms * 1000000ull, fn, ti_link_hold(link));
+        link->timer = ti_timer_add_reserved(link->troupe,
+                                            ti_now_ns(link->troupe) + delay_ms * 1000000ull, fn, 0,
+                                            ti_link_hold(link));
     }
 }
 
@@ -131,7 +132,7 @@ void ti_link_end(struct ti_link *link, int why, const char *text)
     bool waits = link->sending && why != TROUPE_ELOST;
     uint64_t due = ti_now_ns(link->troupe) + (waits ? LAST_WORDS_NS : 0);
     due = due > link->settled_ns ? due : link->settled_ns;
-    ti_timer_add_reserved(link->troupe, due, take_apart, link);
+    ti_timer_add_reserved(link->troupe, due, take_apart, 0, link);
 }
 
 static void on_gone(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
@@ -166,7 +167,7 @@ static void carrier_sent(void *user)
 static void carrier_gone(void *user)
 {
     struct ti_link *link = user; /* inside NNG: leave a note */
-    ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), on_gone, ti_link_hold(link));
+    ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), on_gone, 0, ti_link_hold(link));
 }
 
 static void carrier_broken(void *user, const char *why)
@@ -200,7 +201,8 @@ static void seat_up(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
     ti_link_hold(seat->link);
-    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_connected, seat);
+    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_connected, 0,
+                          seat);
 }
 
 /* Events that a subscriber waits for would be missed untold: the link can't go on without them. */
@@ -221,7 +223,7 @@ static void seat_lost(struct troupe *troupe, uint64_t id, uint64_t serial, void 
 static void seat_gone(void *user)
 {
     struct ti_link_seat *seat = user; /* inside NNG: leave a note */
-    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_lost,
+    ti_timer_add_reserved(seat->link->troupe, ti_now_ns(seat->link->troupe), seat_lost, 0,
                           ti_link_hold(seat->link));
 }
 
@@ -309,7 +311,7 @@ void ti_link_progress(struct ti_link *link)
     if (link->phase == TI_LINK_CONNECTING && link->hello_in && seats_up(link)) {
         link->phase = TI_LINK_UP;
         set_timer(link, 0, NULL);
-        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), announce_up,
+        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), announce_up, 0,
                               ti_link_hold(link));
     }
     if (link->phase != TI_LINK_DRAINING) {

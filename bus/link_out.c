@@ -360,7 +360,7 @@ static void pump_again(struct ti_link *link, uint64_t delay_ns)
 {
     if (!link->later) {
         link->later = true;
-        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + delay_ns, pump_later,
+        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + delay_ns, pump_later, 0,
                               ti_link_hold(link));
     }
 }

@@ -60,7 +60,7 @@ static void ask_later(struct troupe *troupe, struct ti_topic *topic)
     topic->unasked = true;
     if (!troupe->topics.ask_set) {
         uint64_t due = ti_now_ns(troupe) + TROUPE_HEARTBEAT_MS * 1000000ull;
-        troupe->topics.ask_set = ti_timer_add_reserved(troupe, due, ask_again, NULL) != 0;
+        troupe->topics.ask_set = ti_timer_add_reserved(troupe, due, ask_again, 0, NULL) != 0;
     }
 }
 

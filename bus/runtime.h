@@ -59,7 +59,7 @@ enum ti_kind {
     TI_EVENT,   /* serial: the subscription's */
     TI_LOST,    /* the same: `info` has the range */
     TI_LATEST,  /* the same: take the topic's newest value */
-    TI_TIMER,   /* serial: of a timer, or of an ask whose deadline it is */
+    TI_TIMER,   /* serial: of a timer; 0: the alarm of its asks */
     TI_GONE,    /* serial: the watch's; error code says why */
     TI_CANCEL,  /* from: whose request */
     TI_CREDIT,  /* from: whose stream; serial: how many items more */
@@ -200,8 +200,9 @@ struct ti_timers {
     uint32_t room;
     uint32_t free_first;
     uint32_t used;
-    uint32_t reserved; /* slots that only ti_timer_add_reserved may take */
-    bool again;        /* the timer thread's: what runs wants another turn */
+    uint32_t reserved;  /* slots that only ti_timer_add_reserved may take */
+    uint64_t sleeps_ns; /* until when the thread sleeps; 0: it is awake */
+    bool again;         /* the timer thread's: what runs wants another turn */
 };
 int ti_timers_init(struct troupe *troupe);
 void ti_timers_close(struct troupe *troupe);
@@ -211,7 +212,7 @@ uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, u
 /* Room for `count` timers at a time that must not fail; false: no memory. */
 bool ti_timers_reserve(struct troupe *troupe, uint32_t count);
 void ti_timers_unreserve(struct troupe *troupe, uint32_t count);
-uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn,
+uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
                                void *object);
 /* In a timer's function, which could not do its work: it runs again a little later. */
 void ti_timer_again(struct troupe *troupe);
@@ -234,8 +235,9 @@ struct ti_pending {
     uint64_t serial;
     enum ti_pending_kind kind;
     uint32_t next_free;
-    uint64_t timer;
-    uint64_t trace; /* what the actor was doing when it asked: its callback goes on from there */
+    uint64_t timer;  /* TI_AFTER */
+    uint64_t due_ns; /* TI_ASK: what comes next must have come by then */
+    uint64_t trace;  /* what the actor was doing when it asked: its callback goes on from there */
     uint64_t deadline_ns; /* of that; 0: none */
     uint64_t waiter;      /* for that; 0: none */
     void *user;
@@ -288,6 +290,9 @@ struct troupe_actor {
     uint32_t pending_room;
     uint32_t pending_free; /* index plus one */
     uint32_t counts[TI_SUBSCRIPTION + 1];
+    uint64_t alarm; /* a timer, at the earliest deadline of its asks or before; 0: none */
+    uint64_t alarm_ns;
+    bool alarm_reserved;
     struct troupe_call *calls; /* begun and not answered */
     struct troupe_actor *free_next;
 };
@@ -377,7 +382,9 @@ void ti_written_wipe(const struct troupe_writer *writer, const struct troupe_met
 void ti_handle_request(struct troupe_actor *self, struct troupe_call *call);
 void ti_handle_answer(struct troupe_actor *self, struct troupe_message *message);
 void ti_handle_moved(struct troupe_actor *self, struct troupe_message *message);
-void ti_handle_deadline(struct troupe_actor *self, struct ti_pending *pending);
+/* Ends the asks whose time is over. */
+void ti_handle_alarm(struct troupe_actor *self);
+void ti_alarm_end(struct troupe_actor *self);
 void ti_handle_cancel(struct troupe_actor *self, struct troupe_message *message);
 void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message);
 /* Gives up an ask without a callback: its actor ends. */

@@ -1,9 +1,9 @@
 /* timer.c - what happens later: one thread over one heap, earliest first. Under a schedule there is no
  * thread: its steps run what is due.
  *
- * Deadlines of asks are added and removed for every request, so both cost a lock and a heap step and
- * wake the thread only when the new one is the earliest. Removing leaves the thread's alarm alone:
- * at worst it wakes once for nothing. CLOCK_MONOTONIC, so that a suspended machine times out nothing.
+ * Adding and removing cost a lock and a heap step each, and wake the thread only when it would sleep
+ * too long: so the asks of an actor share one timer (ask.c). Removing leaves the thread asleep: at
+ * worst it wakes once for nothing. CLOCK_MONOTONIC, so that a suspended machine times out nothing.
  *
  * What must happen can't fail for want of memory: room for it is reserved when there is some, and a
  * function that could not do its work has another turn. */
@@ -131,18 +131,20 @@ static void *run(void *argument)
     pthread_mutex_lock(&timers->lock);
     /* What is due when it closes still runs: it may hold something. */
     while (!timers->closing || (timers->heap_count != 0 && due_at(timers, 0) <= ti_clock_ns())) {
-        if (timers->heap_count == 0) {
-            pthread_cond_wait(&timers->wake, &timers->lock);
+        uint64_t due = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;
+        if (due <= ti_clock_ns()) {
+            run_first(troupe);
             continue;
         }
-        uint64_t due = due_at(timers, 0);
-        if (due > ti_clock_ns()) {
+        timers->sleeps_ns = due;
+        if (due == UINT64_MAX) {
+            pthread_cond_wait(&timers->wake, &timers->lock);
+        } else {
             struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
                                      .tv_nsec = (long)(due % 1000000000u)};
             pthread_cond_timedwait(&timers->wake, &timers->lock, &until);
-            continue;
         }
-        run_first(troupe);
+        timers->sleeps_ns = 0;
     }
     pthread_mutex_unlock(&timers->lock);
     return NULL;
@@ -278,7 +280,7 @@ static uint64_t add(struct troupe *troupe, const struct ti_timer *wanted, bool r
     *timer = *wanted;
     timer->generation = generation;
     put_in(timers, index);
-    if (timer->heap_at == 0) {
+    if (timer->due_ns < timers->sleeps_ns) {
         pthread_cond_signal(&timers->wake);
     }
     pthread_mutex_unlock(&timers->lock);
@@ -293,10 +295,10 @@ uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, u
     return add(troupe, &timer, false);
 }
 
-uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn,
+uint64_t ti_timer_add_reserved(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
                                void *object)
 {
-    struct ti_timer timer = {.due_ns = due_ns, .fn = fn, .object = object};
+    struct ti_timer timer = {.due_ns = due_ns, .fn = fn, .id = id, .object = object};
     return add(troupe, &timer, true);
 }
 

@@ -304,7 +304,7 @@ static void want_heartbeat(struct troupe *troupe)
 {
     if (!troupe->topics.heartbeat_set) {
         uint64_t due = ti_now_ns(troupe) + TROUPE_HEARTBEAT_MS * 1000000ull;
-        troupe->topics.heartbeat_set = ti_timer_add_reserved(troupe, due, heartbeat, NULL) != 0;
+        troupe->topics.heartbeat_set = ti_timer_add_reserved(troupe, due, heartbeat, 0, NULL) != 0;
     }
 }
 

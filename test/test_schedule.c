@@ -80,6 +80,67 @@ static void test_an_hour_passes_at_once_and_without_threads(void **state)
     troupe_schedule_close(schedule);
 }
 
+/* All asks of an actor share one timer. */
+enum { HANGS = 4 };
+struct hanging {
+    struct troupe_schedule *schedule;
+    struct troupe_ref probe;
+    uint64_t began_ns;
+    unsigned ended;
+    uint64_t after_ms[HANGS];
+};
+
+static void on_hung(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    struct hanging *hanging = user;
+    struct troupe_options options = {.deadline_ms = 20};
+    assert_non_null(error);
+    assert_int_equal(error->code, TROUPE_ETIMEOUT);
+    uint64_t after_ns = troupe_schedule_now_ns(hanging->schedule) - hanging->began_ns;
+    assert_true(hanging->ended < HANGS);
+    hanging->after_ms[hanging->ended++] = after_ns / 1000000;
+    if (hanging->ended == 1) { /* due before those that were asked before it */
+        assert_int_equal(probe_hang_ask(self, hanging->probe, on_hung, hanging, &options), 0);
+    }
+}
+
+static int hang(struct troupe_actor *self, void *state, const void *argument)
+{
+    static const uint32_t deadlines_ms[] = {300, 100, 200};
+    struct hanging *hanging = *(struct hanging *const *)argument;
+    (void)state;
+    hanging->began_ns = troupe_schedule_now_ns(hanging->schedule);
+    for (size_t i = 0; i < sizeof deadlines_ms / sizeof *deadlines_ms; i++) {
+        struct troupe_options options = {.deadline_ms = deadlines_ms[i]};
+        assert_int_equal(probe_hang_ask(self, hanging->probe, on_hung, hanging, &options), 0);
+    }
+    return 0;
+}
+
+static void test_asks_of_one_actor_end_each_at_its_own_deadline(void **state)
+{
+    static const struct troupe_actor_def def = {.name = "hanging", .start = hang};
+    struct hanging hanging = {0};
+    struct hanging *argument = &hanging;
+    struct troupe *troupe;
+    struct troupe_ref ref;
+    (void)state;
+    assert_int_equal(troupe_schedule_open(1, &hanging.schedule), 0);
+    struct troupe_config config = {.schedule = hanging.schedule};
+    assert_int_equal(troupe_open(&config, &troupe), 0);
+    assert_int_equal(troupe_spawn(troupe, &probe_actor, NULL, &hanging.probe), 0);
+    assert_int_equal(troupe_spawn(troupe, &def, &argument, &ref), 0);
+    while (troupe_schedule_step(hanging.schedule) == 1) {
+    }
+    assert_int_equal(hanging.ended, HANGS);
+    assert_int_equal(hanging.after_ms[0], 100);
+    assert_int_equal(hanging.after_ms[1], 120);
+    assert_int_equal(hanging.after_ms[2], 200);
+    assert_int_equal(hanging.after_ms[3], 300);
+    troupe_close(troupe, 1000);
+    troupe_schedule_close(hanging.schedule);
+}
+
 /* ---- three ------------------------------------------------------------------------------------------- */
 
 static void step_until_up(struct stage *stage)
