@@ -500,17 +500,25 @@ static void retire(struct troupe_actor *self)
     pthread_mutex_unlock(&troupe->actors_lock);
 }
 
+enum {
+    LOOK_MESSAGES = 8
+}; /* handled between two looks at the clock, if something waits to leave */
+
 int ti_actor_run(struct troupe_actor *self)
 {
     struct troupe *troupe = self->troupe;
     struct troupe_actor *outer = current;
     int handled = 0;
+    bool begun = self->executor == &troupe->pool && ti_turn_begin(); /* others may take long */
     current = self;
     int quantum = troupe->schedule == NULL ? TROUPE_QUANTUM_MESSAGES : 1;
     while (handled < quantum) {
         struct troupe_message *message = next_message(self);
         if (message == NULL) {
             break;
+        }
+        if (handled % LOOK_MESSAGES == LOOK_MESSAGES - 1) {
+            ti_turn_goes_on();
         }
         handled++;
         if (message->target != atomic_load_explicit(&self->id, memory_order_relaxed)) {
@@ -520,6 +528,7 @@ int ti_actor_run(struct troupe_actor *self)
         handle(self, message);
     }
     current = outer;
+    ti_turn_end(begun);
     atomic_fetch_add_explicit(&self->handled, (unsigned)handled, memory_order_relaxed);
     TI_ADD(troupe, messages_handled, (unsigned)handled);
     if (self->phase == TI_ENDED && self->first == NULL) {

@@ -206,17 +206,10 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
     pending->typed = prepared->typed;
     pending->typed_item = prepared->typed_item;
     uint64_t serial = pending->serial;
-    pending->timer = ti_timer_add(troupe, due, ti_timer_to_actor, atomic_load(&self->id), serial,
-                                  NULL);
-    if (pending->timer == 0) {
-        ti_pending_free(self, pending);
-        return TROUPE_ENOMEM;
-    }
     struct ti_address from = address_of(self, serial);
     int error = ti_send_request(troupe, to, method, body, &from, due, &pending->route,
                                 &pending->wire);
     if (error != 0) {
-        ti_timer_remove(troupe, pending->timer);
         ti_pending_free(self, pending);
         return error;
     }
@@ -300,7 +293,6 @@ static void complete(struct troupe_actor *self, struct ti_pending *pending,
 {
     struct ti_pending entry = *pending;
     assert((error == NULL) != (reply == NULL));
-    ti_timer_remove(self->troupe, entry.timer);
     ti_pending_free(self, pending);
     TI_SUB(self->troupe, asks_open);
     TI_COUNT(self->troupe, asks_completed);
@@ -372,7 +364,6 @@ void ti_alarm_end(struct troupe_actor *self)
 void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending)
 {
     struct ti_address from = address_of(self, pending->serial);
-    ti_timer_remove(self->troupe, pending->timer);
     ti_send_cancel(self->troupe, &pending->route, pending->wire, &from);
     ti_route_release(&pending->route);
     TI_SUB(self->troupe, asks_open);

@@ -141,10 +141,11 @@ static void received(void *argument)
         return; /* the socket is being closed */
     }
     nng_msg *message = nng_aio_get_msg(carrier->receive);
-    if (admit(carrier, nng_msg_len(message))) {
-        carrier->events->on_receive(carrier->user, nng_msg_body(message), nng_msg_len(message));
-    } else {
+    size_t size = nng_msg_len(message);
+    if (!admit(carrier, size)) {
         carrier->events->on_broken(carrier->user, "a batch beside the bypass");
+    } else if (size != 0) { /* else the bypass may receive by now */
+        carrier->events->on_receive(carrier->user, nng_msg_body(message), size);
     }
     nng_msg_free(message);
     nng_recv_aio(carrier->socket, carrier->receive);

@@ -126,6 +126,7 @@ void ti_link_end(struct ti_link *link, int why, const char *text)
         return;
     }
     link->phase = TI_LINK_GONE;
+    atomic_store_explicit(&link->ended, true, memory_order_relaxed);
     link->why = why;
     snprintf(link->why_text, sizeof link->why_text, "%s", text != NULL ? text : "");
     /* NNG drops what is queued when it closes: last words get a moment to leave, to one who lives. */

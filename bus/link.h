@@ -123,6 +123,8 @@ struct ti_link {
     struct ti_link *next; /* in troupe->links */
     pthread_mutex_t lock;
     enum ti_link_phase phase;
+    atomic_bool ended; /* that it is TI_LINK_GONE, for who does not have the lock */
+    atomic_bool full;  /* likewise, that queued_bytes is TROUPE_LINK_QUEUE_BYTES_MAX or more */
     struct ti_carrier *carrier;
     struct ti_link_seat *exports;
     size_t exports_count;
@@ -141,6 +143,7 @@ struct ti_link {
     bool sending;
     bool apart; /* being taken apart: nothing leaves any more */
     bool hello_in;
+    bool awaits_turn; /* somebody's, who then pumps */
     bool bulk_turn;
     bool answers_turn; /* of the two lanes of blobs */
     bool bye_wanted;
@@ -162,6 +165,7 @@ struct ti_link {
     struct ti_table outgoing;
     struct ti_table shared; /* actors handed to the peer: id -> times */
     /* in */
+    uint64_t arrived_ns; /* the batch; of who receives, without the lock */
     bool bye_in;
     bool goaway_in;
     uint64_t goaway_last_id; /* the last request of ours that the peer had seen */
@@ -202,6 +206,8 @@ struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, siz
 void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
 /* Sends the next batch, if none is on its way. Ends the link when too much waits. */
 void ti_link_pump(struct ti_link *link);
+/* The same, but what an actor sends may wait for the end of its turn. */
+void ti_link_pump_in_turn(struct ti_link *link);
 /* Room for a frame of at most `max` bytes at the end of a lane; NULL: no memory. Then commit. */
 uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max);
 /* The same for what the peer must be told: it takes the reserve, and without that ends the link. */

@@ -114,7 +114,7 @@ int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wi
         ti_incoming_done(link, incoming);
     }
     if (code == 0) {
-        ti_link_pump(link);
+        ti_link_pump_in_turn(link);
     }
     bool more = link->line_first != NULL;
     pthread_mutex_unlock(&link->lock);

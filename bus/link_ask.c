@@ -178,7 +178,7 @@ static int request_locked(struct ti_link *link, struct frame_request *request,
     }
     link->window_messages--;
     link->window_bytes -= body->size;
-    ti_link_pump(link);
+    ti_link_pump_in_turn(link);
     return 0;
 }
 
@@ -239,7 +239,7 @@ void ti_link_cancel(struct ti_link *link, uint64_t wire)
         ti_link_put_cancel(link, wire);
         ti_assembly_free(link, &outgoing->assembly);
         ti_link_progress(link);
-        ti_link_pump(link);
+        ti_link_pump_in_turn(link);
     }
     pthread_mutex_unlock(&link->lock);
     if (outgoing != NULL) {
@@ -255,7 +255,7 @@ void ti_link_stream_credit(struct ti_link *link, uint64_t wire, uint32_t items)
     if (link->phase != TI_LINK_GONE && outgoing != NULL) {
         outgoing->granted += items;
         ti_link_send_credit(link, wire << 1, 0, items);
-        ti_link_pump(link);
+        ti_link_pump_in_turn(link);
     }
     pthread_mutex_unlock(&link->lock);
 }
@@ -272,7 +272,7 @@ void ti_link_consumed(struct ti_link *link, size_t bytes)
         ti_link_send_credit(link, 0, link->owed_bytes, link->owed_messages);
         link->owed_messages = 0;
         link->owed_bytes = 0;
-        ti_link_pump(link);
+        ti_link_pump_in_turn(link);
     }
     pthread_mutex_unlock(&link->lock);
 }
@@ -286,7 +286,7 @@ void ti_link_drop(struct ti_link *link, uint64_t target)
     if (to != NULL) {
         ti_lane_commit(link, &link->normal,
                        ti_frame_write_drop(to, TI_FRAME_HEAD_BYTES_MAX, target));
-        ti_link_pump(link);
+        ti_link_pump_in_turn(link);
     }
     pthread_mutex_unlock(&link->lock);
 }

@@ -124,7 +124,7 @@ static struct troupe_call *new_call(struct ti_link *link, const struct frame_req
     message->ordinal = request->method;
     message->trace = request->trace;
     message->waiter = request->waiting;
-    message->deadline_ns = ti_now_ns(link->troupe) + request->budget_ms * 1000000ull;
+    message->deadline_ns = link->arrived_ns + request->budget_ms * 1000000ull;
     if (request->id != 0) {
         message->from = ti_address_hold(
             (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = request->id});
@@ -373,6 +373,13 @@ static void handle_error(struct ti_link *link, const struct frame_error *error)
 }
 /* ---- dispatch ---------------------------------------------------------------------------------------------------- */
 
+static void refuse(struct ti_link *link, int why, const char *text)
+{
+    pthread_mutex_lock(&link->lock);
+    ti_link_refuse(link, why, text);
+    pthread_mutex_unlock(&link->lock);
+}
+
 static void dispatch(struct ti_link *link, struct frame *frame)
 {
     switch (frame->kind) {
@@ -414,57 +421,50 @@ static void dispatch(struct ti_link *link, struct frame *frame)
         break;
     case FRAME_EVENT:
     case FRAME_HEARTBEAT:
-        pthread_mutex_lock(&link->lock);
-        ti_link_refuse(link, TROUPE_EPROTOCOL, "an event on the request socket");
-        pthread_mutex_unlock(&link->lock);
+        refuse(link, TROUPE_EPROTOCOL, "an event on the request socket");
         break;
     }
 }
 
-/* Counts a frame and says whether to go on with it. */
-static bool admit(struct ti_link *link, enum frame_kind kind, size_t size)
-{
-    pthread_mutex_lock(&link->lock);
-    link->frames_in++;
-    link->bytes_in += size;
-    if (!link->hello_in && kind != FRAME_HELLO && kind != FRAME_GOAWAY) {
-        ti_link_refuse(link, TROUPE_EPROTOCOL,
-                       "the first frame must be hello: this one came before hello");
-    }
-    bool on = link->phase != TI_LINK_GONE;
-    pthread_mutex_unlock(&link->lock);
-    return on;
-}
-
-static void take_batch(struct ti_link *link, const uint8_t *data, size_t size)
+/* Takes what is in a batch, until the link ends; returns the number of frames. */
+static uint64_t take_batch(struct ti_link *link, const uint8_t *data, size_t size)
 {
     struct frame frame;
     struct troupe_error error;
-    while (size != 0) {
+    uint64_t frames = 0;
+    while (size != 0 && !atomic_load_explicit(&link->ended, memory_order_relaxed)) {
         size_t used;
         if (ti_frame_read(data, size, &used, &frame, &error) != 0) {
-            pthread_mutex_lock(&link->lock);
-            ti_link_refuse(link, error.code, error.text);
-            pthread_mutex_unlock(&link->lock);
-            return;
+            refuse(link, error.code, error.text);
+            break;
         }
-        TI_COUNT(link->troupe, frames_in);
-        if (!admit(link, frame.kind, used)) {
-            return;
+        frames++;
+        /* Only who receives says that hello came. */
+        if (!link->hello_in && frame.kind != FRAME_HELLO && frame.kind != FRAME_GOAWAY) {
+            refuse(link, TROUPE_EPROTOCOL,
+                   "the first frame must be hello: this one came before hello");
+            break;
         }
         dispatch(link, &frame);
         data += used;
         size -= used;
     }
+    return frames;
 }
 
 void ti_link_received(void *user, const uint8_t *data, size_t size)
 {
     struct ti_link *link = user;
+    link->arrived_ns = ti_now_ns(link->troupe);
+    bool begun = ti_quick_begin();
+    uint64_t frames = take_batch(link, data, size);
     TI_COUNT(link->troupe, batches_in);
     TI_ADD(link->troupe, bytes_in, size);
-    bool begun = ti_quick_begin();
-    take_batch(link, data, size);
+    TI_ADD(link->troupe, frames_in, frames);
+    pthread_mutex_lock(&link->lock);
+    link->frames_in += frames;
+    link->bytes_in += size;
+    pthread_mutex_unlock(&link->lock);
     ti_quick_end(begun);
 }
 
@@ -485,10 +485,8 @@ void ti_link_event(void *user, const uint8_t *data, size_t size)
     size_t used;
     int code = ti_frame_read(data, size, &used, &frame, &error);
     if (code != 0 || used != size || (frame.kind != FRAME_EVENT && frame.kind != FRAME_HEARTBEAT)) {
-        pthread_mutex_lock(&link->lock);
-        ti_link_refuse(link, code != 0 ? code : TROUPE_EPROTOCOL,
-                       code != 0 ? error.text : "something else than an event on an event socket");
-        pthread_mutex_unlock(&link->lock);
+        refuse(link, code != 0 ? code : TROUPE_EPROTOCOL,
+               code != 0 ? error.text : "something else than an event on an event socket");
         return;
     }
     if (frame.kind == FRAME_EVENT) {

@@ -9,7 +9,10 @@
  *            lane, so that neither waits for the other; chunks wait for credit. Those of requests and
  *            those of answers are two lanes, in turn: neither waits for the other's credit
  * Requests are counted against the peer's window when they enter the lane: one that has no room is
- * refused, never queued, so nothing in the normal lane ever waits for credit. */
+ * refused, never queued, so nothing in the normal lane ever waits for credit.
+ *
+ * What an actor of the pool sends in one turn is joined, too, where a carrier would take each frame by
+ * itself: it leaves at the end of the turn, or when there is much of it, or the turn takes long. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,9 @@
 
 #define LATER_NS         10000000u
 #define SEGMENT_ROOM_MIN 4096u
+#define TURN_LINKS_MAX   4
+#define TURN_BYTES_MAX   (16 * 1024)
+#define TURN_NS_MAX      100000u
 /* Replies that were given room, items, and their frames: more has found a way around that. */
 #define ANSWERED_BYTES_MAX \
     (TROUPE_LINK_BLOBS_BYTES_MAX + TROUPE_LINK_BLOB_BYTES_MAX + TROUPE_LINK_QUEUE_BYTES_MAX / 8)
@@ -142,12 +148,19 @@ uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max)
     return segment->data;
 }
 
+static void count_queued(struct ti_link *link, size_t queued_bytes)
+{
+    link->queued_bytes = queued_bytes;
+    atomic_store_explicit(&link->full, queued_bytes >= TROUPE_LINK_QUEUE_BYTES_MAX,
+                          memory_order_relaxed);
+}
+
 void ti_lane_commit(struct ti_link *link, struct ti_lane *lane, size_t size)
 {
     lane->last->size += size;
     lane->last->frames++;
     lane->queued++;
-    link->queued_bytes += size;
+    count_queued(link, link->queued_bytes + size);
     TI_COUNT(link->troupe, frames_out);
 }
 
@@ -159,7 +172,7 @@ static struct ti_segment *take_segment(struct ti_link *link, struct ti_lane *lan
         lane->last = NULL;
     }
     lane->sent += segment->frames;
-    link->queued_bytes -= segment->size;
+    count_queued(link, link->queued_bytes - segment->size);
     return segment;
 }
 
@@ -392,6 +405,66 @@ void ti_link_pump(struct ti_link *link)
             pump_again(link, 0); /* which is without the lock */
         }
         ti_link_progress(link);
+    }
+}
+
+/* ---- in a turn ---------------------------------------------------------------------------------------- */
+
+/* The links that wait for the end of the turn that this thread runs, each held. */
+static _Thread_local struct {
+    bool open;
+    uint64_t seen_ns; /* when it was first seen that they do; 0: not yet */
+    size_t count;
+    struct ti_link *links[TURN_LINKS_MAX];
+} turn;
+
+bool ti_turn_begin(void)
+{
+    bool begun = !turn.open;
+    turn.open = true;
+    return begun;
+}
+
+static void let_leave(void)
+{
+    for (size_t i = 0; i < turn.count; i++) {
+        struct ti_link *link = turn.links[i];
+        pthread_mutex_lock(&link->lock);
+        link->awaits_turn = false;
+        ti_link_pump(link);
+        pthread_mutex_unlock(&link->lock);
+        ti_link_release(link);
+    }
+    turn.count = 0;
+    turn.seen_ns = 0;
+}
+
+void ti_turn_goes_on(void)
+{
+    uint64_t now = turn.count != 0 ? ti_clock_ns() : 0;
+    if (turn.seen_ns == 0) {
+        turn.seen_ns = now;
+    } else if (now - turn.seen_ns > TURN_NS_MAX) {
+        let_leave();
+    }
+}
+
+void ti_turn_end(bool begun)
+{
+    if (begun) {
+        let_leave();
+        turn.open = false;
+    }
+}
+
+void ti_link_pump_in_turn(struct ti_link *link)
+{
+    bool waits = turn.open && link->queued_bytes < TURN_BYTES_MAX && next_blobs(link) == NULL;
+    if (waits && !link->awaits_turn && turn.count < TURN_LINKS_MAX) {
+        turn.links[turn.count++] = ti_link_hold(link);
+        link->awaits_turn = true;
+    } else if (!waits || !link->awaits_turn) {
+        ti_link_pump(link);
     }
 }
 

@@ -12,10 +12,7 @@
 
 bool ti_link_is_full(struct ti_link *link)
 {
-    pthread_mutex_lock(&link->lock);
-    bool full = link->queued_bytes >= TROUPE_LINK_QUEUE_BYTES_MAX;
-    pthread_mutex_unlock(&link->lock);
-    return full;
+    return atomic_load_explicit(&link->full, memory_order_relaxed);
 }
 
 /* ---- replies with blobs ---------------------------------------------------------------------------- */

@@ -529,6 +529,12 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
                     const struct ti_cause *cause, uint64_t *ret_wire);
 /* A caller is about to wait for what the link brings: its bypass, which it must lead, or NULL. */
 struct ti_bypass *ti_link_enter(struct ti_link *link);
+/* Between these two, around a turn of an actor, what it sends over links may wait to be joined; no lock
+ * is held. ti_turn_end takes what ti_turn_begin returned; between two messages, if it takes long, what
+ * waits is let go. */
+bool ti_turn_begin(void);
+void ti_turn_goes_on(void);
+void ti_turn_end(bool begun);
 /* The asker no longer waits. */
 void ti_link_cancel(struct ti_link *link, uint64_t wire);
 /* The asker has handled `items` of a stream. */

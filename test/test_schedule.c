@@ -174,6 +174,42 @@ static void test_sync_calls_step_until_their_answer_is_there(void **state)
     stage_close(&stage, 1000);
 }
 
+enum { TELLS = 10 };
+
+static int tell_some(struct troupe_actor *self, void *state, const void *argument)
+{
+    (void)state;
+    for (uint64_t i = 0; i < TELLS; i++) {
+        struct probe_tell_args args = {.number = i};
+        assert_int_equal(
+            probe_tell(troupe_runtime(self), *(const struct troupe_ref *)argument, &args), 0);
+    }
+    return 0;
+}
+
+static void test_what_an_actor_sends_in_one_turn_leaves_together(void **state)
+{
+    static const struct troupe_actor_def def = {.name = "teller", .start = tell_some};
+    struct stage stage = {0};
+    struct troupe_ref probe;
+    struct troupe_ref ref;
+    struct troupe_stats before;
+    struct troupe_stats after;
+    (void)state;
+    stage_open(&stage, 4, roles);
+    step_until_up(&stage);
+    assert_true(stage_settle(&stage, STEPS_MAX));
+    struct troupe *troupe = stage.places[STAGE_USER].troupe;
+    assert_int_equal(troupe_host_find(troupe, "probe", &probe), 0);
+    troupe_stats(troupe, &before);
+    assert_int_equal(troupe_spawn(troupe, &def, &probe, &ref), 0);
+    assert_true(stage_settle(&stage, STEPS_MAX));
+    troupe_stats(troupe, &after);
+    assert_int_equal(after.frames_out - before.frames_out, TELLS);
+    assert_int_equal(after.batches_out - before.batches_out, 1);
+    stage_close(&stage, 1000);
+}
+
 static void test_cut_wire_ends_the_link_at_both_ends(void **state)
 {
     struct stage stage = {0};
@@ -233,7 +269,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_hour_passes_at_once_and_without_threads),
+        cmocka_unit_test(test_asks_of_one_actor_end_each_at_its_own_deadline),
         cmocka_unit_test(test_sync_calls_step_until_their_answer_is_there),
+        cmocka_unit_test(test_what_an_actor_sends_in_one_turn_leaves_together),
         cmocka_unit_test(test_cut_wire_ends_the_link_at_both_ends),
         cmocka_unit_test(test_equal_seeds_give_equal_traces),
         cmocka_unit_test(test_descriptors_are_given_back),
