@@ -8,8 +8,8 @@
  *
  * Who receives: one thread at a time, which has set `reading`; the thread of all bypasses, or one that
  * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's
- * lock; what finds no room is kept in `rest`, under a lock of its own, and the thread goes on with it
- * when its bell rings. */
+ * lock; what finds no room is `rest`, under a lock of its own, and the thread goes on with it when its
+ * bell rings. */
 #include "bus/bypass.h"
 
 #include <assert.h>
@@ -53,13 +53,17 @@ struct ti_bypass {
     struct ti_ring_end in;
     uint32_t expected; /* bytes of the batch; 0: its size comes next */
     uint32_t arrived;
-    uint8_t *batch;
+    uint8_t *into;  /* where it goes: one of these two */
+    uint8_t *batch; /* for any */
+    struct ti_store *store;
+    struct troupe_chunk *piece; /* for a full piece of a blob, which a link may keep; or NULL */
     /* out */
     pthread_mutex_t lock;
     struct ti_ring_end out;
-    uint8_t *rest; /* a batch that found no room, behind its size */
+    const uint8_t *rest; /* a batch that has not found all its room; NULL: none */
     uint32_t rest_size;
     uint32_t rest_sent;
+    bool rest_begun; /* its size is in the ring */
 };
 
 /* ---- its turn (all->lock is held) ---------------------------------------------------------------------- */
@@ -139,6 +143,19 @@ static void refuse(struct ti_bypass *bypass, const char *why)
     bypass->events->on_broken(bypass->user, why);
 }
 
+/* Where the next batch, of `expected` bytes, goes. */
+static void choose_place(struct ti_bypass *bypass)
+{
+    bypass->into = bypass->batch;
+    if (bypass->expected > TROUPE_CHUNK_BYTES_MAX &&
+        bypass->expected <= TROUPE_CHUNK_BYTES_MAX + TI_CHUNK_MARGIN_BYTES) {
+        if (bypass->piece == NULL) {
+            bypass->piece = ti_chunk_new(bypass->store, TROUPE_CHUNK_BYTES_MAX);
+        }
+        bypass->into = bypass->piece != NULL ? bypass->piece->room : bypass->batch;
+    }
+}
+
 /* Takes `size` bytes that are there; false: they break a rule. */
 static bool take(struct ti_bypass *bypass, uint32_t size)
 {
@@ -153,10 +170,11 @@ static bool take(struct ti_bypass *bypass, uint32_t size)
             if (bypass->expected == 0 || bypass->expected > TROUPE_LINK_RECEIVE_BYTES_MAX) {
                 return false;
             }
+            choose_place(bypass);
         }
         uint32_t part = bypass->expected - bypass->arrived;
         part = part < size ? part : size;
-        ti_ring_take(&bypass->in, bypass->batch + bypass->arrived, part);
+        ti_ring_take(&bypass->in, bypass->into + bypass->arrived, part);
         bypass->arrived += part;
         size -= part;
         if (ti_ring_give_room(&bypass->in)) {
@@ -164,7 +182,8 @@ static bool take(struct ti_bypass *bypass, uint32_t size)
         }
         if (bypass->arrived == bypass->expected) {
             bypass->expected = 0;
-            bypass->events->on_receive(bypass->user, bypass->batch, bypass->arrived);
+            bypass->events->on_receive(bypass->user, bypass->into, bypass->arrived,
+                                       bypass->into != bypass->batch ? &bypass->piece : NULL);
         }
     }
     return true;
@@ -254,17 +273,19 @@ void ti_bypass_lead(struct ti_bypass *bypass, bool (*done)(void *user), void *us
 
 /* ---- sending ------------------------------------------------------------------------------------------------ */
 
-/* Puts as much of `rest` as there is room for. False: the peer broke a rule. */
-static bool put_rest(struct ti_bypass *bypass)
+/* Puts as much of `rest` as there is room for. With `more`, a peer that sleeps is woken only when it
+ * has found no room, or half of the ring is full. False: the peer broke a rule. */
+static bool put_rest(struct ti_bypass *bypass, bool more)
 {
     bool asked = false;
     while (bypass->rest_sent < bypass->rest_size) {
         uint32_t room = ti_ring_room(&bypass->out);
-        uint32_t size = bypass->rest_size - bypass->rest_sent;
+        uint32_t head = bypass->rest_begun ? 0 : sizeof bypass->rest_size;
+        uint32_t left = bypass->rest_size - bypass->rest_sent;
         if (room == TI_RING_LIE) {
             return false;
         }
-        if (room < sizeof(uint32_t) && room < size) { /* a batch's size is put whole */
+        if (room <= head) { /* a batch's size is put whole, with some of it */
             if (asked) {
                 break;
             }
@@ -272,38 +293,35 @@ static bool put_rest(struct ti_bypass *bypass)
             ti_ring_want_room(&bypass->out);
             continue;
         }
-        size = size < room ? size : room;
-        ti_ring_put(&bypass->out, bypass->rest + bypass->rest_sent, size);
-        bypass->rest_sent += size;
-        wake_reader(bypass, ti_ring_show(&bypass->out));
+        ti_ring_put(&bypass->out, (const uint8_t *)&bypass->rest_size, head);
+        bypass->rest_begun = true;
+        left = left < room - head ? left : room - head;
+        ti_ring_put(&bypass->out, bypass->rest + bypass->rest_sent, left);
+        bypass->rest_sent += left;
+        bool early = more && bypass->rest_sent == bypass->rest_size &&
+                     room - head - left > TROUPE_BYPASS_BYTES / 2;
+        wake_reader(bypass, ti_ring_show(&bypass->out, !early));
         asked = false;
     }
     return true;
 }
 
-int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size)
+int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size, bool more)
 {
-    uint32_t count = (uint32_t)size;
-    int result = TI_SENT;
+    int result = 0;
     assert(size <= TROUPE_LINK_RECEIVE_BYTES_MAX);
     pthread_mutex_lock(&bypass->lock);
-    uint32_t room = ti_ring_room(&bypass->out);
-    if (room != TI_RING_LIE && room >= sizeof count + count) {
-        ti_ring_put(&bypass->out, (const uint8_t *)&count, sizeof count);
-        ti_ring_put(&bypass->out, data, count);
-        wake_reader(bypass, ti_ring_show(&bypass->out));
-    } else {
-        memcpy(bypass->rest, &count, sizeof count);
-        memcpy(bypass->rest + sizeof count, data, size);
-        bypass->rest_size = (uint32_t)sizeof count + count;
-        bypass->rest_sent = 0;
-        if (!put_rest(bypass)) {
-            result = TROUPE_EPROTOCOL;
-        } else if (bypass->rest_sent < bypass->rest_size) {
-            result = 0;
-        } else {
-            bypass->rest_size = 0;
-        }
+    bypass->rest = data;
+    bypass->rest_size = (uint32_t)size;
+    bypass->rest_sent = 0;
+    bypass->rest_begun = false;
+    if (!put_rest(bypass, more)) {
+        result = TROUPE_EPROTOCOL;
+    } else if (bypass->rest_sent == bypass->rest_size) {
+        result = TI_SENT;
+    }
+    if (result != 0) {
+        bypass->rest = NULL;
     }
     pthread_mutex_unlock(&bypass->lock);
     return result;
@@ -313,11 +331,11 @@ int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size)
 static void send_rest(struct ti_bypass *bypass)
 {
     pthread_mutex_lock(&bypass->lock);
-    bool waits = bypass->rest_size != 0;
-    bool good = !waits || put_rest(bypass);
+    bool waits = bypass->rest != NULL;
+    bool good = !waits || put_rest(bypass, false);
     bool sent = waits && good && bypass->rest_sent == bypass->rest_size;
     if (sent || !good) {
-        bypass->rest_size = 0;
+        bypass->rest = NULL;
     }
     pthread_mutex_unlock(&bypass->lock);
     if (!good) {
@@ -456,7 +474,7 @@ static void free_bypass(struct ti_bypass *bypass)
     close(bypass->bell_out);
     pthread_mutex_destroy(&bypass->lock);
     free(bypass->batch);
-    free(bypass->rest);
+    ti_chunks_free(bypass->piece, false);
     free(bypass);
 }
 
@@ -502,10 +520,9 @@ struct ti_bypass *ti_bypass_open(struct troupe *troupe, const struct troupe_bypa
     bypass->events = events;
     bypass->user = user;
     bypass->batch = malloc(TROUPE_LINK_RECEIVE_BYTES_MAX);
-    bypass->rest = malloc(sizeof(uint32_t) + TROUPE_LINK_RECEIVE_BYTES_MAX);
+    bypass->store = troupe->store;
     pthread_mutex_init(&bypass->lock, NULL);
-    bool good = map(bypass, from->memory_fd, from->end != 0) && bypass->batch != NULL &&
-                bypass->rest != NULL;
+    bool good = map(bypass, from->memory_fd, from->end != 0) && bypass->batch != NULL;
     close(from->memory_fd);
     /* Each end of a pipe has flags of its own: the peer can't take ours back. */
     good = good && fcntl(bypass->bell_in, F_SETFL, O_NONBLOCK) == 0 &&

@@ -37,7 +37,7 @@ bool ti_bypass_enter(struct ti_bypass *bypass);
 void ti_bypass_lead(struct ti_bypass *bypass, bool (*done)(void *user), void *user,
                     uint64_t due_ns);
 /* As a carrier's send, one at a time. TI_SENT: it has left, on_sent does not follow. */
-int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size);
+int ti_bypass_send(struct ti_bypass *bypass, const uint8_t *data, size_t size, bool more);
 /* The peer is gone: reads what it left, then calls on_gone. False: it was not started, and will not. */
 bool ti_bypass_gone(struct ti_bypass *bypass);
 /* No callback runs after it returns. `bypass` may be NULL. */

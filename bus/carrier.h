@@ -11,17 +11,20 @@
 #ifndef TROUPE_BUS_CARRIER_H
 #define TROUPE_BUS_CARRIER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct troupe;
 struct troupe_bypass;
+struct troupe_chunk;
 struct ti_carrier;
 struct ti_publisher;
 struct ti_subscriber;
 
 struct ti_carrier_events {
-    void (*on_receive)(void *user, const uint8_t *data, size_t size);
+    /* `piece` NULL, or what `data` lies in: who sets it to NULL keeps it [owned]. */
+    void (*on_receive)(void *user, const uint8_t *data, size_t size, struct troupe_chunk **piece);
     void (*on_sent)(void *user); /* the batch is accepted: send the next */
     void (*on_gone)(void *user); /* the other end is no more; once, or never after close */
     /* The other end broke a rule of the carrier. */
@@ -45,8 +48,10 @@ struct ti_carriers {
     int (*open)(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
                 const struct ti_carrier_events *events, void *user,
                 struct ti_carrier **ret_carrier);
-    /* Copies one batch and starts to send it. TI_SENT, TROUPE_ENOMEM, TROUPE_EDOWN. */
-    int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size);
+    /* Starts to send one batch [kept as it is until on_sent, or close]. With `more` another one
+     * follows if this one is TI_SENT: the peer need not be woken for it alone. TI_SENT,
+     * TROUPE_ENOMEM, TROUPE_EDOWN. */
+    int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size, bool more);
     /* The calling thread waits for what this carrier will bring: it may lead its bypass, and then
      * must. NULL: it can't. */
     struct ti_bypass *(*enter)(struct ti_carrier *carrier);

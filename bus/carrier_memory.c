@@ -39,7 +39,8 @@ struct end {
     size_t count;
     struct packet *held; /* sent by this end, not accepted yet */
     /* what to call: those that this kind of end lacks are NULL */
-    ti_event_fn *on_receive;
+    void (*on_batch)(void *user, const uint8_t *data, size_t size, struct troupe_chunk **piece);
+    ti_event_fn *on_event;
     ti_up_fn *on_sent;
     ti_up_fn *on_up;
     ti_up_fn *on_gone;
@@ -293,7 +294,11 @@ static void deliver(struct troupe_schedule *schedule, struct end *end)
         ti_schedule_note(schedule, packet->data[i]);
     }
     if (end->subscriber == NULL || passes(end->subscriber, packet)) {
-        end->on_receive(end->user, packet->data, packet->size);
+        if (end->on_batch != NULL) {
+            end->on_batch(end->user, packet->data, packet->size, NULL);
+        } else {
+            end->on_event(end->user, packet->data, packet->size);
+        }
     }
     free(packet);
 }
@@ -345,7 +350,7 @@ static int carrier_open(struct troupe *troupe, int fd, const struct troupe_bypas
         close(fd);
         return TROUPE_ENOMEM;
     }
-    struct end callbacks = {.on_receive = events->on_receive,
+    struct end callbacks = {.on_batch = events->on_receive,
                             .on_sent = events->on_sent,
                             .on_gone = events->on_gone,
                             .user = user};
@@ -358,8 +363,9 @@ static int carrier_open(struct troupe *troupe, int fd, const struct troupe_bypas
     return 0;
 }
 
-static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size)
+static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size, bool more)
 {
+    (void)more;
     struct packet *packet = packed(data, size);
     if (packet == NULL) {
         return TROUPE_ENOMEM;
@@ -462,7 +468,7 @@ static int subscriber_open(struct troupe *troupe, int fd, ti_event_fn *on_event,
         close(fd);
         return TROUPE_ENOMEM;
     }
-    struct end callbacks = {.on_receive = on_event,
+    struct end callbacks = {.on_event = on_event,
                             .on_up = on_up,
                             .on_gone = on_gone,
                             .user = user,

@@ -145,7 +145,7 @@ static void received(void *argument)
     if (!admit(carrier, size)) {
         carrier->events->on_broken(carrier->user, "a batch beside the bypass");
     } else if (size != 0) { /* else the bypass may receive by now */
-        carrier->events->on_receive(carrier->user, nng_msg_body(message), size);
+        carrier->events->on_receive(carrier->user, nng_msg_body(message), size, NULL);
     }
     nng_msg_free(message);
     nng_recv_aio(carrier->socket, carrier->receive);
@@ -236,10 +236,10 @@ static int carrier_open(struct troupe *troupe, int fd, const struct troupe_bypas
     return 0;
 }
 
-static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size)
+static int carrier_send(struct ti_carrier *carrier, const uint8_t *data, size_t size, bool more)
 {
     if (atomic_load(&carrier->bypassing)) {
-        return ti_bypass_send(carrier->bypass, data, size);
+        return ti_bypass_send(carrier->bypass, data, size, more);
     }
     nng_msg *message;
     int error = nng_msg_alloc(&message, size);

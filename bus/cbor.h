@@ -28,6 +28,8 @@ struct troupe_bytes ti_get_raw_map(struct troupe_reader *reader, size_t max, con
 /* A writer into `buffer` [borrowed] of `max` bytes. */
 void ti_writer_init_at(struct troupe_writer *writer, uint8_t *buffer, size_t max);
 
+/* The start of `size` bytes, which do not follow here. */
+void ti_put_bytes_head(struct troupe_writer *writer, size_t size);
 /* Copies items that are encoded already. They are not checked. */
 void ti_put_raw(struct troupe_writer *writer, struct troupe_bytes items);
 

@@ -188,10 +188,14 @@ void troupe_put_bytes(struct troupe_writer *writer, struct troupe_bytes bytes, s
 
 void troupe_put_fixed(struct troupe_writer *writer, const uint8_t *data, size_t size)
 {
-    if (!item_begin(writer))
-        return;
-    item_end(writer, cbor_encode_bytestring_start(size, end_of(writer), room_of(writer)));
+    ti_put_bytes_head(writer, size);
     copy(writer, data, size);
+}
+
+void ti_put_bytes_head(struct troupe_writer *writer, size_t size)
+{
+    if (item_begin(writer))
+        item_end(writer, cbor_encode_bytestring_start(size, end_of(writer), room_of(writer)));
 }
 
 void troupe_put_map(struct troupe_writer *writer, size_t pairs)

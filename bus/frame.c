@@ -6,7 +6,10 @@
  * frame is the bus's own, there is no interface to bend. */
 #include "bus/frame.h"
 
+#include <string.h>
+
 #include "bus/cbor.h"
+#include "bus/chunk.h"
 #include "bus/values.h"
 
 /* ---- elements -------------------------------------------------------------------------------- */
@@ -317,17 +320,46 @@ static void read_chunk(struct troupe_reader *reader, struct frame_chunk *ret_chu
     ret_chunk->last = troupe_get_bool(reader, "last");
 }
 
-size_t ti_frame_write_chunk(uint8_t *to, size_t max, const struct frame_chunk *chunk)
+/* All before the bytes, and all behind them. */
+static size_t write_chunk_head(uint8_t *to, size_t max, const struct frame_chunk *chunk)
 {
     struct troupe_writer writer;
     frame_begin(&writer, to, max, 5, FRAME_CHUNK);
     put_nonzero(&writer, chunk->stream, "stream");
     troupe_put_uint(&writer, chunk->offset);
-    if (chunk->bytes.size == 0)
+    if (chunk->bytes.size == 0 || chunk->bytes.size > TROUPE_CHUNK_BYTES_MAX)
         troupe_put_invalid(&writer, "bytes");
-    troupe_put_bytes(&writer, chunk->bytes, TROUPE_CHUNK_BYTES_MAX, "bytes");
+    ti_put_bytes_head(&writer, chunk->bytes.size);
+    return frame_end(&writer);
+}
+
+static size_t write_chunk_tail(uint8_t *to, size_t max, const struct frame_chunk *chunk)
+{
+    struct troupe_writer writer;
+    ti_writer_init_at(&writer, to, max);
     troupe_put_bool(&writer, chunk->last);
     return frame_end(&writer);
+}
+
+size_t ti_frame_write_chunk(uint8_t *to, size_t max, const struct frame_chunk *chunk)
+{
+    size_t head = write_chunk_head(to, max, chunk);
+    size_t size = head + chunk->bytes.size;
+    if (head == 0 || size > max)
+        return 0;
+    memcpy(to + head, chunk->bytes.data, chunk->bytes.size);
+    size_t tail = write_chunk_tail(to + size, max - size, chunk);
+    return tail != 0 ? size + tail : 0;
+}
+
+struct troupe_bytes ti_frame_around_chunk(uint8_t *bytes, const struct frame_chunk *chunk)
+{
+    uint8_t head[TI_CHUNK_MARGIN_BYTES];
+    size_t head_size = write_chunk_head(head, sizeof head, chunk);
+    memcpy(bytes - head_size, head, head_size);
+    size_t tail = write_chunk_tail(bytes + chunk->bytes.size, TI_CHUNK_MARGIN_BYTES, chunk);
+    return (struct troupe_bytes){.data = bytes - head_size,
+                                 .size = head_size + chunk->bytes.size + tail};
 }
 
 size_t ti_frame_write_cancel(uint8_t *to, size_t max, uint64_t id)

@@ -243,6 +243,9 @@ size_t ti_frame_write_cancel(uint8_t *to, size_t max, uint64_t id);
 size_t ti_frame_write_credit(uint8_t *to, size_t max, const struct frame_credit *credit);
 size_t ti_frame_write_item(uint8_t *to, size_t max, const struct frame_item *item);
 size_t ti_frame_write_chunk(uint8_t *to, size_t max, const struct frame_chunk *chunk);
+/* Writes it where its bytes are, TI_CHUNK_MARGIN_BYTES or more from either end of their room; `chunk`
+ * is one that ti_frame_write_chunk would write. */
+struct troupe_bytes ti_frame_around_chunk(uint8_t *bytes, const struct frame_chunk *chunk);
 size_t ti_frame_write_goaway(uint8_t *to, size_t max, const struct frame_goaway *goaway);
 size_t ti_frame_write_bye(uint8_t *to, size_t max);
 size_t ti_frame_write_bye_ack(uint8_t *to, size_t max);

@@ -158,7 +158,7 @@ static void carrier_sent(void *user)
 {
     struct ti_link *link = user;
     pthread_mutex_lock(&link->lock);
-    link->sending = false;
+    ti_link_left(link);
     ti_link_pump(link);
     ti_link_progress(link);
     pthread_mutex_unlock(&link->lock);

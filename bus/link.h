@@ -27,6 +27,14 @@ struct ti_segment {
     uint8_t data[];
 };
 
+/* What the carrier is given at once: a segment, or the frame of a piece of a blob. */
+struct ti_batch {
+    struct troupe_bytes bytes;
+    struct ti_segment *segment;
+    struct troupe_chunk *piece;
+    bool wipe;
+};
+
 /* A queue of segments. Frames are numbered, so that it can be said which have left. */
 struct ti_lane {
     struct ti_segment *first;
@@ -44,7 +52,7 @@ struct ti_bulk {
     struct ti_segment *frame; /* NULL: sent, or not here */
     uint64_t after;           /* the normal lane's frame that must have left before the chunks */
     uint64_t stream;
-    struct troupe_chunk *blob; /* NULL: none */
+    struct troupe_chunk *blob; /* what is left of it; NULL: none */
     size_t offset;
     bool wipe;
 };
@@ -141,7 +149,8 @@ struct ti_link {
     uint64_t bytes_out;
     /* out */
     bool sending;
-    bool apart; /* being taken apart: nothing leaves any more */
+    struct ti_batch leaving; /* what is being sent */
+    bool apart;              /* being taken apart: nothing leaves any more */
     bool hello_in;
     bool awaits_turn; /* somebody's, who then pumps */
     bool bulk_turn;
@@ -154,7 +163,7 @@ struct ti_link {
     struct ti_blob_lane blobs[TI_BLOBS];
     struct ti_segment *spare;
     struct ti_segment *reserve; /* for what the peer must be told when there is no memory */
-    bool later;                 /* a timer pumps, because there was none */
+    bool later;                 /* a timer pumps */
     size_t queued_bytes;        /* in the control and normal lanes */
     size_t items_bytes;         /* of items, among the blobs of answers */
     size_t reserved_bytes;      /* for replies with blobs that are still to be made */
@@ -202,8 +211,11 @@ void ti_link_drain(struct ti_link *link);
 struct ti_segment *ti_segment_new(struct ti_link *link, size_t room);
 /* With a copy of the blob, and room for a frame of at most `frame_max` bytes, 0: none. NULL: out of
  * memory. */
-struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, size_t frame_max);
+struct ti_bulk *ti_bulk_new(struct ti_store *store, uint64_t stream, const struct troupe_blob *blob,
+                            size_t frame_max);
 void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
+/* What was being sent has left. */
+void ti_link_left(struct ti_link *link);
 /* Sends the next batch, if none is on its way. Ends the link when too much waits. */
 void ti_link_pump(struct ti_link *link);
 /* The same, but what an actor sends may wait for the end of its turn. */
@@ -257,7 +269,7 @@ bool ti_agent_quick(struct ti_link *link, const struct frame_request *request);
 
 /* ---- link_in.c ---- */
 /* The carrier's on_receive. */
-void ti_link_received(void *user, const uint8_t *data, size_t size);
+void ti_link_received(void *user, const uint8_t *data, size_t size, struct troupe_chunk **piece);
 /* The subscriber's on_event; user is a seat. */
 void ti_link_event(void *user, const uint8_t *data, size_t size);
 void ti_outgoing_free(struct ti_outgoing *outgoing);
@@ -271,7 +283,9 @@ int ti_link_assemble(struct ti_assembly *assembly, struct troupe_message *messag
 void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly);
 /* So much of the peer's chunks does not count against its window any more. */
 void ti_link_blobs_read(struct ti_link *link, enum ti_blobs which, size_t bytes);
-void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk);
+/* `piece` as in on_receive: NULL, or what the chunk lies in alone. */
+void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk,
+                          struct troupe_chunk **piece);
 
 /* ---- link_control.c ---- */
 /* The lock is held: the peer broke a rule; it is told, and the link ends. */

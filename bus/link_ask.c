@@ -128,7 +128,7 @@ static int put_request(struct ti_link *link, const struct frame_request *request
     uint8_t *to = ti_lane_room(link, &link->normal, max);
     struct ti_bulk *bulk = NULL;
     if (to != NULL && body->blob.size != 0) {
-        bulk = ti_bulk_new(request->id << 1, &body->blob, 0);
+        bulk = ti_bulk_new(link->troupe->store, request->id << 1, &body->blob, 0);
     }
     if (to == NULL || (body->blob.size != 0 && bulk == NULL)) {
         return TROUPE_ENOMEM;

@@ -54,30 +54,51 @@ void ti_link_blob_consumed(struct ti_link *link, size_t bytes)
     pthread_mutex_unlock(&link->lock);
 }
 
-/* Pieces have a size of our own, so that a peer's tiny chunks cost no more than large ones. */
-static bool add_piece(struct ti_assembly *assembly)
+static void append(struct ti_assembly *assembly, struct troupe_chunk *piece)
 {
-    size_t room = assembly->expected - assembly->received;
-    room = room < TROUPE_CHUNK_BYTES_MAX ? room : TROUPE_CHUNK_BYTES_MAX;
-    struct troupe_chunk *piece = malloc(sizeof *piece + room);
-    if (piece == NULL) {
-        return false;
-    }
-    piece->next = NULL;
-    piece->size = 0;
     if (assembly->last == NULL) {
         assembly->message->chunks = piece;
     } else {
         assembly->last->next = piece;
     }
     assembly->last = piece;
+}
+
+/* Pieces have a size of our own, so that a peer's tiny chunks cost no more than large ones. */
+static bool add_piece(struct ti_store *store, struct ti_assembly *assembly)
+{
+    size_t room = assembly->expected - assembly->received;
+    room = room < TROUPE_CHUNK_BYTES_MAX ? room : TROUPE_CHUNK_BYTES_MAX;
+    struct troupe_chunk *piece = ti_chunk_new(store, room);
+    if (piece == NULL) {
+        return false;
+    }
+    piece->size = 0;
+    append(assembly, piece);
     assembly->room = room;
     return true;
 }
 
+/* The chunk lies in a piece of the carrier's that has its size: that is ours now, without a copy. */
+static bool keep_piece(struct ti_assembly *assembly, const struct frame_chunk *chunk,
+                       struct troupe_chunk **piece)
+{
+    if (piece == NULL || assembly->room != 0 || chunk->bytes.size != TROUPE_CHUNK_BYTES_MAX) {
+        return false;
+    }
+    size_t offset = (size_t)(chunk->bytes.data - (*piece)->room);
+    (*piece)->data = (*piece)->room + offset;
+    (*piece)->size = chunk->bytes.size;
+    append(assembly, *piece);
+    *piece = NULL;
+    assembly->received += chunk->bytes.size;
+    return true;
+}
+
 /* Adds a chunk. Returns the message when it is complete. The lock is held. */
-static struct troupe_message *add_chunk(struct ti_assembly *assembly,
-                                        const struct frame_chunk *chunk, int *ret_error)
+static struct troupe_message *add_chunk(struct ti_store *store, struct ti_assembly *assembly,
+                                        const struct frame_chunk *chunk,
+                                        struct troupe_chunk **piece, int *ret_error)
 {
     if (chunk->offset != assembly->received || chunk->bytes.size == 0 ||
         chunk->bytes.size > assembly->expected - assembly->received ||
@@ -85,8 +106,9 @@ static struct troupe_message *add_chunk(struct ti_assembly *assembly,
         *ret_error = TROUPE_EPROTOCOL;
         return NULL;
     }
-    for (size_t at = 0; at < chunk->bytes.size;) {
-        if (assembly->room == 0 && !add_piece(assembly)) {
+    size_t at = keep_piece(assembly, chunk, piece) ? chunk->bytes.size : 0;
+    while (at < chunk->bytes.size) {
+        if (assembly->room == 0 && !add_piece(store, assembly)) {
             *ret_error = TROUPE_ENOMEM;
             return NULL;
         }
@@ -113,7 +135,8 @@ static struct troupe_message *add_chunk(struct ti_assembly *assembly,
 /* Counts a chunk, and adds it to what it belongs to. Returns the message when that is complete. */
 static struct troupe_message *take_chunk(struct ti_link *link, enum ti_blobs which,
                                          struct ti_assembly *assembly,
-                                         const struct frame_chunk *chunk)
+                                         const struct frame_chunk *chunk,
+                                         struct troupe_chunk **piece)
 {
     struct ti_blob_lane *blobs = &link->blobs[which];
     int code = 0;
@@ -126,7 +149,7 @@ static struct troupe_message *take_chunk(struct ti_link *link, enum ti_blobs whi
         ti_link_blobs_read(link, which, chunk->bytes.size);
         return NULL;
     }
-    struct troupe_message *message = add_chunk(assembly, chunk, &code);
+    struct troupe_message *message = add_chunk(link->troupe->store, assembly, chunk, piece, &code);
     if (code != 0) {
         ti_link_refuse(link, code, "a chunk that does not continue its blob");
     } else if (message != NULL && which == TI_BLOBS_ANSWERED) {
@@ -137,7 +160,8 @@ static struct troupe_message *take_chunk(struct ti_link *link, enum ti_blobs whi
     return message;
 }
 
-void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
+void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk,
+                          struct troupe_chunk **piece)
 {
     struct ti_address to = {.kind = TI_NOBODY};
     struct ti_outgoing *done = NULL;
@@ -152,7 +176,7 @@ void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk)
                                    : incoming != NULL ? &incoming->assembly
                                                       : NULL;
     struct troupe_message *message = take_chunk(link, answer ? TI_BLOBS_ANSWERED : TI_BLOBS_ASKED,
-                                                assembly, chunk);
+                                                assembly, chunk, piece);
     if (message != NULL && outgoing != NULL) {
         to = ti_address_hold(outgoing->failed.from);
         if (message->kind == TI_REPLY) {

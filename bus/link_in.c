@@ -380,7 +380,7 @@ static void refuse(struct ti_link *link, int why, const char *text)
     pthread_mutex_unlock(&link->lock);
 }
 
-static void dispatch(struct ti_link *link, struct frame *frame)
+static void dispatch(struct ti_link *link, struct frame *frame, struct troupe_chunk **piece)
 {
     switch (frame->kind) {
     case FRAME_HELLO:
@@ -399,7 +399,7 @@ static void dispatch(struct ti_link *link, struct frame *frame)
         handle_error(link, &frame->error);
         break;
     case FRAME_CHUNK:
-        ti_link_handle_chunk(link, &frame->chunk);
+        ti_link_handle_chunk(link, &frame->chunk, piece);
         break;
     case FRAME_CANCEL:
         ti_link_handle_cancel(link, frame->cancel);
@@ -427,7 +427,8 @@ static void dispatch(struct ti_link *link, struct frame *frame)
 }
 
 /* Takes what is in a batch, until the link ends; returns the number of frames. */
-static uint64_t take_batch(struct ti_link *link, const uint8_t *data, size_t size)
+static uint64_t take_batch(struct ti_link *link, const uint8_t *data, size_t size,
+                           struct troupe_chunk **piece)
 {
     struct frame frame;
     struct troupe_error error;
@@ -445,19 +446,19 @@ static uint64_t take_batch(struct ti_link *link, const uint8_t *data, size_t siz
                    "the first frame must be hello: this one came before hello");
             break;
         }
-        dispatch(link, &frame);
+        dispatch(link, &frame, used == size ? piece : NULL); /* nothing is read of it after that */
         data += used;
         size -= used;
     }
     return frames;
 }
 
-void ti_link_received(void *user, const uint8_t *data, size_t size)
+void ti_link_received(void *user, const uint8_t *data, size_t size, struct troupe_chunk **piece)
 {
     struct ti_link *link = user;
     link->arrived_ns = ti_now_ns(link->troupe);
     bool begun = ti_quick_begin();
-    uint64_t frames = take_batch(link, data, size);
+    uint64_t frames = take_batch(link, data, size, piece);
     TI_COUNT(link->troupe, batches_in);
     TI_ADD(link->troupe, bytes_in, size);
     TI_ADD(link->troupe, frames_in, frames);

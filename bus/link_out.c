@@ -19,7 +19,6 @@
 
 #include "bus/link.h"
 
-#define LATER_NS         10000000u
 #define SEGMENT_ROOM_MIN 4096u
 #define TURN_LINKS_MAX   4
 #define TURN_BYTES_MAX   (16 * 1024)
@@ -178,12 +177,13 @@ static struct ti_segment *take_segment(struct ti_link *link, struct ti_lane *lan
 
 /* ---- blobs ----------------------------------------------------------------------------------------- */
 
+/* A piece goes whole: the window has room for any, once the peer has read what came before. */
 static bool blobs_wait(const struct ti_link *link, enum ti_blobs which)
 {
     const struct ti_blob_lane *blobs = &link->blobs[which];
     const struct ti_bulk *bulk = blobs->first;
-    return bulk != NULL &&
-           (bulk->frame != NULL || (bulk->after <= link->normal.sent && blobs->window_bytes != 0));
+    return bulk != NULL && (bulk->frame != NULL || (bulk->after <= link->normal.sent &&
+                                                    blobs->window_bytes >= bulk->blob->size));
 }
 
 static void bulk_done(struct ti_link *link, struct ti_blob_lane *blobs)
@@ -196,8 +196,15 @@ static void bulk_done(struct ti_link *link, struct ti_blob_lane *blobs)
     free(bulk);
 }
 
-/* The next batch of that lane; NULL when there is no memory for it now. */
-static struct ti_segment *take_bulk(struct ti_link *link, struct ti_blob_lane *blobs)
+static struct ti_batch batch_of(struct ti_segment *segment)
+{
+    return (struct ti_batch){.bytes = {.data = segment->data, .size = segment->size},
+                             .segment = segment,
+                             .wipe = segment->wipe};
+}
+
+/* The next batch of that lane. */
+static struct ti_batch take_bulk(struct ti_link *link, struct ti_blob_lane *blobs)
 {
     struct ti_bulk *bulk = blobs->first;
     struct ti_segment *segment = bulk->frame;
@@ -206,29 +213,24 @@ static struct ti_segment *take_bulk(struct ti_link *link, struct ti_blob_lane *b
         if (bulk->blob == NULL) {
             bulk_done(link, blobs);
         }
-        return segment;
+        return batch_of(segment);
     }
-    size_t size = bulk->blob->size - bulk->offset;
-    size = size < TROUPE_CHUNK_BYTES_MAX ? size : TROUPE_CHUNK_BYTES_MAX;
-    size = size < blobs->window_bytes ? size : blobs->window_bytes;
-    segment = ti_segment_new(link, size + TI_FRAME_HEAD_BYTES_MAX);
-    if (segment == NULL) {
-        return NULL;
-    }
+    struct troupe_chunk *piece = bulk->blob;
     struct frame_chunk chunk = {.stream = bulk->stream,
                                 .offset = bulk->offset,
-                                .bytes = {.data = bulk->blob->data + bulk->offset, .size = size},
-                                .last = bulk->offset + size == bulk->blob->size};
-    segment->size = ti_frame_write_chunk(segment->data, segment->room, &chunk);
-    segment->frames = 1;
-    segment->wipe = bulk->wipe;
+                                .bytes = {.data = piece->data, .size = piece->size},
+                                .last = piece->next == NULL};
+    struct ti_batch batch = {
+        .bytes = ti_frame_around_chunk(piece->data, &chunk), .piece = piece, .wipe = bulk->wipe};
     TI_COUNT(link->troupe, frames_out);
-    bulk->offset += size;
-    blobs->window_bytes -= size;
+    bulk->blob = piece->next;
+    piece->next = NULL;
+    bulk->offset += piece->size;
+    blobs->window_bytes -= piece->size;
     if (chunk.last) {
         bulk_done(link, blobs);
     }
-    return segment;
+    return batch;
 }
 
 /* Whose turn it is of the two; NULL: neither has something to send. */
@@ -240,7 +242,37 @@ static struct ti_blob_lane *next_blobs(struct ti_link *link)
     return blobs_wait(link, which) ? &link->blobs[which] : NULL;
 }
 
-struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, size_t frame_max)
+/* A copy, in pieces. False: no memory. */
+static bool copy_blob(struct ti_store *store, const struct troupe_blob *blob, struct ti_bulk *bulk)
+{
+    struct troupe_chunk **at = &bulk->blob;
+    const void *cursor = NULL;
+    struct troupe_bytes from = {.size = 0};
+    for (size_t left = blob->size; left != 0;) {
+        size_t size = left < TROUPE_CHUNK_BYTES_MAX ? left : TROUPE_CHUNK_BYTES_MAX;
+        struct troupe_chunk *piece = *at = ti_chunk_new(store, size);
+        if (piece == NULL) {
+            return false;
+        }
+        for (size_t filled = 0; filled < size;) {
+            if (from.size == 0 && !troupe_blob_next(blob, &cursor, &from)) {
+                return false; /* a blob that says it is larger than its pieces */
+            }
+            size_t part = from.size < size - filled ? from.size : size - filled;
+            memcpy(piece->data + filled, from.data, part);
+            from.data += part;
+            from.size -= part;
+            filled += part;
+        }
+        bulk->cost += sizeof *piece + piece->room_bytes;
+        left -= size;
+        at = &piece->next;
+    }
+    return true;
+}
+
+struct ti_bulk *ti_bulk_new(struct ti_store *store, uint64_t stream, const struct troupe_blob *blob,
+                            size_t frame_max)
 {
     struct ti_bulk *bulk = calloc(1, sizeof *bulk);
     if (bulk == NULL) {
@@ -248,24 +280,16 @@ struct ti_bulk *ti_bulk_new(uint64_t stream, const struct troupe_blob *blob, siz
     }
     bulk->stream = stream;
     bulk->cost = sizeof *bulk;
-    if (blob->size != 0) {
-        bulk->blob = malloc(sizeof *bulk->blob + blob->size);
-        bulk->cost += sizeof *bulk->blob + blob->size;
-    }
-    if (frame_max != 0) { /* no larger than it must be: there may be many of them */
+    bool good = copy_blob(store, blob, bulk);
+    if (frame_max != 0 && good) { /* no larger than it must be: there may be many of them */
         bulk->frame = malloc(sizeof *bulk->frame + frame_max);
         bulk->cost += sizeof *bulk->frame + frame_max;
+        good = bulk->frame != NULL;
     }
-    if ((blob->size != 0 && bulk->blob == NULL) || (frame_max != 0 && bulk->frame == NULL)) {
-        free(bulk->blob);
-        free(bulk->frame);
+    if (!good) {
+        ti_chunks_free(bulk->blob, false);
         free(bulk);
         return NULL;
-    }
-    if (bulk->blob != NULL) {
-        bulk->blob->next = NULL;
-        bulk->blob->size = blob->size;
-        troupe_blob_copy(blob, bulk->blob->data);
     }
     if (bulk->frame != NULL) {
         reset(bulk->frame);
@@ -316,26 +340,52 @@ static struct ti_segment *join(struct ti_link *link, struct ti_segment *control)
     return control;
 }
 
-static struct ti_segment *next_batch(struct ti_link *link)
+/* What is next, once the carrier is free. */
+enum next { NOTHING, CONTROL, NORMAL, BLOBS };
+
+static enum next next_of(struct ti_link *link)
 {
     if (link->control.first != NULL) {
-        struct ti_segment *control = take_segment(link, &link->control);
-        return link->phase != TI_LINK_GONE ? join(link, control) : control;
+        return CONTROL;
     }
-    if (!link->hello_in || link->phase == TI_LINK_GONE) {
-        return NULL;
+    if (!link->hello_in || link->phase == TI_LINK_GONE) { /* once it is gone: last words only */
+        return NOTHING;
     }
+    bool blobs = next_blobs(link) != NULL;
+    if (link->normal.first != NULL && !(blobs && link->bulk_turn)) {
+        return NORMAL;
+    }
+    return blobs ? BLOBS : NOTHING;
+}
+
+static struct ti_batch take_next(struct ti_link *link, enum next next)
+{
     struct ti_blob_lane *blobs = next_blobs(link);
-    if (link->normal.first != NULL && !(blobs != NULL && link->bulk_turn)) {
-        link->bulk_turn = true;
-        return take_segment(link, &link->normal);
+    if (next == CONTROL) {
+        struct ti_segment *control = take_segment(link, &link->control);
+        return batch_of(link->phase != TI_LINK_GONE ? join(link, control) : control);
     }
-    if (blobs != NULL) {
-        link->bulk_turn = false;
-        link->answers_turn = blobs == &link->blobs[TI_BLOBS_ASKED];
-        return take_bulk(link, blobs);
+    link->bulk_turn = next == NORMAL;
+    if (next == NORMAL) {
+        return batch_of(take_segment(link, &link->normal));
     }
-    return NULL;
+    link->answers_turn = blobs == &link->blobs[TI_BLOBS_ASKED];
+    return take_bulk(link, blobs);
+}
+
+static void free_batch(struct ti_link *link, struct ti_batch *batch)
+{
+    if (batch->segment != NULL) {
+        free_segment(link, batch->segment);
+    }
+    ti_chunks_free(batch->piece, batch->wipe);
+    *batch = (struct ti_batch){.segment = NULL};
+}
+
+void ti_link_left(struct ti_link *link)
+{
+    link->sending = false;
+    free_batch(link, &link->leaving);
 }
 
 bool ti_link_out_empty(const struct ti_link *link)
@@ -369,11 +419,11 @@ static void pump_later(struct troupe *troupe, uint64_t id, uint64_t serial, void
     ti_link_release(link);
 }
 
-static void pump_again(struct ti_link *link, uint64_t delay_ns)
+static void pump_again(struct ti_link *link)
 {
     if (!link->later) {
         link->later = true;
-        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe) + delay_ns, pump_later, 0,
+        ti_timer_add_reserved(link->troupe, ti_now_ns(link->troupe), pump_later, 0,
                               ti_link_hold(link));
     }
 }
@@ -381,28 +431,32 @@ static void pump_again(struct ti_link *link, uint64_t delay_ns)
 void ti_link_pump(struct ti_link *link)
 {
     bool left = false;
-    struct ti_segment *batch = NULL;
     check_backlog(link);
-    while (!link->sending && link->carrier != NULL && !link->apart &&
-           (batch = next_batch(link)) != NULL) { /* once it is gone: last words only */
+    bool can_send = !link->sending && link->carrier != NULL && !link->apart;
+    enum next next = can_send ? next_of(link) : NOTHING;
+    while (next != NOTHING) {
+        link->leaving = take_next(link, next);
+        struct troupe_bytes bytes = link->leaving.bytes;
         TI_COUNT(link->troupe, batches_out);
-        TI_ADD(link->troupe, bytes_out, batch->size);
-        link->bytes_out += batch->size;
-        int result = link->troupe->carriers->send(link->carrier, batch->data, batch->size);
-        free_segment(link, batch);
-        link->sending = result != TI_SENT;
-        left = left || result == TI_SENT;
+        TI_ADD(link->troupe, bytes_out, bytes.size);
+        link->bytes_out += bytes.size;
+        link->sending = true;
+        next = next_of(link);
+        int result = link->troupe->carriers->send(link->carrier, bytes.data, bytes.size,
+                                                  next != NOTHING);
+        if (result == TI_SENT) {
+            ti_link_left(link);
+            left = true;
+        } else {
+            next = NOTHING;
+        }
         if (result < 0) {
             ti_link_end(link, TROUPE_ELOST, "a batch could not be sent");
         }
     }
-    if (!link->sending && link->hello_in && link->phase != TI_LINK_GONE && !link->apart &&
-        next_blobs(link) != NULL) {
-        pump_again(link, LATER_NS); /* there was no memory for a chunk */
-    }
     if (left) { /* no on_sent will do it */
         if (ti_link_can_go_on(link)) {
-            pump_again(link, 0); /* which is without the lock */
+            pump_again(link); /* which is without the lock */
         }
         ti_link_progress(link);
     }
@@ -489,6 +543,7 @@ void ti_link_out_free(struct ti_link *link)
             bulk_done(link, blobs);
         }
     }
+    free_batch(link, &link->leaving);
     free(link->spare);
     free(link->reserve);
     link->spare = link->reserve = NULL;

@@ -16,12 +16,10 @@ static size_t head_size(enum ti_kind kind)
 /* Copies a blob into one chunk. */
 static bool copy_blob(struct troupe_message *message, const struct troupe_blob *blob)
 {
-    struct troupe_chunk *chunk = malloc(sizeof *chunk + blob->size);
+    struct troupe_chunk *chunk = ti_chunk_new(NULL, blob->size);
     if (chunk == NULL) {
         return false;
     }
-    chunk->next = NULL;
-    chunk->size = blob->size;
     troupe_blob_copy(blob, chunk->data);
     message->chunks = chunk;
     message->body.blob = (struct troupe_blob){
@@ -147,18 +145,6 @@ void ti_message_release(struct troupe_message *message)
         }
     }
     free(message);
-}
-
-void ti_chunks_free(struct troupe_chunk *chunks, bool wipe)
-{
-    while (chunks != NULL) {
-        struct troupe_chunk *next = chunks->next;
-        if (wipe) {
-            explicit_bzero(chunks->data, chunks->size);
-        }
-        free(chunks);
-        chunks = next;
-    }
 }
 
 struct ti_shared *ti_shared_new(const struct troupe_body *body)

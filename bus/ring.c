@@ -99,15 +99,17 @@ void ti_ring_put(struct ti_ring_end *end, const uint8_t *from, uint32_t size)
     end->own += size;
 }
 
-uint32_t ti_ring_show(struct ti_ring_end *end)
+uint32_t ti_ring_show(struct ti_ring_end *end, bool wakes)
 {
     atomic_store(&end->ring->head, end->own);
-    return atomic_load(&end->ring->sleeps) != 0 ? atomic_exchange(&end->ring->sleeps, 0) : 0;
+    return wakes && atomic_load(&end->ring->sleeps) != 0 ? atomic_exchange(&end->ring->sleeps, 0)
+                                                         : 0;
 }
 
 void ti_ring_want_room(struct ti_ring_end *end)
 {
     atomic_store(&end->ring->room_wanted, 1);
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 uint32_t ti_ring_filled(struct ti_ring_end *end)
@@ -129,7 +131,8 @@ void ti_ring_take(struct ti_ring_end *end, uint8_t *to, uint32_t size)
 bool ti_ring_give_room(struct ti_ring_end *end)
 {
     atomic_store(&end->ring->tail, end->own);
-    return atomic_load(&end->ring->room_wanted) != 0 &&
+    return end->seen - end->own <= TROUPE_BYPASS_BYTES / 4 &&
+           atomic_load(&end->ring->room_wanted) != 0 &&
            atomic_exchange(&end->ring->room_wanted, 0) != 0;
 }
 

@@ -51,8 +51,9 @@ struct ti_ring_end {
 /* Bytes that may be put now, or TI_RING_LIE. */
 uint32_t ti_ring_room(struct ti_ring_end *end);
 void ti_ring_put(struct ti_ring_end *end, const uint8_t *from, uint32_t size);
-/* Shows what was put. Returns how the other end wants to be woken; 0: it is awake. */
-uint32_t ti_ring_show(struct ti_ring_end *end);
+/* Shows what was put. Returns how the other end wants to be woken; 0: it is awake, or not to be woken
+ * before the next time. */
+uint32_t ti_ring_show(struct ti_ring_end *end, bool wakes);
 /* Asks to be woken when there is room; then look again. */
 void ti_ring_want_room(struct ti_ring_end *end);
 
@@ -60,7 +61,8 @@ void ti_ring_want_room(struct ti_ring_end *end);
 /* Bytes that may be taken now, or TI_RING_LIE. */
 uint32_t ti_ring_filled(struct ti_ring_end *end);
 void ti_ring_take(struct ti_ring_end *end, uint8_t *to, uint32_t size);
-/* Gives the room back. True: the other end waits for it and is to be woken. */
+/* Gives the room back. True: the other end waits for it and is to be woken; not while more
+ * than a quarter of the ring is still to be taken. */
 bool ti_ring_give_room(struct ti_ring_end *end);
 /* All that was filled is taken: from now on to be woken in the way `how`, which is not 0. False:
  * there is more, and nobody will wake this end. */

@@ -20,6 +20,7 @@
 
 #include "bus/arena.h"
 #include "bus/cbor.h"
+#include "bus/chunk.h"
 #include "bus/table.h"
 #include "bus/troupe.h"
 #include "bus/troupe_gen.h"
@@ -152,8 +153,6 @@ void ti_message_release(struct troupe_message *message);
 struct ti_shared *ti_shared_new(const struct troupe_body *body);
 struct ti_shared *ti_shared_hold(struct ti_shared *shared);
 void ti_shared_release(struct ti_shared *shared);
-/* Frees a list of chunks. */
-void ti_chunks_free(struct troupe_chunk *chunks, bool wipe);
 struct ti_address ti_address_hold(struct ti_address address);
 void ti_address_release(struct ti_address *address);
 
@@ -626,6 +625,7 @@ struct troupe {
     struct ti_roles roles;
     struct ti_links links;
     struct ti_bypasses bypasses;
+    struct ti_store *store;      /* of pieces of blobs */
     uint64_t agent;              /* the actor that serves troupe.Bus */
     atomic_ullong next_number;   /* of a trace, or a sync call */
     pthread_mutex_t actors_lock; /* slots and those waiting for the last actor */

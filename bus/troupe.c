@@ -43,6 +43,7 @@ static void take_apart(struct troupe *troupe)
     ti_watches_close(troupe);
     ti_links_free(troupe);
     troupe->carriers->fini(troupe);
+    ti_store_release(troupe->store);
     pthread_cond_destroy(&troupe->actors_changed);
     pthread_mutex_destroy(&troupe->actors_lock);
     free(troupe);
@@ -82,6 +83,8 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     pthread_mutex_init(&troupe->roles.lock, NULL);
     ti_links_init(troupe);
     int error = troupe->carriers->init(troupe);
+    troupe->store = ti_store_new();
+    error = error == 0 && troupe->store == NULL ? TROUPE_ENOMEM : error;
     error = error != 0 ? error : ti_topics_init(troupe);
     error = error != 0 ? error : ti_watches_init(troupe);
     error = error != 0 ? error : ti_timers_init(troupe);

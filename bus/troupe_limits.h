@@ -42,8 +42,9 @@
 #define TROUPE_LINK_BATCH_BYTES       (128 * 1024)      /* frames joined into one NNG message */
 #define TROUPE_LINK_RECEIVE_BYTES_MAX (256 * 1024)      /* one NNG message: a frame and its batch */
 #define TROUPE_LINK_RECEIVE_QUEUE     16                /* of them */
-#define TROUPE_BYPASS_BYTES           (128 * 1024) /* of shared memory, each way; a power of two */
+#define TROUPE_BYPASS_BYTES           (256 * 1024) /* of shared memory, each way; a power of two */
 #define TROUPE_CHUNK_BYTES_MAX        (64 * 1024)  /* one piece of a blob */
+#define TROUPE_CHUNKS_KEPT            32 /* of a process, done with: memory for the next blob */
 /* One blob; and the window of chunks: of a peer's requests that are not answered, or of its answers
  * that are not whole. */
 #define TROUPE_LINK_BLOB_BYTES_MAX (4 * 1024 * 1024)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bus/chunk.h"
+
 /* ---- text ------------------------------------------------------------------------------------ */
 
 struct troupe_text troupe_text(const char *text)

@@ -1,16 +1,8 @@
-/* values.h - inside the bus: the pieces of a received blob, the UTF-8 check, and how an error gets
- * its story. The public half (troupe_text, troupe_blob_..., troupe_error_...) is in troupe.h. */
+/* values.h - inside the bus: the UTF-8 check, and how an error gets its story. The public half (troupe_text, troupe_blob_..., troupe_error_...) is in troupe.h. */
 #ifndef TROUPE_VALUES_H
 #define TROUPE_VALUES_H
 
 #include "bus/troupe.h"
-
-/* One piece of a blob that came over a link. The message owns the list. No piece is empty. */
-struct troupe_chunk {
-    struct troupe_chunk *next;
-    size_t size;
-    uint8_t data[];
-};
 
 /* True if `data` is UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF. */
 bool ti_utf8_valid(const char *data, size_t size);

@@ -45,7 +45,7 @@ static void test_counts_and_bytes_wrap(void **state)
         memset(sent, (int)i, sizeof sent);
         assert_true(ti_ring_room(&out) >= sizeof sent);
         ti_ring_put(&out, sent, sizeof sent);
-        assert_int_equal(ti_ring_show(&out), 0);
+        assert_int_equal(ti_ring_show(&out, true), 0);
         assert_int_equal(ti_ring_filled(&in), sizeof sent);
         ti_ring_take(&in, came, sizeof came);
         assert_false(ti_ring_give_room(&in));
@@ -61,15 +61,32 @@ static void test_full_ring_has_no_room_and_tells_when_there_is(void **state)
     begin_at(100);
     assert_true(ti_ring_sleep(&in, 7));
     ti_ring_put(&out, bytes, sizeof bytes);
-    assert_int_equal(ti_ring_show(&out), 7);
+    assert_int_equal(ti_ring_show(&out, true), 7);
     assert_int_equal(ti_ring_room(&out), 0);
     assert_false(ti_ring_sleep(&in, 7));
     ti_ring_want_room(&out);
     assert_int_equal(ti_ring_filled(&in), sizeof bytes);
     ti_ring_take(&in, bytes, 1);
+    assert_false(ti_ring_give_room(&in)); /* for so little nobody is woken */
+    assert_int_equal(ti_ring_room(&out), 1);
+    ti_ring_take(&in, bytes, sizeof bytes - sizeof bytes / 4 - 1);
     assert_true(ti_ring_give_room(&in));
     assert_false(ti_ring_give_room(&in));
-    assert_int_equal(ti_ring_room(&out), 1);
+    assert_int_equal(ti_ring_room(&out), sizeof bytes - sizeof bytes / 4);
+}
+
+static void test_sleeper_is_woken_once_by_what_is_to_wake_it(void **state)
+{
+    (void)state;
+    static uint8_t bytes[16];
+    begin_at(100);
+    assert_true(ti_ring_sleep(&in, 7));
+    ti_ring_put(&out, bytes, sizeof bytes);
+    assert_int_equal(ti_ring_show(&out, false), 0); /* more follows */
+    assert_int_equal(ti_ring_filled(&in), sizeof bytes);
+    ti_ring_put(&out, bytes, sizeof bytes);
+    assert_int_equal(ti_ring_show(&out, true), 7);
+    assert_int_equal(ti_ring_show(&out, true), 0);
 }
 
 static void test_counts_that_can_not_be_are_lies(void **state)
@@ -78,7 +95,7 @@ static void test_counts_that_can_not_be_are_lies(void **state)
     uint8_t bytes[100] = {0};
     begin_at(50);
     ti_ring_put(&out, bytes, sizeof bytes);
-    ti_ring_show(&out);
+    ti_ring_show(&out, true);
     assert_int_equal(ti_ring_filled(&in), 100);
     ti_ring_take(&in, bytes, 10);
     assert_int_equal(ti_ring_filled(&in), 90);
@@ -175,7 +192,7 @@ static void test_peer_that_took_more_than_there_was_is_refused(void **state)
 static void put_size(uint32_t size, uint32_t bytes)
 {
     ti_ring_put(&hostile.out, (const uint8_t *)&size, bytes);
-    ti_ring_show(&hostile.out);
+    ti_ring_show(&hostile.out, true);
     peer_ring(&hostile);
 }
 
@@ -401,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_and_bytes_wrap),
         cmocka_unit_test(test_full_ring_has_no_room_and_tells_when_there_is),
+        cmocka_unit_test(test_sleeper_is_woken_once_by_what_is_to_wake_it),
         cmocka_unit_test(test_counts_that_can_not_be_are_lies),
         LIE(test_count_beyond_the_ring_is_refused),
         LIE(test_count_that_falls_is_refused),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "bus/arena.h"
+#include "bus/chunk.h"
 #include "bus/values.h"
 
 static void test_text_of_nothing_is_empty(void **state)
@@ -78,10 +79,9 @@ static void test_utf8_agrees_with_the_rfc(void **state)
 
 static struct troupe_chunk *chunk_new(const char *text, struct troupe_chunk *next)
 {
-    struct troupe_chunk *chunk = malloc(sizeof *chunk + strlen(text));
+    struct troupe_chunk *chunk = ti_chunk_new(NULL, strlen(text));
     assert_non_null(chunk);
     chunk->next = next;
-    chunk->size = strlen(text);
     memcpy(chunk->data, text, chunk->size);
     return chunk;
 }
@@ -108,9 +108,7 @@ static void test_blobs_are_walked_and_copied(void **state)
     assert_false(troupe_blob_next(&pieces, &cursor, &piece));
     troupe_blob_copy(&pieces, copy);
     assert_string_equal(copy, "abcdef");
-    free(first);
-    free(second);
-    free(third);
+    ti_chunks_free(first, false);
 
     const struct troupe_blob one = {.data = (const uint8_t *)"xyz", .size = 3};
     cursor = NULL;

@@ -128,8 +128,9 @@ static void check_answer(uint64_t id, bool last)
     }
 }
 
-static int carrier_send(struct ti_carrier *to, const uint8_t *data, size_t size)
+static int carrier_send(struct ti_carrier *to, const uint8_t *data, size_t size, bool more)
 {
+    (void)more;
     check(to == carrier && size > 0 && size <= TROUPE_LINK_RECEIVE_BYTES_MAX);
     check(!atomic_exchange(&sending, true));
     while (size > 0) {
@@ -264,7 +265,7 @@ static void deliver(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     pthread_mutex_lock(&gate);
     if (carrier != NULL && size != 0)
-        carrier->events->on_receive(carrier->user, copy, size);
+        carrier->events->on_receive(carrier->user, copy, size, NULL);
     pthread_mutex_unlock(&gate);
     free(copy);
     frames_count += size != 0;

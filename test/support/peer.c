@@ -252,7 +252,7 @@ static void put(struct peer *peer, const uint8_t *from, uint32_t size)
         }
         part = part < size ? part : size;
         ti_ring_put(&peer->out, from, part);
-        if (ti_ring_show(&peer->out) != 0) {
+        if (ti_ring_show(&peer->out, true) != 0) {
             peer_ring(peer);
         }
         from += part;
