@@ -6,7 +6,7 @@
  * can't shrink under us; a bell is a pipe, because two processes that share one eventfd share its
  * flags, and a write might be made to block.
  *
- * Who receives: one thread at a time, which has set `reading`; the thread of all bypasses, or one that
+ * Who receives: one thread at a time, which has set `reading`; the loop's, or one that
  * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's
  * lock; what finds no room is `rest`, under a lock of its own, and the thread goes on with it when its
  * bell rings. */
@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,39 +67,44 @@ struct ti_bypass {
 
 /* ---- its turn (all->lock is held) ---------------------------------------------------------------------- */
 
-static void kick(struct ti_bypasses *all)
-{
-    uint64_t one = 1;
-    ssize_t written = write(all->kick_fd, &one, sizeof one);
-    (void)written; /* a counter at its maximum is readable, which is all we want */
-}
-
-/* The thread is to look at it, although no bell rings. */
+/* The loop is to look at it, although no bell rings. */
 static void ask_turn(struct ti_bypass *bypass)
 {
-    if (!bypass->closed) {
+    if (!bypass->closed && !bypass->due) {
         bypass->due = true;
-        kick(bypass->all);
+        atomic_fetch_add(&bypass->all->due, 1);
+        ti_loop_kick(bypass->all->loop);
     }
 }
 
-/* Each in its turn; silent again when there is none. */
+static void turn_over(struct ti_bypass *bypass)
+{
+    atomic_fetch_sub(&bypass->all->due, bypass->due ? 1 : 0);
+    bypass->due = false;
+}
+
+/* Each in its turn. */
 static struct ti_bypass *next_due(struct ti_bypasses *all)
 {
-    uint64_t count;
     for (size_t i = 0; i < all->table.room; i++) {
         struct ti_bypass *bypass = all->table.entries[all->next_due++ % all->table.room].value;
         if (bypass != NULL && bypass->due) {
-            bypass->due = false;
+            turn_over(bypass);
             return bypass;
         }
     }
-    ssize_t got = read(all->kick_fd, &count, sizeof count);
-    (void)got;
     return NULL;
 }
 
 /* ---- holding ------------------------------------------------------------------------------------------------ */
+
+/* The lock is held. */
+static void hold(struct ti_bypass *bypass)
+{
+    if (bypass != NULL) {
+        bypass->holders++;
+    }
+}
 
 static void release(struct ti_bypass *bypass)
 {
@@ -345,7 +349,7 @@ static void send_rest(struct ti_bypass *bypass)
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------ */
+/* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
 /* What a bell, or ask_turn, is for. */
 static void turn(struct ti_bypass *bypass)
@@ -384,80 +388,48 @@ static void heard(struct ti_bypass *bypass, uint32_t events)
 {
     char bytes[64];
     if (read(bypass->bell_in, bytes, sizeof bytes) <= 0 && (events & EPOLLHUP) != 0) {
-        epoll_ctl(bypass->all->epoll_fd, EPOLL_CTL_DEL, bypass->bell_in, NULL);
+        ti_loop_forget(bypass->all->loop, bypass->bell_in);
     }
 }
 
-static void *run(void *argument)
+bool ti_bypasses_turn(struct ti_bypasses *all)
 {
-    struct ti_bypasses *all = argument;
-    bool closing = false;
-    while (!closing) {
-        struct epoll_event event;
-        if (epoll_wait(all->epoll_fd, &event, 1, -1) != 1) {
-            continue;
-        }
-        pthread_mutex_lock(&all->lock);
-        struct ti_bypass *bypass = event.data.u64 == 0 ? next_due(all)
-                                                       : ti_table_get(&all->table, event.data.u64);
-        if (bypass != NULL) {
-            bypass->holders++;
-        }
-        closing = all->closing;
-        pthread_mutex_unlock(&all->lock);
-        if (bypass != NULL) {
-            if (event.data.u64 != 0) {
-                heard(bypass, event.events);
-            }
-            turn(bypass);
-            release(bypass);
-        }
+    if (atomic_load(&all->due) == 0) {
+        return false;
     }
-    return NULL;
+    pthread_mutex_lock(&all->lock);
+    struct ti_bypass *bypass = next_due(all);
+    hold(bypass);
+    pthread_mutex_unlock(&all->lock);
+    if (bypass != NULL) {
+        turn(bypass);
+        release(bypass);
+    }
+    return atomic_load(&all->due) != 0;
 }
 
-int ti_bypasses_init(struct ti_bypasses *all)
+void ti_bypass_rang(struct ti_bypasses *all, uint64_t id, uint32_t events)
 {
-    *all = (struct ti_bypasses){.epoll_fd = -1, .kick_fd = -1};
+    pthread_mutex_lock(&all->lock);
+    struct ti_bypass *bypass = ti_table_get(&all->table, id);
+    hold(bypass);
+    pthread_mutex_unlock(&all->lock);
+    if (bypass != NULL) {
+        heard(bypass, events);
+        turn(bypass);
+        release(bypass);
+    }
+}
+
+void ti_bypasses_init(struct ti_bypasses *all, const struct ti_loop *loop)
+{
+    *all = (struct ti_bypasses){.loop = loop};
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->released, NULL);
-    return 0;
-}
-
-/* With the first bypass. The lock is held. */
-static bool start_thread(struct ti_bypasses *all)
-{
-    struct epoll_event kicks = {.events = EPOLLIN};
-    if (all->running) {
-        return true;
-    }
-    if (all->epoll_fd < 0) {
-        all->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    }
-    if (all->kick_fd < 0) {
-        all->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    }
-    epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, all->kick_fd, &kicks);
-    all->running = all->epoll_fd >= 0 && all->kick_fd >= 0 &&
-                   pthread_create(&all->thread, NULL, run, all) == 0;
-    return all->running;
 }
 
 void ti_bypasses_fini(struct ti_bypasses *all)
 {
-    if (all->running) {
-        pthread_mutex_lock(&all->lock);
-        all->closing = true;
-        kick(all);
-        pthread_mutex_unlock(&all->lock);
-        pthread_join(all->thread, NULL);
-    }
-    if (all->epoll_fd >= 0) {
-        close(all->epoll_fd);
-    }
-    if (all->kick_fd >= 0) {
-        close(all->kick_fd);
-    }
     ti_table_free(&all->table);
     pthread_cond_destroy(&all->released);
     pthread_mutex_destroy(&all->lock);
@@ -481,11 +453,10 @@ static void free_bypass(struct ti_bypass *bypass)
 static bool list(struct ti_bypass *bypass)
 {
     struct ti_bypasses *all = bypass->all;
-    struct epoll_event bells = {.events = EPOLLIN};
     pthread_mutex_lock(&all->lock);
-    bells.data.u64 = bypass->id = ++all->last_id;
-    bool listed = start_thread(all) && ti_table_put(&all->table, bypass->id, bypass);
-    if (listed && epoll_ctl(all->epoll_fd, EPOLL_CTL_ADD, bypass->bell_in, &bells) != 0) {
+    bypass->id = ++all->last_id;
+    bool listed = ti_table_put(&all->table, bypass->id, bypass);
+    if (listed && !ti_loop_listen(all->loop, bypass->bell_in, bypass->id)) {
         ti_table_take(&all->table, bypass->id);
         listed = false;
     }
@@ -587,7 +558,8 @@ void ti_bypass_close(struct ti_bypass *bypass)
     bypass->closed = true;
     hurry(bypass);
     ti_table_take(&all->table, bypass->id);
-    epoll_ctl(all->epoll_fd, EPOLL_CTL_DEL, bypass->bell_in, NULL);
+    turn_over(bypass);
+    ti_loop_forget(all->loop, bypass->bell_in);
     while (bypass->holders != 0) {
         pthread_cond_wait(&all->released, &all->lock);
     }

@@ -15,9 +15,13 @@
 
 struct ti_bypass;
 
-int ti_bypasses_init(struct ti_bypasses *all);
+void ti_bypasses_init(struct ti_bypasses *all, const struct ti_loop *loop);
 /* Every bypass is closed. */
 void ti_bypasses_fini(struct ti_bypasses *all);
+/* On the loop: gives one its turn, if it is anybody's; true: there are more. */
+bool ti_bypasses_turn(struct ti_bypasses *all);
+/* On the loop: the bell of that one has rung. */
+void ti_bypass_rang(struct ti_bypasses *all, uint64_t id, uint32_t events);
 
 /* Closes the descriptors of an end that was not opened. `bypass` may be NULL. */
 void ti_bypass_close_fds(const struct troupe_bypass *bypass);

@@ -55,7 +55,7 @@ static int init(struct troupe *troupe)
     nng_init_set_parameter(NNG_INIT_NUM_POLLER_THREADS, 1);
     nng_init_set_parameter(NNG_INIT_MAX_POLLER_THREADS, 1);
     nng_init_set_parameter(NNG_INIT_NUM_RESOLVER_THREADS, 1);
-    ti_bypasses_init(&troupe->bypasses);
+    ti_bypasses_init(&troupe->bypasses, &troupe->loop);
     return 0;
 }
 

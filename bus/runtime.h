@@ -182,15 +182,29 @@ size_t ti_executor_count(const struct ti_executor *executor);
 /* Ends the threads and frees what init made, if it did. */
 void ti_executor_close(struct ti_executor *executor);
 
+/* ---- the loop (loop.c) ---------------------------------------------------------------------------- */
+
+struct ti_loop {
+    pthread_t thread;
+    bool running;
+    int epoll_fd;
+    int kick_fd;
+};
+int ti_loop_init(struct troupe *troupe);
+/* Ends the thread, once what is due has run. */
+void ti_loop_close(struct troupe *troupe);
+/* Has it look again at timers and bypasses. */
+void ti_loop_kick(const struct ti_loop *loop);
+/* ti_bypass_rang(number) when `fd` is readable. False: no memory. */
+bool ti_loop_listen(const struct ti_loop *loop, int fd, uint64_t number);
+void ti_loop_forget(const struct ti_loop *loop, int fd);
+
 /* ---- timers (timer.c) ------------------------------------------------------------------------------ */
 
-/* Runs on the timer thread: must be short. `serial` and `object` as given. */
+/* Runs on the loop's thread: must be short. `serial` and `object` as given. */
 typedef void ti_timer_fn(struct troupe *troupe, uint64_t id, uint64_t serial, void *object);
 struct ti_timers {
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    pthread_t thread;
-    bool running;
     bool closing;
     struct ti_timer *timers; /* by index */
     uint32_t *heap;          /* indices, earliest first */
@@ -200,11 +214,15 @@ struct ti_timers {
     uint32_t free_first;
     uint32_t used;
     uint32_t reserved;  /* slots that only ti_timer_add_reserved may take */
-    uint64_t sleeps_ns; /* until when the thread sleeps; 0: it is awake */
-    bool again;         /* the timer thread's: what runs wants another turn */
+    uint64_t sleeps_ns; /* until when the loop sleeps; 0: it is awake */
+    bool again;         /* the loop's: what runs wants another turn */
 };
 int ti_timers_init(struct troupe *troupe);
 void ti_timers_close(struct troupe *troupe);
+/* The loop's: runs what is due, and says when the next is. False: none will run any more. */
+bool ti_timers_run(struct troupe *troupe, uint64_t *ret_due_ns);
+/* From now on only what is due runs: it may hold something. */
+void ti_timers_end(struct troupe *troupe);
 /* Returns a handle, 0 when out of memory. */
 uint64_t ti_timer_add(struct troupe *troupe, uint64_t due_ns, ti_timer_fn *fn, uint64_t id,
                       uint64_t serial, void *object);
@@ -589,14 +607,11 @@ void ti_agent_actor_ended(struct troupe *troupe, uint64_t actor);
 struct ti_bypasses {
     pthread_mutex_t lock;
     pthread_cond_t released; /* one that closes waits for those who are in it */
-    pthread_t thread;
-    bool running;
-    bool closing;
-    int epoll_fd;
-    int kick_fd;
+    const struct ti_loop *loop;
     struct ti_table table; /* by id */
     uint64_t last_id;
-    size_t next_due; /* where in it to look for one whose turn it is, although no bell rang */
+    atomic_size_t due; /* of them, whose turn it is although no bell rang */
+    size_t next_due;   /* where in the table to look for one */
 };
 
 /* ---- the runtime (troupe.c) ------------------------------------------------------------------------------------- */
@@ -619,6 +634,7 @@ struct troupe {
     struct ti_executor pool;
     struct ti_executor pinned;
     struct ti_caller *stepper; /* held: whose thread runs the pinned actors; under pinned.lock */
+    struct ti_loop loop;
     struct ti_timers timers;
     struct ti_topics topics;
     struct ti_watches watches;

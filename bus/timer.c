@@ -1,14 +1,13 @@
-/* timer.c - what happens later: one thread over one heap, earliest first. Under a schedule there is no
- * thread: its steps run what is due.
+/* timer.c - what happens later: one heap, earliest first, which the loop runs, or under a schedule its
+ * steps.
  *
- * Adding and removing cost a lock and a heap step each, and wake the thread only when it would sleep
- * too long: so the asks of an actor share one timer (ask.c). Removing leaves the thread asleep: at
+ * Adding and removing cost a lock and a heap step each, and wake the loop only when it would sleep
+ * too long: so the asks of an actor share one timer (ask.c). Removing leaves the loop asleep: at
  * worst it wakes once for nothing. CLOCK_MONOTONIC, so that a suspended machine times out nothing.
  *
  * What must happen can't fail for want of memory: room for it is reserved when there is some, and a
  * function that could not do its work has another turn. */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -124,30 +123,25 @@ static void run_first(struct troupe *troupe)
     }
 }
 
-static void *run(void *argument)
+bool ti_timers_run(struct troupe *troupe, uint64_t *ret_due_ns)
 {
-    struct troupe *troupe = argument;
     struct ti_timers *timers = &troupe->timers;
     pthread_mutex_lock(&timers->lock);
-    /* What is due when it closes still runs: it may hold something. */
-    while (!timers->closing || (timers->heap_count != 0 && due_at(timers, 0) <= ti_clock_ns())) {
-        uint64_t due = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;
-        if (due <= ti_clock_ns()) {
-            run_first(troupe);
-            continue;
-        }
-        timers->sleeps_ns = due;
-        if (due == UINT64_MAX) {
-            pthread_cond_wait(&timers->wake, &timers->lock);
-        } else {
-            struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
-                                     .tv_nsec = (long)(due % 1000000000u)};
-            pthread_cond_timedwait(&timers->wake, &timers->lock, &until);
-        }
-        timers->sleeps_ns = 0;
+    timers->sleeps_ns = 0;
+    while (timers->heap_count != 0 && due_at(timers, 0) <= ti_clock_ns()) {
+        run_first(troupe);
     }
+    *ret_due_ns = timers->sleeps_ns = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;
+    bool on = !timers->closing;
     pthread_mutex_unlock(&timers->lock);
-    return NULL;
+    return on;
+}
+
+void ti_timers_end(struct troupe *troupe)
+{
+    pthread_mutex_lock(&troupe->timers.lock);
+    troupe->timers.closing = true;
+    pthread_mutex_unlock(&troupe->timers.lock);
 }
 
 uint64_t ti_timers_next_ns(struct troupe *troupe)
@@ -220,40 +214,17 @@ enum { OWN_RESERVE = 3 };
 int ti_timers_init(struct troupe *troupe)
 {
     struct ti_timers *timers = &troupe->timers;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&timers->lock, NULL);
-    pthread_cond_init(&timers->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (!ti_timers_reserve(troupe, OWN_RESERVE)) {
-        return TROUPE_ENOMEM;
-    }
-    if (troupe->schedule != NULL) {
-        return 0;
-    }
-    if (pthread_create(&timers->thread, NULL, run, troupe) != 0) {
-        return TROUPE_ESYSTEM;
-    }
-    timers->running = true;
-    return 0;
+    return ti_timers_reserve(troupe, OWN_RESERVE) ? 0 : TROUPE_ENOMEM;
 }
 
 void ti_timers_close(struct troupe *troupe)
 {
     struct ti_timers *timers = &troupe->timers;
-    pthread_mutex_lock(&timers->lock);
-    timers->closing = true;
-    pthread_cond_signal(&timers->wake);
-    pthread_mutex_unlock(&timers->lock);
-    if (timers->running) {
-        pthread_join(timers->thread, NULL);
-    }
     while (troupe->schedule != NULL && ti_timers_run_due(troupe)) {
     }
     free(timers->timers);
     free(timers->heap);
-    pthread_cond_destroy(&timers->wake);
     pthread_mutex_destroy(&timers->lock);
 }
 
@@ -280,10 +251,12 @@ static uint64_t add(struct troupe *troupe, const struct ti_timer *wanted, bool r
     *timer = *wanted;
     timer->generation = generation;
     put_in(timers, index);
-    if (timer->due_ns < timers->sleeps_ns) {
-        pthread_cond_signal(&timers->wake);
-    }
+    bool early = timer->due_ns < timers->sleeps_ns && troupe->schedule == NULL;
+    timers->sleeps_ns = early ? 0 : timers->sleeps_ns; /* one kick is enough */
     pthread_mutex_unlock(&timers->lock);
+    if (early) {
+        ti_loop_kick(&troupe->loop);
+    }
     return ((uint64_t)generation << 32) | (index + 1);
 }
 

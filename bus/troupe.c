@@ -26,6 +26,7 @@ static unsigned workers_wanted(const struct troupe_config *config)
 /* What runs is at its end, or was never begun. */
 static void take_apart(struct troupe *troupe)
 {
+    ti_loop_close(troupe);
     ti_timers_close(troupe);
     struct troupe_actor *late;
     while (troupe->schedule != NULL && (late = ti_executor_take(&troupe->pool, 0)) != NULL) {
@@ -76,6 +77,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
         troupe->report_user = config->user;
         troupe->schedule = config->schedule;
     }
+    troupe->loop = (struct ti_loop){.epoll_fd = -1, .kick_fd = -1};
     troupe->carriers = troupe->schedule != NULL ? &ti_memory_carriers : &ti_nng_carriers;
     atomic_store(&troupe->next_number, first_number(troupe));
     pthread_mutex_init(&troupe->actors_lock, NULL);
@@ -88,6 +90,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     error = error != 0 ? error : ti_topics_init(troupe);
     error = error != 0 ? error : ti_watches_init(troupe);
     error = error != 0 ? error : ti_timers_init(troupe);
+    error = error != 0 ? error : ti_loop_init(troupe);
     error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true);
     error = error != 0
                 ? error
