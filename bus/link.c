@@ -83,7 +83,7 @@ static void close_sockets(struct ti_link *link)
     }
 }
 
-/* On the timer thread: nothing of the link is in a callback once the sockets are closed. */
+/* On the loop's thread: nothing of the link is in a callback once the sockets are closed. */
 static void take_apart(struct troupe *troupe, uint64_t id, uint64_t serial, void *object)
 {
     struct ti_link *link = object;

@@ -9,7 +9,7 @@
  * links.c lists them, link.c holds the life of one. What leaves: link_ask.c and link_answer.c make
  * the frames, link_out.c has the lanes. What arrives: link_in.c, link_blob.c, link_control.c. One lock
  * per link covers all of it. Frames arrive on one carrier thread at a time; anyone sends. What must
- * not happen inside a carrier's callback (closing) is done on the timer thread. */
+ * not happen inside a carrier's callback (closing) is done on the loop's thread. */
 #ifndef TROUPE_BUS_LINK_H
 #define TROUPE_BUS_LINK_H
 
@@ -200,7 +200,7 @@ int ti_links_add(struct ti_link *link);
 void ti_links_remove(struct ti_link *link);
 
 /* ---- link.c ---- */
-/* The lock is held: the link ends for this reason; the timer thread takes it apart. */
+/* The lock is held: the link ends for this reason; the loop takes it apart. */
 void ti_link_end(struct ti_link *link, int why, const char *text);
 /* The lock is held: looks whether hello, or the drain, is complete. */
 void ti_link_progress(struct ti_link *link);

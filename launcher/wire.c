@@ -1,7 +1,7 @@
 /* wire.c - roles and links as a composition has them.
  *
  * The launcher makes every link: a socketpair for requests, one for the events of each role on it,
- * and a bypass, if TROUPE_BYPASS=on is in its environment. An end is a TL_LINK message, whoever
+ * and a bypass, unless TROUPE_BYPASS=off is in its environment. An end is a TL_LINK message, whoever
  * it is for: a child, a client, or the launcher itself. */
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static int add_bypass(struct tl_message *a, struct tl_message *b)
     struct tl_message *messages[] = {a, b};
     struct troupe_bypass ends[2];
     const char *wanted = getenv("TROUPE_BYPASS");
-    if (wanted == NULL || strcmp(wanted, "on") != 0) {
+    if (wanted != NULL && strcmp(wanted, "off") == 0) {
         return 0;
     }
     if (troupe_host_bypass(ends) != 0) {

@@ -165,7 +165,7 @@ static void test_child_holds_only_what_it_was_granted(void **state)
     struct held held = count_held(client.out.text);
     assert_int_equal(held.stdio, 3);
     assert_int_equal(held.sockets, 1 + 2 * 3); /* control; calls and events of three users */
-    assert_int_equal(held.bells, 0);
+    assert_int_equal(held.bells, 2 * 3);
     assert_int_equal(held.lock, 1);
     assert_int_equal(held.other, 0);
     assert_true(held.bus <= 8);
@@ -173,18 +173,18 @@ static void test_child_holds_only_what_it_was_granted(void **state)
     assert_int_equal(runner_end(&trio), 0);
 }
 
-static void test_links_have_a_bypass_where_it_is_on(void **state)
+static void test_links_have_no_bypass_where_it_is_off(void **state)
 {
     static struct runner client;
-    static const struct runner_options on = {.variable = "TROUPE_BYPASS=on"};
+    static const struct runner_options off = {.variable = "TROUPE_BYPASS=off"};
     (void)state;
-    runner_start(&trio, &on, datadir, NULL);
+    runner_start(&trio, &off, datadir, NULL);
     runner_wait_out(&trio, "sum 7 event 7\n");
     runner_start(&client, NULL, datadir, "descriptors", "store", NULL);
     assert_int_equal(runner_end(&client), 0);
     struct held held = count_held(client.out.text);
     assert_int_equal(held.sockets, 1 + 2 * 3);
-    assert_int_equal(held.bells, 2 * 3);
+    assert_int_equal(held.bells, 0);
     kill(trio.pid, SIGTERM);
     assert_int_equal(runner_end(&trio), 0);
 }
@@ -304,7 +304,7 @@ int main(void)
         TEST(test_children_lead_groups_of_their_own),
         TEST(test_program_without_stdio_runs),
         TEST(test_child_holds_only_what_it_was_granted),
-        TEST(test_links_have_a_bypass_where_it_is_on),
+        TEST(test_links_have_no_bypass_where_it_is_off),
         TEST(test_failing_start_is_said_and_leaves_nothing),
         TEST(test_locked_store_is_said),
         TEST(test_exec_failure_says_path_and_reason),

@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { NAMES = 2 };
+enum { NAMES = 2, WITNESS_US = 20000, STOOD_US = 2500000 };
 
 struct runner storm;
 
@@ -31,6 +34,63 @@ static const char composition[] = "[process screen]\nroles = front, load\n"
                                   "intensity = 128 in 1 s\nbackoff = 0 ms\nwatchdog = 0\n"
                                   "[process victim]\nroles = victim, probe\n"
                                   "intensity = 128 in 1 s\nbackoff = 0 ms\nwatchdog = 0\n";
+
+/* ---- witnesses ------------------------------------------------------------------------------- */
+
+/* A loaded kernel may leave a thread that could run waiting for many seconds, its own among them, while
+ * a few that wake each other in turn keep the CPU: seen with Linux 6.18, with and without bypasses. So
+ * a thread on each CPU wants to run all the time, and tells for how long it could not. */
+static atomic_uint stood_us; /* the longest, since it was last taken */
+static uint64_t excused;     /* asks that ended by their deadline while the machine stood */
+
+static void *witness(void *cpu)
+{
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET((size_t)cpu, &here);
+    sched_setaffinity(0, sizeof here, &here);
+    for (;;) {
+        double began = runner_now();
+        nanosleep(&(struct timespec){.tv_nsec = WITNESS_US * 1000L}, NULL);
+        unsigned late = (unsigned)((runner_now() - began) * 1e6) - WITNESS_US;
+        unsigned before = atomic_load(&stood_us);
+        while (late > before && !atomic_compare_exchange_weak(&stood_us, &before, late)) {
+        }
+    }
+    return NULL;
+}
+
+static void call_witnesses(void)
+{
+    static bool called;
+    cpu_set_t ours;
+    CPU_ZERO(&ours);
+    sched_getaffinity(0, sizeof ours, &ours);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && !called; cpu++) {
+        pthread_t thread;
+        if (CPU_ISSET(cpu, &ours) && pthread_create(&thread, NULL, witness, (void *)cpu) == 0) {
+            pthread_detach(thread);
+        }
+    }
+    called = true;
+}
+
+/* Asks have ended by their deadline: was that the machine? */
+static void check_timeouts(uint64_t timeouts)
+{
+    unsigned stood = atomic_exchange(&stood_us, 0);
+    if (timeouts <= excused) {
+        return;
+    }
+    if (stood < STOOD_US) {
+        print_error("asks ended by their deadline:\n%s\n%s\n", storm.out.text, storm.err.text);
+        fail();
+    }
+    print_message("  the machine left threads waiting for %.1f s: %" PRIu64 " asks ended by their "
+                  "deadline\n",
+                  stood * 1e-6, timeouts - excused);
+    excused = timeouts;
+}
 
 /* ---- start and end --------------------------------------------------------------------------- */
 
@@ -92,6 +152,9 @@ void storm_start(const char *load, const char *once, const char *variable)
     for (size_t i = 0; i < NAMES; i++) {
         living[i].pid = 0;
     }
+    call_witnesses();
+    atomic_store(&stood_us, 0);
+    excused = 0;
     runner_start(&storm, &options, datadir, compose, load, once, NULL);
 }
 
@@ -186,10 +249,7 @@ struct storm_count storm_wait_round(unsigned deaths)
     runner_wait_line(&storm, start);
     struct storm_count count = count_in(start);
     count.gone = (double)number(strstr(storm.out.text, start), "gone") * 1e-9;
-    if (count.timeouts != 0) {
-        print_error("asks ended by their deadline:\n%s\n%s\n", storm.out.text, storm.err.text);
-        fail();
-    }
+    check_timeouts(count.timeouts);
     return count;
 }
 
