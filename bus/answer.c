@@ -255,7 +255,9 @@ int troupe_forward(struct troupe_call *call, struct troupe_ref to)
         return error;
     }
     struct ti_cause cause = {
-        .deadline_ns = message->deadline_ns, .trace = message->trace, .waiter = message->waiter};
+        .time = {.from_ns = ti_now_ns(troupe), .until_ns = message->deadline_ns},
+        .trace = message->trace,
+        .waiter = message->waiter};
     error = ti_link_request(route.link, route.target, call->method, &message->body, &message->from,
                             &cause, &wire);
     if (error != 0) {
@@ -352,7 +354,7 @@ void ti_call_credit(struct troupe_call *call)
 static const char *check_turn(const struct troupe_actor *self, const struct troupe_message *message,
                               int *ret_code)
 {
-    if (message->deadline_ns <= ti_now_ns(self->troupe)) {
+    if (message->deadline_ns <= ti_tick_ns(self->troupe)) {
         *ret_code = TROUPE_ETIMEOUT;
         return "its time was over before its turn came";
     }

@@ -29,13 +29,15 @@ uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_opti
     return ms * 1000000u;
 }
 
-uint64_t ti_deadline(const struct troupe *troupe, const struct troupe_method *method,
-                     const struct troupe_options *options)
+struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *method,
+                              const struct troupe_options *options)
 {
-    uint64_t due = ti_now_ns(troupe) + ti_wait_ns(method, options);
-    struct troupe_actor *self = ti_current();
-    return self != NULL && self->deadline_ns != 0 && self->deadline_ns < due ? self->deadline_ns
-                                                                             : due;
+    struct ti_span time = {.from_ns = now_ns, .until_ns = now_ns + ti_wait_ns(method, options)};
+    const struct troupe_actor *self = ti_current();
+    if (self != NULL && self->deadline_ns != 0 && self->deadline_ns < time.until_ns) {
+        time.until_ns = self->deadline_ns;
+    }
+    return time;
 }
 
 static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_method *method,
@@ -49,7 +51,7 @@ static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_
     message->interface = method->interface->id;
     message->ordinal = method->ordinal;
     message->wipe = (method->flags & TROUPE_SECRET_ARGS) != 0;
-    message->deadline_ns = cause->deadline_ns;
+    message->deadline_ns = cause->time.until_ns;
     message->trace = cause->trace;
     message->waiter = cause->waiter;
     message->from = ti_address_hold(*from);
@@ -62,10 +64,10 @@ static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_
 
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
-                    uint64_t deadline_ns, struct ti_route *ret_route, uint64_t *ret_wire)
+                    struct ti_span time, struct ti_route *ret_route, uint64_t *ret_wire)
 {
     struct troupe_actor *self = ti_current();
-    struct ti_cause cause = {.deadline_ns = deadline_ns, .trace = self != NULL ? self->trace : 0};
+    struct ti_cause cause = {.time = time, .trace = self != NULL ? self->trace : 0};
     if (cause.trace == 0) {
         cause.trace = ti_number_new(troupe);
     }
@@ -102,7 +104,7 @@ int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe
     struct ti_route route;
     uint64_t wire;
     int error = ti_send_request(troupe, to, method, body, &nobody,
-                                ti_deadline(troupe, method, NULL), &route, &wire);
+                                ti_span_of_ask(ti_tick_ns(troupe), method, NULL), &route, &wire);
     if (error == 0) {
         ti_route_release(&route);
     }
@@ -189,15 +191,15 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
                const struct troupe_options *options)
 {
     struct troupe *troupe = self->troupe;
-    uint64_t due = ti_deadline(troupe, method, options);
-    struct ti_pending *pending = set_alarm(self, due)
+    struct ti_span time = ti_span_of_ask(ti_now_ns(troupe), method, options);
+    struct ti_pending *pending = set_alarm(self, time.until_ns)
                                      ? ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX)
                                      : NULL;
     if (pending == NULL) {
         TI_COUNT(troupe, refused_busy);
         return self->counts[TI_ASK] >= TROUPE_ASKS_MAX ? TROUPE_EBUSY : TROUPE_ENOMEM;
     }
-    pending->due_ns = due;
+    pending->due_ns = time.until_ns;
     pending->method = method;
     pending->item_ns = ti_wait_ns(method, options);
     pending->user = prepared->user;
@@ -207,7 +209,7 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
     pending->typed_item = prepared->typed_item;
     uint64_t serial = pending->serial;
     struct ti_address from = address_of(self, serial);
-    int error = ti_send_request(troupe, to, method, body, &from, due, &pending->route,
+    int error = ti_send_request(troupe, to, method, body, &from, time, &pending->route,
                                 &pending->wire);
     if (error != 0) {
         ti_pending_free(self, pending);

@@ -197,7 +197,8 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     uint64_t serial = ++wait->caller->serial;
     wait->from = (struct ti_address){.kind = TI_TO_CALLER, .object = wait->caller, .id = serial};
-    wait->due_ns = ti_deadline(wait->troupe, wait->method, options);
+    struct ti_span time = ti_span_of_ask(ti_now_ns(wait->troupe), wait->method, options);
+    wait->due_ns = time.until_ns;
     wait->item_ns = ti_wait_ns(wait->method, options);
     listen(wait->caller, true);
     struct ti_route ahead = {.link = NULL};
@@ -205,7 +206,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
         wait->bypass = ti_link_enter(ahead.link); /* before the answer can wake another thread */
     }
     bool begun = ti_quick_begin();
-    int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, wait->due_ns,
+    int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, time,
                                 &wait->route, &wait->wire);
     ti_quick_end(begun);
     if (error != 0 || wait->route.link != ahead.link) {

@@ -148,10 +148,11 @@ static int put_request(struct ti_link *link, const struct frame_request *request
     return 0;
 }
 
-static uint32_t budget_ms(const struct troupe *troupe, uint64_t deadline_ns)
+static uint32_t budget_ms(struct ti_span time)
 {
-    uint64_t now = ti_now_ns(troupe);
-    uint64_t left = deadline_ns <= now ? 0 : (deadline_ns - now + 999999) / 1000000u;
+    uint64_t left = time.until_ns <= time.from_ns
+                        ? 0
+                        : (time.until_ns - time.from_ns + 999999) / 1000000u;
     return left < TROUPE_DEADLINE_MS_MAX ? (uint32_t)left : TROUPE_DEADLINE_MS_MAX;
 }
 
@@ -202,7 +203,7 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
     struct frame_request request = {.target = target,
                                     .interface = method->interface->id,
                                     .method = method->ordinal,
-                                    .budget_ms = budget_ms(link->troupe, cause->deadline_ns),
+                                    .budget_ms = budget_ms(cause->time),
                                     .waiting = cause->waiter,
                                     .trace = cause->trace};
     pthread_mutex_lock(&link->lock);

@@ -124,7 +124,9 @@ static struct troupe_call *new_call(struct ti_link *link, const struct frame_req
     message->ordinal = request->method;
     message->trace = request->trace;
     message->waiter = request->waiting;
-    message->deadline_ns = link->arrived_ns + request->budget_ms * 1000000ull;
+    message->deadline_ns = request->budget_ms != 0
+                               ? link->arrived_ns + request->budget_ms * 1000000ull
+                               : 1; /* long over, by any clock */
     if (request->id != 0) {
         message->from = ti_address_hold(
             (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = request->id});

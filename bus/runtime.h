@@ -237,6 +237,9 @@ void ti_timer_again(struct troupe *troupe);
 bool ti_timer_remove(struct troupe *troupe, uint64_t handle);
 /* CLOCK_MONOTONIC; of a runtime with a schedule, that one's clock. */
 uint64_t ti_now_ns(const struct troupe *troupe);
+/* The same clock as of the kernel's last tick, at most some 10 ms ago: for a sixth of the cost, where
+ * nothing may be too early but may well be that late. */
+uint64_t ti_tick_ns(const struct troupe *troupe);
 uint64_t ti_clock_ns(void);
 /* Without a thread: runs the earliest timer if its time has come. */
 bool ti_timers_run_due(struct troupe *troupe);
@@ -348,9 +351,15 @@ void ti_actor_collect(struct troupe_actor *self);
 
 /* ---- asks (ask.c) ----------------------------------------------------------------------------------- */
 
+/* The time that a request has: from about now until its deadline. */
+struct ti_span {
+    uint64_t from_ns;
+    uint64_t until_ns;
+};
+
 /* What a request is made for. */
 struct ti_cause {
-    uint64_t deadline_ns;
+    struct ti_span time;
     uint64_t trace;
     uint64_t waiter; /* the sync call that waits for it; 0: none */
 };
@@ -378,13 +387,13 @@ bool ti_caller_is_stepper(struct troupe *troupe, uint64_t waiter);
 uint64_t ti_number_new(struct troupe *troupe);
 /* How long an answer, or each item of a stream, may take: as the caller or the interface says. */
 uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options);
-/* When an ask ends: as the caller or the interface says, within what caused it. */
-uint64_t ti_deadline(const struct troupe *troupe, const struct troupe_method *method,
-                     const struct troupe_options *options);
+/* How long an ask has: as the caller or the interface says, within what caused it. */
+struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *method,
+                              const struct troupe_options *options);
 /* Sends to wherever `to` leads; the route is the caller's to release on success. */
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
-                    uint64_t deadline_ns, struct ti_route *ret_route, uint64_t *ret_wire);
+                    struct ti_span time, struct ti_route *ret_route, uint64_t *ret_wire);
 /* Tells the target that nobody waits. Best effort: a late answer is dropped all the same. */
 void ti_send_cancel(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
                     const struct ti_address *from);

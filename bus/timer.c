@@ -27,16 +27,27 @@ struct ti_timer {
     uint32_t next_free;
 };
 
-uint64_t ti_clock_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t ti_clock_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 uint64_t ti_now_ns(const struct troupe *troupe)
 {
     return troupe->schedule != NULL ? troupe_schedule_now_ns(troupe->schedule) : ti_clock_ns();
+}
+
+uint64_t ti_tick_ns(const struct troupe *troupe)
+{
+    return troupe->schedule != NULL ? troupe_schedule_now_ns(troupe->schedule)
+                                    : read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 static void place(struct ti_timers *timers, uint32_t at, uint32_t index)

@@ -1,4 +1,4 @@
-"""run_tests: runs test programs, two at a time, and counts what they counted.
+"""run_tests: runs test programs, two at a time, those that put the machine under load alone, and counts what they counted.
 
 One line per program, the whole output of one that failed, the reasons of what was skipped, and last
 "N passed, N failed, N skipped" over every single test. Programs are of three kinds: cmocka's (named test_*), examples
@@ -66,18 +66,25 @@ def main():
     shutil.rmtree(options.reports, ignore_errors=True)
     os.makedirs(options.reports)
     total, options.sessions = Outcome(), set()
-    with concurrent.futures.ThreadPoolExecutor(1 if options.stress else min(JOBS_MAX, os.cpu_count() or 1)) as pool:
-        try:
-            for outcome in pool.map(lambda path: run(path, options), programs):
-                total.passed += outcome.passed
-                total.failed += outcome.failed
-                total.skipped += outcome.skipped
-        except KeyboardInterrupt:
-            for session in list(options.sessions):
-                kill_session(session, 0)
-            os._exit(130)
+    try:
+        for outcome in outcomes(programs, options):
+            total.passed += outcome.passed
+            total.failed += outcome.failed
+            total.skipped += outcome.skipped
+    except KeyboardInterrupt:
+        for session in list(options.sessions):
+            kill_session(session, 0)
+        os._exit(130)
     print(f'{total.passed} passed, {total.failed} failed, {total.skipped} skipped', flush=True)
     sys.exit(1 if total.failed or not total.passed else 0)
+
+
+def outcomes(programs, options):
+    alone = [path for path in programs if options.stress or os.path.basename(path).startswith('test_stress')]
+    others = [path for path in programs if path not in alone]
+    for jobs, paths in ((min(JOBS_MAX, os.cpu_count() or 1), others), (1, alone)):
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            yield from pool.map(lambda path: run(path, options), paths)
 
 
 def run(path, options):

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "test/support/witness.h"
+
 enum { ARGUMENTS_MAX = 32, WAIT_SECONDS = 20, WAIT_IN_STRESS = 60 };
 
 double runner_now(void)
@@ -39,6 +41,12 @@ static double patience(void)
     return (getenv("TROUPE_STRESS") != NULL ? WAIT_IN_STRESS : WAIT_SECONDS) * runner_slowness();
 }
 
+/* Goes on only while the machine does. */
+static double patient_now(void)
+{
+    return runner_now() - witness_stood();
+}
+
 bool runner_in_valgrind(void)
 {
     const char *preload = getenv("LD_PRELOAD");
@@ -48,6 +56,7 @@ bool runner_in_valgrind(void)
 int runner_setup(void **state)
 {
     (void)state;
+    witness_call();
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
@@ -165,9 +174,9 @@ static void give_up(const struct runner *runner, const char *what)
 
 static void wait_text(struct runner *runner, const struct runner_stream *stream, const char *text)
 {
-    double due = runner_now() + patience();
+    double due = patient_now() + patience();
     while (strstr(stream->text, text) == NULL) {
-        if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
+        if (patient_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
             give_up(runner, text);
         }
         read_both(runner);
@@ -186,10 +195,10 @@ void runner_wait_err(struct runner *runner, const char *text)
 
 void runner_wait_line(struct runner *runner, const char *start)
 {
-    double due = runner_now() + patience();
+    double due = patient_now() + patience();
     const char *line;
     while ((line = strstr(runner->out.text, start)) == NULL || strchr(line, '\n') == NULL) {
-        if (runner_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
+        if (patient_now() >= due || (runner->out.fd < 0 && runner->err.fd < 0)) {
             give_up(runner, start);
         }
         read_both(runner);
@@ -198,13 +207,13 @@ void runner_wait_line(struct runner *runner, const char *start)
 
 bool runner_more(struct runner *runner)
 {
-    double due = runner_now() + patience();
+    double due = patient_now() + patience();
     size_t before = runner->out.size + runner->err.size;
     while (runner->out.size + runner->err.size == before) {
         if (runner->out.fd < 0 && runner->err.fd < 0) {
             return false;
         }
-        if (runner_now() >= due) {
+        if (patient_now() >= due) {
             give_up(runner, "anything");
         }
         read_both(runner);
@@ -241,10 +250,10 @@ static const char *line_of(const char *text, const char *name)
 
 pid_t runner_number(struct runner *runner, const char *name)
 {
-    double due = runner_now() + patience();
+    double due = patient_now() + patience();
     const char *number;
     while ((number = line_of(runner->out.text, name)) == NULL) {
-        if (runner_now() >= due || runner->out.fd < 0) {
+        if (patient_now() >= due || runner->out.fd < 0) {
             give_up(runner, name);
         }
         read_both(runner);
@@ -282,8 +291,8 @@ unsigned runner_count_in(pid_t pid, const char *what)
 
 void runner_wait(bool (*condition)(void *user), void *user)
 {
-    double due = runner_now() + patience();
-    while (!condition(user) && runner_now() < due) {
+    double due = patient_now() + patience();
+    while (!condition(user) && patient_now() < due) {
         poll(NULL, 0, 2);
     }
     assert_true(condition(user));
@@ -306,9 +315,9 @@ void runner_wait_orphans(void)
 int runner_end(struct runner *runner)
 {
     int status = 0;
-    double due = runner_now() + patience();
+    double due = patient_now() + patience();
     while (runner->out.fd >= 0 || runner->err.fd >= 0) {
-        if (runner_now() >= due) {
+        if (patient_now() >= due) {
             give_up(runner, "the end of its output: something of it still runs");
         }
         read_both(runner);

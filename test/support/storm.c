@@ -2,12 +2,9 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +15,9 @@
 
 #include <cmocka.h>
 
-enum { NAMES = 2, WITNESS_US = 20000, STOOD_US = 2500000 };
+#include "test/support/witness.h"
+
+enum { NAMES = 2, STOOD_S = 2 };
 
 struct runner storm;
 
@@ -35,60 +34,26 @@ static const char composition[] = "[process screen]\nroles = front, load\n"
                                   "[process victim]\nroles = victim, probe\n"
                                   "intensity = 128 in 1 s\nbackoff = 0 ms\nwatchdog = 0\n";
 
-/* ---- witnesses ------------------------------------------------------------------------------- */
+/* ---- deadlines ------------------------------------------------------------------------------- */
 
-/* A loaded kernel may leave a thread that could run waiting for many seconds, its own among them, while
- * a few that wake each other in turn keep the CPU: seen with Linux 6.18, with and without bypasses. So
- * a thread on each CPU wants to run all the time, and tells for how long it could not. */
-static atomic_uint stood_us; /* the longest, since it was last taken */
-static uint64_t excused;     /* asks that ended by their deadline while the machine stood */
-
-static void *witness(void *cpu)
-{
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET((size_t)cpu, &here);
-    sched_setaffinity(0, sizeof here, &here);
-    for (;;) {
-        double began = runner_now();
-        nanosleep(&(struct timespec){.tv_nsec = WITNESS_US * 1000L}, NULL);
-        unsigned late = (unsigned)((runner_now() - began) * 1e6) - WITNESS_US;
-        unsigned before = atomic_load(&stood_us);
-        while (late > before && !atomic_compare_exchange_weak(&stood_us, &before, late)) {
-        }
-    }
-    return NULL;
-}
-
-static void call_witnesses(void)
-{
-    static bool called;
-    cpu_set_t ours;
-    CPU_ZERO(&ours);
-    sched_getaffinity(0, sizeof ours, &ours);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE && !called; cpu++) {
-        pthread_t thread;
-        if (CPU_ISSET(cpu, &ours) && pthread_create(&thread, NULL, witness, (void *)cpu) == 0) {
-            pthread_detach(thread);
-        }
-    }
-    called = true;
-}
+static double stood;     /* the machine, when that was last looked at */
+static uint64_t excused; /* asks that ended by their deadline while it did */
 
 /* Asks have ended by their deadline: was that the machine? */
 static void check_timeouts(uint64_t timeouts)
 {
-    unsigned stood = atomic_exchange(&stood_us, 0);
+    double since = witness_stood() - stood;
+    stood += since;
     if (timeouts <= excused) {
         return;
     }
-    if (stood < STOOD_US) {
+    if (since < STOOD_S) {
         print_error("asks ended by their deadline:\n%s\n%s\n", storm.out.text, storm.err.text);
         fail();
     }
-    print_message("  the machine left threads waiting for %.1f s: %" PRIu64 " asks ended by their "
-                  "deadline\n",
-                  stood * 1e-6, timeouts - excused);
+    print_message("  the machine stood still for %.1f s: %" PRIu64
+                  " asks ended by their deadline\n",
+                  since, timeouts - excused);
     excused = timeouts;
 }
 
@@ -152,8 +117,7 @@ void storm_start(const char *load, const char *once, const char *variable)
     for (size_t i = 0; i < NAMES; i++) {
         living[i].pid = 0;
     }
-    call_witnesses();
-    atomic_store(&stood_us, 0);
+    stood = witness_stood();
     excused = 0;
     runner_start(&storm, &options, datadir, compose, load, once, NULL);
 }
