@@ -303,7 +303,7 @@ static bool put_rest(struct ti_bypass *bypass, bool more)
         ti_ring_put(&bypass->out, bypass->rest + bypass->rest_sent, left);
         bypass->rest_sent += left;
         bool early = more && bypass->rest_sent == bypass->rest_size &&
-                     room - head - left > TROUPE_BYPASS_BYTES / 2;
+                     room - head - left > TROUPE_BYPASS_BYTES / 4;
         wake_reader(bypass, ti_ring_show(&bypass->out, !early));
         asked = false;
     }
