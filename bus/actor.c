@@ -500,9 +500,8 @@ static void retire(struct troupe_actor *self)
     pthread_mutex_unlock(&troupe->actors_lock);
 }
 
-enum {
-    LOOK_MESSAGES = 8
-}; /* handled between two looks at the clock, if something waits to leave */
+/* Handled between two looks at the clock, if something waits to leave. */
+enum { LOOK_MESSAGES = 8 };
 
 int ti_actor_run(struct troupe_actor *self)
 {

@@ -40,6 +40,14 @@ struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *metho
     return time;
 }
 
+uint32_t ti_span_ms(struct ti_span time)
+{
+    uint64_t left = time.until_ns <= time.from_ns
+                        ? 0
+                        : (time.until_ns - time.from_ns + 999999) / 1000000u;
+    return left < TROUPE_DEADLINE_MS_MAX ? (uint32_t)left : TROUPE_DEADLINE_MS_MAX;
+}
+
 static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_method *method,
                      const struct troupe_body *body, const struct ti_address *from,
                      const struct ti_cause *cause)

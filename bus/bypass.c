@@ -8,7 +8,7 @@
  *
  * Who receives: one thread at a time, which has set `reading`; the loop's, or one that
  * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's
- * lock; what finds no room is `rest`, under a lock of its own, and the thread goes on with it when its
+ * lock; what finds no room is `rest`, under a lock of its own, and the loop goes on with it when its
  * bell rings. */
 #include "bus/bypass.h"
 
@@ -54,7 +54,7 @@ struct ti_bypass {
     uint32_t arrived;
     uint8_t *into;  /* where it goes: one of these two */
     uint8_t *batch; /* for any */
-    struct ti_store *store;
+    struct ti_pieces *pieces;
     struct troupe_chunk *piece; /* for a full piece of a blob, which a link may keep; or NULL */
     /* out */
     pthread_mutex_t lock;
@@ -154,7 +154,7 @@ static void choose_place(struct ti_bypass *bypass)
     if (bypass->expected > TROUPE_CHUNK_BYTES_MAX &&
         bypass->expected <= TROUPE_CHUNK_BYTES_MAX + TI_CHUNK_MARGIN_BYTES) {
         if (bypass->piece == NULL) {
-            bypass->piece = ti_chunk_new(bypass->store, TROUPE_CHUNK_BYTES_MAX);
+            bypass->piece = ti_chunk_new(bypass->pieces, TROUPE_CHUNK_BYTES_MAX);
         }
         bypass->into = bypass->piece != NULL ? bypass->piece->room : bypass->batch;
     }
@@ -278,7 +278,7 @@ void ti_bypass_lead(struct ti_bypass *bypass, bool (*done)(void *user), void *us
 /* ---- sending ------------------------------------------------------------------------------------------------ */
 
 /* Puts as much of `rest` as there is room for. With `more`, a peer that sleeps is woken only when it
- * has found no room, or half of the ring is full. False: the peer broke a rule. */
+ * has found no room, or three quarters of the ring are full. False: the peer broke a rule. */
 static bool put_rest(struct ti_bypass *bypass, bool more)
 {
     bool asked = false;
@@ -491,7 +491,7 @@ struct ti_bypass *ti_bypass_open(struct troupe *troupe, const struct troupe_bypa
     bypass->events = events;
     bypass->user = user;
     bypass->batch = malloc(TROUPE_LINK_RECEIVE_BYTES_MAX);
-    bypass->store = troupe->store;
+    bypass->pieces = troupe->pieces;
     pthread_mutex_init(&bypass->lock, NULL);
     bool good = map(bypass, from->memory_fd, from->end != 0) && bypass->batch != NULL;
     close(from->memory_fd);

@@ -5,8 +5,7 @@
  * sealed memfd, and two pipes as bells. NNG keeps the handshake, the notice of the peer's death, and
  * all traffic of a link that has none. Which way the next batch goes is the carrier's business.
  *
- * One thread per runtime, however many links, waits for all bells: it receives, and goes on with what
- * found no room. */
+ * The loop (loop.c) waits for all bells: it receives, and goes on with what found no room. */
 #ifndef TROUPE_BUS_BYPASS_H
 #define TROUPE_BUS_BYPASS_H
 

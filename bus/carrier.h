@@ -6,7 +6,8 @@
  *
  * A publisher and a subscriber move single events, one way, and may drop the oldest.
  *
- * Callbacks run on the carrier's threads: on_receive and on_sent may send, none may close. on_up and
+ * Callbacks run on threads of the carrier's, the loop's, or a caller's that leads a bypass: on_receive
+ * and on_sent may send, none may close. on_up and
  * on_gone come from inside NNG's own bookkeeping: they may only leave a note for another thread. */
 #ifndef TROUPE_BUS_CARRIER_H
 #define TROUPE_BUS_CARRIER_H
@@ -48,7 +49,7 @@ struct ti_carriers {
     int (*open)(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
                 const struct ti_carrier_events *events, void *user,
                 struct ti_carrier **ret_carrier);
-    /* Starts to send one batch [kept as it is until on_sent, or close]. With `more` another one
+    /* Starts to send one batch [kept as it is until it has left (TI_SENT or on_sent), or close]. With `more` another one
      * follows if this one is TI_SENT: the peer need not be woken for it alone. TI_SENT,
      * TROUPE_ENOMEM, TROUPE_EDOWN. */
     int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size, bool more);

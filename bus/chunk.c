@@ -7,82 +7,81 @@
 
 #include "bus/troupe_limits.h"
 
-struct ti_store {
+struct ti_pieces {
     pthread_mutex_t lock;
     size_t holders; /* the runtime, and each piece that is in use */
     size_t count;
     struct troupe_chunk *first;
 };
 
-struct ti_store *ti_store_new(void)
+struct ti_pieces *ti_pieces_new(void)
 {
-    struct ti_store *store = calloc(1, sizeof *store);
-    if (store != NULL) {
-        pthread_mutex_init(&store->lock, NULL);
-        store->holders = 1;
+    struct ti_pieces *pieces = calloc(1, sizeof *pieces);
+    if (pieces != NULL) {
+        pthread_mutex_init(&pieces->lock, NULL);
+        pieces->holders = 1;
     }
-    return store;
+    return pieces;
 }
 
 /* Keeps `piece`, if there is one and room for it. */
-static void release(struct ti_store *store, struct troupe_chunk *piece)
+static void release(struct ti_pieces *pieces, struct troupe_chunk *piece)
 {
-    pthread_mutex_lock(&store->lock);
-    if (piece != NULL && store->count < TROUPE_CHUNKS_KEPT) {
-        piece->next = store->first;
-        store->first = piece;
-        store->count++;
+    pthread_mutex_lock(&pieces->lock);
+    if (piece != NULL && pieces->count < TROUPE_CHUNKS_KEPT) {
+        piece->next = pieces->first;
+        pieces->first = piece;
+        pieces->count++;
         piece = NULL;
     }
-    bool last = --store->holders == 0;
-    pthread_mutex_unlock(&store->lock);
+    bool last = --pieces->holders == 0;
+    pthread_mutex_unlock(&pieces->lock);
     free(piece);
     if (last) {
-        while (store->first != NULL) {
-            struct troupe_chunk *next = store->first->next;
-            free(store->first);
-            store->first = next;
+        while (pieces->first != NULL) {
+            struct troupe_chunk *next = pieces->first->next;
+            free(pieces->first);
+            pieces->first = next;
         }
-        pthread_mutex_destroy(&store->lock);
-        free(store);
+        pthread_mutex_destroy(&pieces->lock);
+        free(pieces);
     }
 }
 
-void ti_store_release(struct ti_store *store)
+void ti_pieces_release(struct ti_pieces *pieces)
 {
-    if (store != NULL) {
-        release(store, NULL);
+    if (pieces != NULL) {
+        release(pieces, NULL);
     }
 }
 
-static struct troupe_chunk *take_kept(struct ti_store *store)
+static struct troupe_chunk *take_kept(struct ti_pieces *pieces)
 {
-    pthread_mutex_lock(&store->lock);
-    struct troupe_chunk *piece = store->first;
+    pthread_mutex_lock(&pieces->lock);
+    struct troupe_chunk *piece = pieces->first;
     if (piece != NULL) {
-        store->first = piece->next;
-        store->count--;
+        pieces->first = piece->next;
+        pieces->count--;
     }
-    store->holders++;
-    pthread_mutex_unlock(&store->lock);
+    pieces->holders++;
+    pthread_mutex_unlock(&pieces->lock);
     return piece;
 }
 
-struct troupe_chunk *ti_chunk_new(struct ti_store *store, size_t size)
+struct troupe_chunk *ti_chunk_new(struct ti_pieces *pieces, size_t size)
 {
-    struct ti_store *home = size == TROUPE_CHUNK_BYTES_MAX ? store : NULL;
+    size_t cost = sizeof(struct troupe_chunk) + size + 2 * (size_t)TI_CHUNK_MARGIN_BYTES;
+    struct ti_pieces *home = size == TROUPE_CHUNK_BYTES_MAX ? pieces : NULL;
     struct troupe_chunk *piece = home != NULL ? take_kept(home) : NULL;
     if (piece == NULL) {
-        piece = malloc(sizeof *piece + size + 2 * (size_t)TI_CHUNK_MARGIN_BYTES);
+        piece = malloc(cost);
     }
     if (piece == NULL) {
-        ti_store_release(home);
+        ti_pieces_release(home);
         return NULL;
     }
-    *piece = (struct troupe_chunk){.home = home,
-                                   .data = piece->room + TI_CHUNK_MARGIN_BYTES,
-                                   .size = size,
-                                   .room_bytes = size + 2 * (size_t)TI_CHUNK_MARGIN_BYTES};
+    *piece = (struct troupe_chunk){
+        .home = home, .data = piece->room + TI_CHUNK_MARGIN_BYTES, .size = size, .cost = cost};
     return piece;
 }
 

@@ -1,8 +1,8 @@
-/* chunk.h - the pieces of blobs, and the store in which full ones wait for the next blob.
+/* chunk.h - the pieces of blobs. Full ones that are done with wait for the next blob.
  *
  * A piece has room before and behind its bytes: the frame of a chunk is made, and taken, where it lies.
  * Fresh memory costs more than the copying does (a page fault for each 4 KiB), so a runtime keeps some
- * pieces. A message, and with it its pieces, may outlive the runtime: the last one frees the store. */
+ * pieces. A message, and with it its pieces, may outlive the runtime: the last one frees those that are kept. */
 #ifndef TROUPE_BUS_CHUNK_H
 #define TROUPE_BUS_CHUNK_H
 
@@ -12,25 +12,26 @@
 
 #define TI_CHUNK_MARGIN_BYTES 64
 
-struct ti_store;
+struct ti_pieces;
 
 struct troupe_chunk {
     struct troupe_chunk *next;
-    struct ti_store *home; /* held; NULL: malloc's */
-    uint8_t *data;         /* in `room`, a margin from both ends of it */
+    struct ti_pieces *home; /* held: where it is kept; NULL: nowhere */
+    uint8_t *
+        data; /* in `room`: a margin from both ends when it is new; where its chunk lay, if received */
     size_t size;
-    size_t room_bytes;
+    size_t cost; /* its memory */
     uint8_t room[];
 };
 
 /* NULL: no memory. */
-struct ti_store *ti_store_new(void);
-/* The runtime's hold, when it closes. `store` may be NULL. */
-void ti_store_release(struct ti_store *store);
+struct ti_pieces *ti_pieces_new(void);
+/* The runtime's hold, when it closes. `pieces` may be NULL. */
+void ti_pieces_release(struct ti_pieces *pieces);
 
-/* A piece of `size` bytes, not yet written. One of TROUPE_CHUNK_BYTES_MAX is from the store, unless
+/* A piece of `size` bytes, not yet written. One of TROUPE_CHUNK_BYTES_MAX is one of `pieces`, unless
  * that is NULL. NULL: no memory. */
-struct troupe_chunk *ti_chunk_new(struct ti_store *store, size_t size);
+struct troupe_chunk *ti_chunk_new(struct ti_pieces *pieces, size_t size);
 /* Frees a list, each piece overwritten first if `wipe`. */
 void ti_chunks_free(struct troupe_chunk *chunks, bool wipe);
 

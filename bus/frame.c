@@ -6,6 +6,7 @@
  * frame is the bus's own, there is no interface to bend. */
 #include "bus/frame.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "bus/cbor.h"
@@ -358,6 +359,7 @@ struct troupe_bytes ti_frame_around_chunk(uint8_t *bytes, const struct frame_chu
     size_t head_size = write_chunk_head(head, sizeof head, chunk);
     memcpy(bytes - head_size, head, head_size);
     size_t tail = write_chunk_tail(bytes + chunk->bytes.size, TI_CHUNK_MARGIN_BYTES, chunk);
+    assert(head_size != 0 && tail != 0);
     return (struct troupe_bytes){.data = bytes - head_size,
                                  .size = head_size + chunk->bytes.size + tail};
 }

@@ -8,7 +8,8 @@
  *
  * links.c lists them, link.c holds the life of one. What leaves: link_ask.c and link_answer.c make
  * the frames, link_out.c has the lanes. What arrives: link_in.c, link_blob.c, link_control.c. One lock
- * per link covers all of it. Frames arrive on one carrier thread at a time; anyone sends. What must
+ * per link covers all of it. Frames arrive on one thread at a time (of the
+ * carrier, the loop, or a caller that leads its bypass); anyone sends. What must
  * not happen inside a carrier's callback (closing) is done on the loop's thread. */
 #ifndef TROUPE_BUS_LINK_H
 #define TROUPE_BUS_LINK_H
@@ -32,7 +33,7 @@ struct ti_batch {
     struct troupe_bytes bytes;
     struct ti_segment *segment;
     struct troupe_chunk *piece;
-    bool wipe;
+    bool wipe; /* the piece */
 };
 
 /* A queue of segments. Frames are numbered, so that it can be said which have left. */
@@ -208,18 +209,15 @@ void ti_link_progress(struct ti_link *link);
 void ti_link_drain(struct ti_link *link);
 
 /* ---- link_out.c: the lock is held in all of these ---- */
-struct ti_segment *ti_segment_new(struct ti_link *link, size_t room);
 /* With a copy of the blob, and room for a frame of at most `frame_max` bytes, 0: none. NULL: out of
  * memory. */
-struct ti_bulk *ti_bulk_new(struct ti_store *store, uint64_t stream, const struct troupe_blob *blob,
+struct ti_bulk *ti_bulk_new(struct ti_link *link, uint64_t stream, const struct troupe_blob *blob,
                             size_t frame_max);
 void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk);
 /* What was being sent has left. */
 void ti_link_left(struct ti_link *link);
 /* Sends the next batch, if none is on its way. Ends the link when too much waits. */
 void ti_link_pump(struct ti_link *link);
-/* The same, but what an actor sends may wait for the end of its turn. */
-void ti_link_pump_in_turn(struct ti_link *link);
 /* Room for a frame of at most `max` bytes at the end of a lane; NULL: no memory. Then commit. */
 uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max);
 /* The same for what the peer must be told: it takes the reserve, and without that ends the link. */
@@ -233,6 +231,13 @@ bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outg
 /* Frees what waits to be sent. */
 void ti_link_out_free(struct ti_link *link);
 bool ti_link_out_empty(const struct ti_link *link);
+
+/* A blob could send its next piece now. */
+bool ti_link_blobs_wait(const struct ti_link *link);
+
+/* ---- link_turn.c ---- */
+/* The lock is held: as ti_link_pump, but what an actor sends may wait for the end of its turn. */
+void ti_link_pump_in_turn(struct ti_link *link);
 
 /* ---- link_ask.c: the lock is held ---- */
 /* How the peer can name what `body` holds. Hands actors of this process over. */
@@ -283,7 +288,7 @@ int ti_link_assemble(struct ti_assembly *assembly, struct troupe_message *messag
 void ti_assembly_free(struct ti_link *link, struct ti_assembly *assembly);
 /* So much of the peer's chunks does not count against its window any more. */
 void ti_link_blobs_read(struct ti_link *link, enum ti_blobs which, size_t bytes);
-/* `piece` as in on_receive: NULL, or what the chunk lies in alone. */
+/* `piece` as in on_receive: NULL, or what the chunk lies in, the last of its batch. */
 void ti_link_handle_chunk(struct ti_link *link, const struct frame_chunk *chunk,
                           struct troupe_chunk **piece);
 

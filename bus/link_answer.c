@@ -63,8 +63,7 @@ static int put_answer(struct ti_link *link, struct ti_incoming *incoming, enum t
         link->normal.last->wipe = link->normal.last->wipe || wipe;
         return 0;
     }
-    struct ti_bulk *bulk = ti_bulk_new(link->troupe->store, (incoming->id << 1) | 1, &body->blob,
-                                       max);
+    struct ti_bulk *bulk = ti_bulk_new(link, (incoming->id << 1) | 1, &body->blob, max);
     if (bulk == NULL) {
         return TROUPE_ENOMEM;
     }

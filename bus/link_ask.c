@@ -128,7 +128,7 @@ static int put_request(struct ti_link *link, const struct frame_request *request
     uint8_t *to = ti_lane_room(link, &link->normal, max);
     struct ti_bulk *bulk = NULL;
     if (to != NULL && body->blob.size != 0) {
-        bulk = ti_bulk_new(link->troupe->store, request->id << 1, &body->blob, 0);
+        bulk = ti_bulk_new(link, request->id << 1, &body->blob, 0);
     }
     if (to == NULL || (body->blob.size != 0 && bulk == NULL)) {
         return TROUPE_ENOMEM;
@@ -146,14 +146,6 @@ static int put_request(struct ti_link *link, const struct frame_request *request
         ti_bulk_add(link, bulk);
     }
     return 0;
-}
-
-static uint32_t budget_ms(struct ti_span time)
-{
-    uint64_t left = time.until_ns <= time.from_ns
-                        ? 0
-                        : (time.until_ns - time.from_ns + 999999) / 1000000u;
-    return left < TROUPE_DEADLINE_MS_MAX ? (uint32_t)left : TROUPE_DEADLINE_MS_MAX;
 }
 
 static int request_locked(struct ti_link *link, struct frame_request *request,
@@ -203,7 +195,7 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
     struct frame_request request = {.target = target,
                                     .interface = method->interface->id,
                                     .method = method->ordinal,
-                                    .budget_ms = budget_ms(cause->time),
+                                    .budget_ms = ti_span_ms(cause->time),
                                     .waiting = cause->waiter,
                                     .trace = cause->trace};
     pthread_mutex_lock(&link->lock);

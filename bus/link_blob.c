@@ -1,7 +1,7 @@
 /* link_blob.c - blobs that arrive: their chunks, until they are whole.
  *
  * The frame that announces a blob is kept until its last chunk has come; then it goes where it would
- * have gone at once. Runs on a carrier thread, like link_in.c, which calls it. */
+ * have gone at once. Runs where link_in.c does, which calls it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,11 +65,11 @@ static void append(struct ti_assembly *assembly, struct troupe_chunk *piece)
 }
 
 /* Pieces have a size of our own, so that a peer's tiny chunks cost no more than large ones. */
-static bool add_piece(struct ti_store *store, struct ti_assembly *assembly)
+static bool add_piece(struct ti_pieces *pieces, struct ti_assembly *assembly)
 {
     size_t room = assembly->expected - assembly->received;
     room = room < TROUPE_CHUNK_BYTES_MAX ? room : TROUPE_CHUNK_BYTES_MAX;
-    struct troupe_chunk *piece = ti_chunk_new(store, room);
+    struct troupe_chunk *piece = ti_chunk_new(pieces, room);
     if (piece == NULL) {
         return false;
     }
@@ -96,7 +96,7 @@ static bool keep_piece(struct ti_assembly *assembly, const struct frame_chunk *c
 }
 
 /* Adds a chunk. Returns the message when it is complete. The lock is held. */
-static struct troupe_message *add_chunk(struct ti_store *store, struct ti_assembly *assembly,
+static struct troupe_message *add_chunk(struct ti_pieces *pieces, struct ti_assembly *assembly,
                                         const struct frame_chunk *chunk,
                                         struct troupe_chunk **piece, int *ret_error)
 {
@@ -108,7 +108,7 @@ static struct troupe_message *add_chunk(struct ti_store *store, struct ti_assemb
     }
     size_t at = keep_piece(assembly, chunk, piece) ? chunk->bytes.size : 0;
     while (at < chunk->bytes.size) {
-        if (assembly->room == 0 && !add_piece(store, assembly)) {
+        if (assembly->room == 0 && !add_piece(pieces, assembly)) {
             *ret_error = TROUPE_ENOMEM;
             return NULL;
         }
@@ -149,7 +149,7 @@ static struct troupe_message *take_chunk(struct ti_link *link, enum ti_blobs whi
         ti_link_blobs_read(link, which, chunk->bytes.size);
         return NULL;
     }
-    struct troupe_message *message = add_chunk(link->troupe->store, assembly, chunk, piece, &code);
+    struct troupe_message *message = add_chunk(link->troupe->pieces, assembly, chunk, piece, &code);
     if (code != 0) {
         ti_link_refuse(link, code, "a chunk that does not continue its blob");
     } else if (message != NULL && which == TI_BLOBS_ANSWERED) {

@@ -1,6 +1,6 @@
 /* link_control.c - control frames that arrive: what keeps a link going, and what ends it.
  *
- * Runs on a carrier thread, like link_in.c, which calls it. */
+ * Runs where link_in.c does, which calls it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

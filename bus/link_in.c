@@ -5,8 +5,8 @@
  * does not fit) ends this link, with the reason told to the peer and to the report hook. What can
  * happen to an honest one (a target that has just ended, a late answer) is answered or passed over.
  *
- * Runs on a carrier thread, one call at a time per link. Copies what it keeps: the input is the
- * carrier's. Hands messages to actors and callers with the lock released. */
+ * Runs on whatever thread receives (link.h), one call at a time per link. Copies what it keeps, but for
+ * a full piece that the carrier hands over (link_blob.c). Hands messages to actors and callers with the lock released. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,10 +9,7 @@
  *            lane, so that neither waits for the other; chunks wait for credit. Those of requests and
  *            those of answers are two lanes, in turn: neither waits for the other's credit
  * Requests are counted against the peer's window when they enter the lane: one that has no room is
- * refused, never queued, so nothing in the normal lane ever waits for credit.
- *
- * What an actor of the pool sends in one turn is joined, too, where a carrier would take each frame by
- * itself: it leaves at the end of the turn, or when there is much of it, or the turn takes long. */
+ * refused, never queued, so nothing in the normal lane ever waits for credit. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +17,6 @@
 #include "bus/link.h"
 
 #define SEGMENT_ROOM_MIN 4096u
-#define TURN_LINKS_MAX   4
-#define TURN_BYTES_MAX   (16 * 1024)
-#define TURN_NS_MAX      100000u
 /* Replies that were given room, items, and their frames: more has found a way around that. */
 #define ANSWERED_BYTES_MAX \
     (TROUPE_LINK_BLOBS_BYTES_MAX + TROUPE_LINK_BLOB_BYTES_MAX + TROUPE_LINK_QUEUE_BYTES_MAX / 8)
@@ -37,7 +31,7 @@ static void reset(struct ti_segment *segment)
     segment->wipe = false;
 }
 
-struct ti_segment *ti_segment_new(struct ti_link *link, size_t room)
+static struct ti_segment *new_segment(struct ti_link *link, size_t room)
 {
     struct ti_segment *segment = link->spare;
     if (segment != NULL && segment->room >= room) {
@@ -139,7 +133,7 @@ uint8_t *ti_lane_room(struct ti_link *link, struct ti_lane *lane, size_t max)
         }
         return lane->last->data + lane->last->size;
     }
-    struct ti_segment *segment = ti_segment_new(link, max);
+    struct ti_segment *segment = new_segment(link, max);
     if (segment == NULL) {
         return NULL;
     }
@@ -199,8 +193,7 @@ static void bulk_done(struct ti_link *link, struct ti_blob_lane *blobs)
 static struct ti_batch batch_of(struct ti_segment *segment)
 {
     return (struct ti_batch){.bytes = {.data = segment->data, .size = segment->size},
-                             .segment = segment,
-                             .wipe = segment->wipe};
+                             .segment = segment};
 }
 
 /* The next batch of that lane. */
@@ -243,14 +236,15 @@ static struct ti_blob_lane *next_blobs(struct ti_link *link)
 }
 
 /* A copy, in pieces. False: no memory. */
-static bool copy_blob(struct ti_store *store, const struct troupe_blob *blob, struct ti_bulk *bulk)
+static bool copy_in_pieces(struct ti_pieces *pieces, const struct troupe_blob *blob,
+                           struct ti_bulk *bulk)
 {
     struct troupe_chunk **at = &bulk->blob;
     const void *cursor = NULL;
     struct troupe_bytes from = {.size = 0};
     for (size_t left = blob->size; left != 0;) {
         size_t size = left < TROUPE_CHUNK_BYTES_MAX ? left : TROUPE_CHUNK_BYTES_MAX;
-        struct troupe_chunk *piece = *at = ti_chunk_new(store, size);
+        struct troupe_chunk *piece = *at = ti_chunk_new(pieces, size);
         if (piece == NULL) {
             return false;
         }
@@ -264,14 +258,14 @@ static bool copy_blob(struct ti_store *store, const struct troupe_blob *blob, st
             from.size -= part;
             filled += part;
         }
-        bulk->cost += sizeof *piece + piece->room_bytes;
+        bulk->cost += piece->cost;
         left -= size;
         at = &piece->next;
     }
     return true;
 }
 
-struct ti_bulk *ti_bulk_new(struct ti_store *store, uint64_t stream, const struct troupe_blob *blob,
+struct ti_bulk *ti_bulk_new(struct ti_link *link, uint64_t stream, const struct troupe_blob *blob,
                             size_t frame_max)
 {
     struct ti_bulk *bulk = calloc(1, sizeof *bulk);
@@ -280,14 +274,14 @@ struct ti_bulk *ti_bulk_new(struct ti_store *store, uint64_t stream, const struc
     }
     bulk->stream = stream;
     bulk->cost = sizeof *bulk;
-    bool good = copy_blob(store, blob, bulk);
+    bool good = copy_in_pieces(link->troupe->pieces, blob, bulk);
     if (frame_max != 0 && good) { /* no larger than it must be: there may be many of them */
         bulk->frame = malloc(sizeof *bulk->frame + frame_max);
         bulk->cost += sizeof *bulk->frame + frame_max;
         good = bulk->frame != NULL;
     }
     if (!good) {
-        ti_chunks_free(bulk->blob, false);
+        ti_chunks_free(bulk->blob, true); /* it may be a secret */
         free(bulk);
         return NULL;
     }
@@ -462,66 +456,6 @@ void ti_link_pump(struct ti_link *link)
     }
 }
 
-/* ---- in a turn ---------------------------------------------------------------------------------------- */
-
-/* The links that wait for the end of the turn that this thread runs, each held. */
-static _Thread_local struct {
-    bool open;
-    uint64_t seen_ns; /* when it was first seen that they do; 0: not yet */
-    size_t count;
-    struct ti_link *links[TURN_LINKS_MAX];
-} turn;
-
-bool ti_turn_begin(void)
-{
-    bool begun = !turn.open;
-    turn.open = true;
-    return begun;
-}
-
-static void let_leave(void)
-{
-    for (size_t i = 0; i < turn.count; i++) {
-        struct ti_link *link = turn.links[i];
-        pthread_mutex_lock(&link->lock);
-        link->awaits_turn = false;
-        ti_link_pump(link);
-        pthread_mutex_unlock(&link->lock);
-        ti_link_release(link);
-    }
-    turn.count = 0;
-    turn.seen_ns = 0;
-}
-
-void ti_turn_goes_on(void)
-{
-    uint64_t now = turn.count != 0 ? ti_clock_ns() : 0;
-    if (turn.seen_ns == 0) {
-        turn.seen_ns = now;
-    } else if (now - turn.seen_ns > TURN_NS_MAX) {
-        let_leave();
-    }
-}
-
-void ti_turn_end(bool begun)
-{
-    if (begun) {
-        let_leave();
-        turn.open = false;
-    }
-}
-
-void ti_link_pump_in_turn(struct ti_link *link)
-{
-    bool waits = turn.open && link->queued_bytes < TURN_BYTES_MAX && next_blobs(link) == NULL;
-    if (waits && !link->awaits_turn && turn.count < TURN_LINKS_MAX) {
-        turn.links[turn.count++] = ti_link_hold(link);
-        link->awaits_turn = true;
-    } else if (!waits || !link->awaits_turn) {
-        ti_link_pump(link);
-    }
-}
-
 void ti_link_out_free(struct ti_link *link)
 {
     struct ti_lane *lanes[] = {&link->control, &link->normal};
@@ -551,8 +485,13 @@ void ti_link_out_free(struct ti_link *link)
 
 bool ti_link_out_init(struct ti_link *link)
 {
-    link->reserve = ti_segment_new(link, TI_FRAME_HEAD_BYTES_MAX);
+    link->reserve = new_segment(link, TI_FRAME_HEAD_BYTES_MAX);
     return link->reserve != NULL;
+}
+
+bool ti_link_blobs_wait(const struct ti_link *link)
+{
+    return blobs_wait(link, TI_BLOBS_ASKED) || blobs_wait(link, TI_BLOBS_ANSWERED);
 }
 
 bool ti_link_was_sent(const struct ti_link *link, const struct ti_outgoing *outgoing)

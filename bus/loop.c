@@ -2,7 +2,6 @@
  *
  * What runs on it must be short: timers (timer.c), among them the ends of links, and what bypasses
  * bring (bypass.c). Under a schedule there is no such thread; its steps run the timers. */
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -10,15 +9,6 @@
 #include "bus/bypass.h"
 
 #define KICK 0 /* the number of the kick's descriptor; those of bells are higher */
-
-static int timeout_ms(uint64_t due_ns)
-{
-    uint64_t now = ti_clock_ns();
-    uint64_t left = due_ns <= now ? 0 : (due_ns - now + 999999) / 1000000u;
-    return due_ns == UINT64_MAX            ? -1
-           : left < TROUPE_DEADLINE_MS_MAX ? (int)left
-                                           : TROUPE_DEADLINE_MS_MAX;
-}
 
 static void *run(void *argument)
 {
@@ -28,7 +18,9 @@ static void *run(void *argument)
     while (ti_timers_run(troupe, &due_ns)) {
         struct epoll_event event;
         bool more = ti_bypasses_turn(&troupe->bypasses);
-        if (epoll_wait(loop->epoll_fd, &event, 1, more ? 0 : timeout_ms(due_ns)) != 1) {
+        struct ti_span sleep = {.from_ns = ti_clock_ns(), .until_ns = due_ns};
+        int timeout = more ? 0 : (int)ti_span_ms(sleep);
+        if (epoll_wait(loop->epoll_fd, &event, 1, timeout) != 1) {
             continue;
         }
         if (event.data.u64 == KICK) {

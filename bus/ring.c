@@ -1,5 +1,6 @@
-/* ring.c - see ring.h. Stores and loads of the two ends' words are sequentially consistent, which is the
- * full fence that "say, then look" needs. */
+/* ring.c - see ring.h. Stores, and the loads of `sleeps` and `room_wanted`, are sequentially
+ * consistent, which is the full fence that "say, then look" needs; the counts are loaded with acquire, so
+ * ti_ring_want_room has a fence of its own. */
 #include "bus/ring.h"
 
 #include <errno.h>

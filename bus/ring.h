@@ -7,7 +7,7 @@
  *
  * Who is about to sleep says so in the ring, then looks once more; who puts or takes shows its
  * count, then looks whether the other sleeps. So one of the two sees the other, and nobody is woken
- * who is awake. */
+ * who is awake. Who shows without waking must show again, with it. */
 #ifndef TROUPE_BUS_RING_H
 #define TROUPE_BUS_RING_H
 

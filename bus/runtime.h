@@ -10,7 +10,8 @@
  * longer there is bounced by whoever runs the slot. No reference count, no lock on the send path.
  *
  * Locks, none held while calling user code or another room that locks, except in this order:
- *   topics -> the list of links -> one link -> roles / publishers -> timers / executors / watches.
+ *   topics -> the list of links -> one link -> roles / publishers -> timers / executors / watches /
+ *   bypasses / pieces.
  */
 #ifndef TROUPE_BUS_RUNTIME_H
 #define TROUPE_BUS_RUNTIME_H
@@ -390,6 +391,8 @@ uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_opti
 /* How long an ask has: as the caller or the interface says, within what caused it. */
 struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *method,
                               const struct troupe_options *options);
+/* What is left of it, in whole ms, rounded up; at most TROUPE_DEADLINE_MS_MAX. */
+uint32_t ti_span_ms(struct ti_span time);
 /* Sends to wherever `to` leads; the route is the caller's to release on success. */
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
@@ -410,6 +413,7 @@ void ti_handle_answer(struct troupe_actor *self, struct troupe_message *message)
 void ti_handle_moved(struct troupe_actor *self, struct troupe_message *message);
 /* Ends the asks whose time is over. */
 void ti_handle_alarm(struct troupe_actor *self);
+/* Its actor ends. */
 void ti_alarm_end(struct troupe_actor *self);
 void ti_handle_cancel(struct troupe_actor *self, struct troupe_message *message);
 void ti_handle_credit(struct troupe_actor *self, struct troupe_message *message);
@@ -556,11 +560,11 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
 /* A caller is about to wait for what the link brings: its bypass, which it must lead, or NULL. */
 struct ti_bypass *ti_link_enter(struct ti_link *link);
 /* Between these two, around a turn of an actor, what it sends over links may wait to be joined; no lock
- * is held. ti_turn_end takes what ti_turn_begin returned; between two messages, if it takes long, what
- * waits is let go. */
+ * is held. ti_turn_end takes what ti_turn_begin returned. */
 bool ti_turn_begin(void);
-void ti_turn_goes_on(void);
 void ti_turn_end(bool begun);
+/* Between two messages of a turn: lets go what has waited too long. */
+void ti_turn_goes_on(void);
 /* The asker no longer waits. */
 void ti_link_cancel(struct ti_link *link, uint64_t wire);
 /* The asker has handled `items` of a stream. */
@@ -650,7 +654,7 @@ struct troupe {
     struct ti_roles roles;
     struct ti_links links;
     struct ti_bypasses bypasses;
-    struct ti_store *store;      /* of pieces of blobs */
+    struct ti_pieces *pieces;    /* of blobs, kept */
     uint64_t agent;              /* the actor that serves troupe.Bus */
     atomic_ullong next_number;   /* of a trace, or a sync call */
     pthread_mutex_t actors_lock; /* slots and those waiting for the last actor */

@@ -262,7 +262,7 @@ static uint64_t add(struct troupe *troupe, const struct ti_timer *wanted, bool r
     *timer = *wanted;
     timer->generation = generation;
     put_in(timers, index);
-    bool early = timer->due_ns < timers->sleeps_ns && troupe->schedule == NULL;
+    bool early = timer->due_ns < timers->sleeps_ns;
     timers->sleeps_ns = early ? 0 : timers->sleeps_ns; /* one kick is enough */
     pthread_mutex_unlock(&timers->lock);
     if (early) {

@@ -1,7 +1,7 @@
 /* troupe.c - the runtime of a process: open, step, close, and the hooks.
  *
  * Closing goes from the outside in: links first (drained, then gone, so that nothing more comes from
- * other processes), then actors, then the timer and the threads, then memory. */
+ * other processes), then actors, then the loop and the workers, then memory. */
 #include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,7 +44,7 @@ static void take_apart(struct troupe *troupe)
     ti_watches_close(troupe);
     ti_links_free(troupe);
     troupe->carriers->fini(troupe);
-    ti_store_release(troupe->store);
+    ti_pieces_release(troupe->pieces);
     pthread_cond_destroy(&troupe->actors_changed);
     pthread_mutex_destroy(&troupe->actors_lock);
     free(troupe);
@@ -85,8 +85,8 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     pthread_mutex_init(&troupe->roles.lock, NULL);
     ti_links_init(troupe);
     int error = troupe->carriers->init(troupe);
-    troupe->store = ti_store_new();
-    error = error == 0 && troupe->store == NULL ? TROUPE_ENOMEM : error;
+    troupe->pieces = ti_pieces_new();
+    error = error == 0 && troupe->pieces == NULL ? TROUPE_ENOMEM : error;
     error = error != 0 ? error : ti_topics_init(troupe);
     error = error != 0 ? error : ti_watches_init(troupe);
     error = error != 0 ? error : ti_timers_init(troupe);

@@ -170,7 +170,7 @@ struct troupe_config {
     struct troupe_schedule *schedule; /* [borrowed] for tests: runs all of it in place of threads */
 };
 
-/* Starts the runtime: the worker threads and the timer. `config` may be NULL [borrowed].
+/* Starts the runtime: the worker threads, and one for timers and links. `config` may be NULL [borrowed].
  * Ignores SIGPIPE in this process, which every program with sockets wants.
  * Errors: TROUPE_ENOMEM, TROUPE_ESYSTEM. */
 TROUPE_CHECKED int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe);

@@ -44,7 +44,7 @@
 #define TROUPE_LINK_RECEIVE_QUEUE     16                /* of them */
 #define TROUPE_BYPASS_BYTES           (256 * 1024) /* of shared memory, each way; a power of two */
 #define TROUPE_CHUNK_BYTES_MAX        (64 * 1024)  /* one piece of a blob */
-#define TROUPE_CHUNKS_KEPT            32 /* of a process, done with: memory for the next blob */
+#define TROUPE_CHUNKS_KEPT            32 /* of a runtime, done with: memory for the next blob */
 /* One blob; and the window of chunks: of a peer's requests that are not answered, or of its answers
  * that are not whole. */
 #define TROUPE_LINK_BLOB_BYTES_MAX (4 * 1024 * 1024)

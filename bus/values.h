@@ -1,4 +1,5 @@
-/* values.h - inside the bus: the UTF-8 check, and how an error gets its story. The public half (troupe_text, troupe_blob_..., troupe_error_...) is in troupe.h. */
+/* values.h - inside the bus: the UTF-8 check, and how an error gets its story. The public half
+ * (troupe_text, troupe_blob_..., troupe_error_...) is in troupe.h. */
 #ifndef TROUPE_VALUES_H
 #define TROUPE_VALUES_H
 

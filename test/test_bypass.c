@@ -341,7 +341,7 @@ static void *call_often(void *answered)
     return NULL;
 }
 
-/* One leads, the others and the thread of all bypasses take over from it: no wake-up is lost. */
+/* One leads, the others and the loop take over from it: no wake-up is lost. */
 static void test_callers_at_once_are_all_answered(void **state)
 {
     (void)state;

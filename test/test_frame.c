@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "bus/chunk.h"
 #include "bus/frame.h"
 
 enum { GOLDEN_MAX = 64 };
@@ -688,6 +689,12 @@ static void test_the_largest_heads_fit(void **state)
         .stream = UINT64_MAX, .offset = UINT64_MAX, .bytes = {input, TROUPE_CHUNK_BYTES_MAX}};
     size = ti_frame_write_chunk(output, TI_FRAME_HEAD_BYTES_MAX + chunk.bytes.size, &chunk);
     assert_int_equal(ti_frame_read(output, size, &used, &frame, NULL), 0);
+    static uint8_t room[TROUPE_CHUNK_BYTES_MAX + 2 * TI_CHUNK_MARGIN_BYTES];
+    memcpy(room + TI_CHUNK_MARGIN_BYTES, input, TROUPE_CHUNK_BYTES_MAX);
+    chunk.bytes.data = room + TI_CHUNK_MARGIN_BYTES;
+    struct troupe_bytes around = ti_frame_around_chunk(room + TI_CHUNK_MARGIN_BYTES, &chunk);
+    assert_int_equal(around.size, size);
+    assert_memory_equal(around.data, output, size);
     chunk.bytes.size++;
     assert_int_equal(ti_frame_write_chunk(output, sizeof output, &chunk), 0);
 

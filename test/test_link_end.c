@@ -1,8 +1,10 @@
 /* How a link ends: its peer dies, is stopped, or says BYE. Every ask completes, once; nothing waits
  * longer than it should. */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -158,6 +160,102 @@ static void test_asks_that_never_left_say_down_and_those_that_did_say_lost(void 
     assert_true(dying.lost > 0);
     assert_true(dying.down > dying.asked / 2);
     places_reap(&places, 0);
+    places_close(&places);
+}
+
+static void test_answer_may_outlive_its_runtime(void **state)
+{
+    (void)state;
+    struct probe_make_args args = {.size = 5 * TROUPE_CHUNK_BYTES_MAX + 100, .seed = 3};
+    struct probe_make_results results;
+    const void *cursor = NULL;
+    struct troupe_bytes piece;
+    uint32_t at = 0;
+    places_open(&places, 2);
+    assert_int_equal(probe_make(places.troupe, places.probe, &args, &results, NULL, NULL), 0);
+    places_close(&places);
+    while (troupe_blob_next(&results.data, &cursor, &piece)) {
+        for (size_t i = 0; i < piece.size; i++, at++) {
+            assert_int_equal(piece.data[i], (uint8_t)(at * 7 + 3));
+        }
+    }
+    assert_int_equal(at, args.size);
+    troupe_release(results.message);
+}
+
+static atomic_bool heard;
+static atomic_bool may_end;
+
+static void on_newest(struct troupe_actor *self, void *user, const struct probe_newest *event,
+                      const struct troupe_event_info *info)
+{
+    (void)self;
+    (void)user;
+    (void)info;
+    atomic_store(&heard, event != NULL || atomic_load(&heard));
+}
+
+static int listen(struct troupe_actor *self, void *state, const void *argument)
+{
+    (void)state;
+    return probe_on_newest(self, *(const struct troupe_ref *)argument, on_newest, NULL, NULL);
+}
+
+static void published(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    (void)self;
+    (void)user;
+    (void)error;
+}
+
+static int ask_and_stay(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct probe_publish_args args = {.times = 1};
+    (void)state;
+    assert_int_equal(
+        probe_publish_ask(self, *(const struct troupe_ref *)argument, &args, published, NULL, NULL),
+        0);
+    while (!atomic_load(&may_end)) {
+        sched_yield();
+    }
+    return 0;
+}
+
+static bool was_heard(void *user)
+{
+    (void)user;
+    return atomic_load(&heard);
+}
+
+static bool listens(void *user)
+{
+    struct probe_publish_args args = {.times = 1};
+    (void)user;
+    assert_int_equal(probe_publish(places.troupe, places.probe, &args, NULL, NULL), 0);
+    return atomic_load(&heard);
+}
+
+/* What others send may wait for the end of their turn. Nobody else uses the link meanwhile. */
+static void test_what_a_detached_actor_sends_leaves_at_once(void **state)
+{
+    (void)state;
+    static const struct troupe_actor_def listener = {.name = "listens", .start = listen};
+    static const struct troupe_actor_def def = {
+        .name = "stays", .start = ask_and_stay, .flags = TROUPE_DETACHED};
+    struct troupe_ref ref;
+    places_open(&places, 2);
+    atomic_store(&heard, false);
+    atomic_store(&may_end, false);
+    assert_int_equal(troupe_spawn(places.troupe, &listener, &places.probe, &ref), 0);
+    places_wait(&places, listens, NULL);
+    struct probe_told_results told; /* what was published has come before its answer, or will */
+    do {
+        atomic_store(&heard, false);
+        assert_int_equal(probe_told(places.troupe, places.probe, &told, NULL, NULL), 0);
+    } while (atomic_load(&heard));
+    assert_int_equal(troupe_spawn(places.troupe, &def, &places.probe, &ref), 0);
+    places_wait(&places, was_heard, NULL);
+    atomic_store(&may_end, true);
     places_close(&places);
 }
 
@@ -388,6 +486,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_peer_ends_every_ask_once_and_tells_watchers),
         cmocka_unit_test(test_asks_that_never_left_say_down_and_those_that_did_say_lost),
+        cmocka_unit_test(test_answer_may_outlive_its_runtime),
+        cmocka_unit_test(test_what_a_detached_actor_sends_leaves_at_once),
         cmocka_unit_test(test_closing_is_bounded_when_the_peer_is_stopped),
         cmocka_unit_test(test_cancelled_forwarded_call_does_not_hold_up_the_close),
         TEST(test_requests_accepted_before_the_close_are_answered),

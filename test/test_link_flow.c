@@ -517,6 +517,32 @@ static void test_blob_larger_than_its_method_allows_is_an_error_and_the_link_liv
     peer_check_alive(&peer, 2);
 }
 
+/* A full one may be kept where it came, the others are copied. */
+static void test_chunks_of_any_size_make_one_blob(void **state)
+{
+    (void)state;
+    enum { FULL = TROUPE_CHUNK_BYTES_MAX };
+    static const size_t sizes[] = {FULL, 1, FULL, FULL - 1, FULL, 1000, FULL, FULL, 3};
+    struct frame frame;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size += sizes[i];
+    }
+    send_sum(1, size);
+    size_t offset = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        send_chunk(1, offset, sizes[i], offset + sizes[i] == size);
+        offset += sizes[i];
+    }
+    peer_expect(&peer, FRAME_REPLY, &frame);
+    const uint8_t sums[] = {
+        0xa2,          0x00, 0x1a, 0, (uint8_t)(size >> 16), (uint8_t)(size >> 8),
+        (uint8_t)size, 0x01, 0x1a, 0, (uint8_t)(size >> 16), (uint8_t)(size >> 8),
+        (uint8_t)size};
+    assert_int_equal(frame.reply.body.data.size, sizeof sums);
+    assert_memory_equal(frame.reply.body.data.data, sums, sizeof sums);
+}
+
 /* A byte at a time: the same answer, and no more memory than the blob has. */
 static void test_tiny_chunks_cost_no_more_than_large_ones(void **state)
 {
@@ -832,6 +858,7 @@ int main(void)
         TEST(test_chunk_beyond_its_blob_is_refused),
         TEST(test_last_chunk_too_early_is_refused),
         TEST(test_blob_larger_than_its_method_allows_is_an_error_and_the_link_lives),
+        TEST(test_chunks_of_any_size_make_one_blob),
         TEST(test_tiny_chunks_cost_no_more_than_large_ones),
         TEST(test_small_answers_overtake_a_blob),
         TEST(test_blob_larger_than_any_may_be_is_refused),

@@ -45,7 +45,7 @@ void storm_forget(void);
 /* Waits for that, however much else is said before; false: it ended without. */
 bool storm_says(const char *text);
 /* Waits until all has settled after the deaths so far, `deaths` in all; checks that each ask completed
- * once, none by its deadline, unless the machine left threads waiting for half of that: it says so. */
+ * once, none by its deadline, unless the machine stood still for 2 s meanwhile. */
 struct storm_count storm_wait_round(unsigned deaths);
 /* Stops the talk; checks that nothing is open and every event is accounted for; goes on. */
 struct storm_count storm_pause(void);
