@@ -500,8 +500,8 @@ static void retire(struct troupe_actor *self)
     pthread_mutex_unlock(&troupe->actors_lock);
 }
 
-/* Handled between two looks at the clock, if something waits to leave. */
-enum { LOOK_MESSAGES = 8 };
+/* Handled between two looks at the clock, if something waits to leave; the first look is after one. */
+enum { LOOK_MESSAGES = 4 };
 
 int ti_actor_run(struct troupe_actor *self)
 {
@@ -516,7 +516,7 @@ int ti_actor_run(struct troupe_actor *self)
         if (message == NULL) {
             break;
         }
-        if (handled % LOOK_MESSAGES == LOOK_MESSAGES - 1) {
+        if (handled == 1 || (handled != 0 && handled % LOOK_MESSAGES == 0)) {
             ti_turn_goes_on();
         }
         handled++;

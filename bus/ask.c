@@ -111,8 +111,9 @@ int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe
     static const struct ti_address nobody;
     struct ti_route route;
     uint64_t wire;
+    uint64_t about = ti_tick_ns(troupe) + TI_TICK_NS_MAX; /* not before now */
     int error = ti_send_request(troupe, to, method, body, &nobody,
-                                ti_span_of_ask(ti_tick_ns(troupe), method, NULL), &route, &wire);
+                                ti_span_of_ask(about, method, NULL), &route, &wire);
     if (error == 0) {
         ti_route_release(&route);
     }
@@ -347,6 +348,7 @@ void ti_handle_alarm(struct troupe_actor *self)
     uint64_t now = ti_now_ns(self->troupe);
     for (uint32_t i = 0; i < self->pending_count; i++) { /* a callback may move them */
         if (has_deadline(&self->pending[i]) && self->pending[i].due_ns <= now) {
+            self->trace = 0; /* not that of the one before */
             complete_with(self, &self->pending[i], TROUPE_ETIMEOUT, NULL);
         }
     }

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 
 #include "bus/ring.h"
 
-#define PASSES_MAX 8 /* over one ring, before the next bypass gets its turn */
+#define PASSES_MAX 2 /* over one ring, before the next bypass gets its turn */
 #define BY_BELL    1u
 #define BY_FUTEX   2u
 #define SLICE_NS   1000000000u /* a peer that plays with the futex costs no more than that */
@@ -122,9 +123,10 @@ static void ring_bell(const struct ti_bypass *bypass)
     (void)written; /* full: it rings; nobody at the other end: NNG tells */
 }
 
+/* All of them: the peer may wait there, too, to be woken in the place of ours. */
 static void wake_futex(const struct ti_ring_end *end)
 {
-    syscall(SYS_futex, &end->ring->sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, &end->ring->sleeps, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static void wake_reader(const struct ti_bypass *bypass, uint32_t how)

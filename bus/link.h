@@ -153,7 +153,6 @@ struct ti_link {
     struct ti_batch leaving; /* what is being sent */
     bool apart;              /* being taken apart: nothing leaves any more */
     bool hello_in;
-    bool awaits_turn; /* somebody's, who then pumps */
     bool bulk_turn;
     bool answers_turn; /* of the two lanes of blobs */
     bool bye_wanted;

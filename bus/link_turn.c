@@ -30,7 +30,6 @@ static void let_leave(void)
     for (size_t i = 0; i < turn.count; i++) {
         struct ti_link *link = turn.links[i];
         pthread_mutex_lock(&link->lock);
-        link->awaits_turn = false;
         ti_link_pump(link);
         pthread_mutex_unlock(&link->lock);
         ti_link_release(link);
@@ -57,13 +56,25 @@ void ti_turn_end(bool begun)
     }
 }
 
+static bool waits_here(const struct ti_link *link)
+{
+    size_t i = 0;
+    while (i < turn.count && turn.links[i] != link) {
+        i++;
+    }
+    return i < turn.count;
+}
+
+/* The turn of another thread does not matter: it may take longer than ours. */
 void ti_link_pump_in_turn(struct ti_link *link)
 {
-    bool waits = turn.open && link->queued_bytes < TURN_BYTES_MAX && !ti_link_blobs_wait(link);
-    if (waits && !link->awaits_turn && turn.count < TURN_LINKS_MAX) {
+    bool may_wait = turn.open && link->queued_bytes < TURN_BYTES_MAX && !ti_link_blobs_wait(link);
+    if (may_wait && waits_here(link)) {
+        return;
+    }
+    if (may_wait && turn.count < TURN_LINKS_MAX) {
         turn.links[turn.count++] = ti_link_hold(link);
-        link->awaits_turn = true;
-    } else if (!waits || !link->awaits_turn) {
+    } else {
         ti_link_pump(link);
     }
 }

@@ -238,9 +238,10 @@ void ti_timer_again(struct troupe *troupe);
 bool ti_timer_remove(struct troupe *troupe, uint64_t handle);
 /* CLOCK_MONOTONIC; of a runtime with a schedule, that one's clock. */
 uint64_t ti_now_ns(const struct troupe *troupe);
-/* The same clock as of the kernel's last tick, at most some 10 ms ago: for a sixth of the cost, where
- * nothing may be too early but may well be that late. */
+/* The same clock as of the kernel's last tick, at most TI_TICK_NS_MAX ago: for a sixth of the cost,
+ * where nothing may be too early but may well be that late. */
 uint64_t ti_tick_ns(const struct troupe *troupe);
+#define TI_TICK_NS_MAX 10000000u
 uint64_t ti_clock_ns(void);
 /* Without a thread: runs the earliest timer if its time has come. */
 bool ti_timers_run_due(struct troupe *troupe);

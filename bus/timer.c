@@ -139,7 +139,8 @@ bool ti_timers_run(struct troupe *troupe, uint64_t *ret_due_ns)
     struct ti_timers *timers = &troupe->timers;
     pthread_mutex_lock(&timers->lock);
     timers->sleeps_ns = 0;
-    while (timers->heap_count != 0 && due_at(timers, 0) <= ti_clock_ns()) {
+    uint64_t now = ti_clock_ns(); /* what becomes due meanwhile waits for the bells */
+    while (timers->heap_count != 0 && due_at(timers, 0) <= now) {
         run_first(troupe);
     }
     *ret_due_ns = timers->sleeps_ns = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;

@@ -78,6 +78,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
         troupe->schedule = config->schedule;
     }
     troupe->loop = (struct ti_loop){.epoll_fd = -1, .kick_fd = -1};
+    troupe->pool.event_fd = troupe->pinned.event_fd = -1;
     troupe->carriers = troupe->schedule != NULL ? &ti_memory_carriers : &ti_nng_carriers;
     atomic_store(&troupe->next_number, first_number(troupe));
     pthread_mutex_init(&troupe->actors_lock, NULL);

@@ -184,6 +184,7 @@ static void test_answer_may_outlive_its_runtime(void **state)
 }
 
 static atomic_bool heard;
+static atomic_bool stays;
 static atomic_bool may_end;
 
 static void on_newest(struct troupe_actor *self, void *user, const struct probe_newest *event,
@@ -208,23 +209,27 @@ static void published(struct troupe_actor *self, void *user, const struct troupe
     (void)error;
 }
 
-static int ask_and_stay(struct troupe_actor *self, void *state, const void *argument)
+static int ask_once(struct troupe_actor *self, void *state, const void *argument)
 {
     struct probe_publish_args args = {.times = 1};
     (void)state;
-    assert_int_equal(
-        probe_publish_ask(self, *(const struct troupe_ref *)argument, &args, published, NULL, NULL),
-        0);
+    return probe_publish_ask(self, *(const struct troupe_ref *)argument, &args, published, NULL,
+                             NULL);
+}
+
+static int ask_and_stay(struct troupe_actor *self, void *state, const void *argument)
+{
+    assert_int_equal(ask_once(self, state, argument), 0);
+    atomic_store(&stays, true);
     while (!atomic_load(&may_end)) {
         sched_yield();
     }
     return 0;
 }
 
-static bool was_heard(void *user)
+static bool is_set(void *user)
 {
-    (void)user;
-    return atomic_load(&heard);
+    return atomic_load((atomic_bool *)user);
 }
 
 static bool listens(void *user)
@@ -235,28 +240,58 @@ static bool listens(void *user)
     return atomic_load(&heard);
 }
 
-/* What others send may wait for the end of their turn. Nobody else uses the link meanwhile. */
-static void test_what_a_detached_actor_sends_leaves_at_once(void **state)
+/* Two places, and an actor that listens to the probe's. Nobody uses the link from now on. */
+static void open_with_listener(void)
 {
-    (void)state;
     static const struct troupe_actor_def listener = {.name = "listens", .start = listen};
-    static const struct troupe_actor_def def = {
-        .name = "stays", .start = ask_and_stay, .flags = TROUPE_DETACHED};
     struct troupe_ref ref;
+    struct probe_told_results told;
     places_open(&places, 2);
     atomic_store(&heard, false);
     atomic_store(&may_end, false);
+    atomic_store(&stays, false);
     assert_int_equal(troupe_spawn(places.troupe, &listener, &places.probe, &ref), 0);
     places_wait(&places, listens, NULL);
-    struct probe_told_results told; /* what was published has come before its answer, or will */
-    do {
+    do { /* what was published has come before its answer, or will */
         atomic_store(&heard, false);
         assert_int_equal(probe_told(places.troupe, places.probe, &told, NULL, NULL), 0);
     } while (atomic_load(&heard));
-    assert_int_equal(troupe_spawn(places.troupe, &def, &places.probe, &ref), 0);
-    places_wait(&places, was_heard, NULL);
+}
+
+static void wait_heard(void)
+{
+    places_wait(&places, is_set, &heard);
     atomic_store(&may_end, true);
     places_close(&places);
+}
+
+/* What others send may wait for the end of their turn. */
+static void test_what_a_detached_actor_sends_leaves_at_once(void **state)
+{
+    (void)state;
+    static const struct troupe_actor_def def = {
+        .name = "stays", .start = ask_and_stay, .flags = TROUPE_DETACHED};
+    struct troupe_ref ref;
+    open_with_listener();
+    assert_int_equal(troupe_spawn(places.troupe, &def, &places.probe, &ref), 0);
+    wait_heard();
+}
+
+static void test_turn_that_takes_long_holds_back_nobody_else(void **state)
+{
+    (void)state;
+    static const struct troupe_actor_def slow = {.name = "stays", .start = ask_and_stay};
+    static const struct troupe_actor_def def = {.name = "asks", .start = ask_once};
+    struct troupe_ref ref;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+        print_message("skip: one CPU makes one worker, which the slow turn keeps\n");
+        skip();
+    }
+    open_with_listener();
+    assert_int_equal(troupe_spawn(places.troupe, &slow, &places.probe, &ref), 0);
+    places_wait(&places, is_set, &stays);
+    assert_int_equal(troupe_spawn(places.troupe, &def, &places.probe, &ref), 0);
+    wait_heard();
 }
 
 /* Rule 12. */
@@ -488,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_asks_that_never_left_say_down_and_those_that_did_say_lost),
         cmocka_unit_test(test_answer_may_outlive_its_runtime),
         cmocka_unit_test(test_what_a_detached_actor_sends_leaves_at_once),
+        cmocka_unit_test(test_turn_that_takes_long_holds_back_nobody_else),
         cmocka_unit_test(test_closing_is_bounded_when_the_peer_is_stopped),
         cmocka_unit_test(test_cancelled_forwarded_call_does_not_hold_up_the_close),
         TEST(test_requests_accepted_before_the_close_are_answered),
