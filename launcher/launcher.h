@@ -87,7 +87,8 @@ struct troupe_program {
     const char *(*data_directory)(const struct troupe_arguments *arguments);
 };
 
-/* Runs the program; main returns what it returns. */
+/* Runs the program; main returns what it returns. With TROUPE_BYPASS=off in the environment its
+ * processes are joined by sockets alone, without shared memory beside them: slower, to compare. */
 int troupe_main(int argc, char **argv, const struct troupe_program *program);
 
 /* Ends the program in order, with this exit status: for the front role. Any thread. */
