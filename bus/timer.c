@@ -144,7 +144,7 @@ bool ti_timers_run(struct troupe *troupe, uint64_t *ret_due_ns)
         run_first(troupe);
     }
     *ret_due_ns = timers->sleeps_ns = timers->heap_count != 0 ? due_at(timers, 0) : UINT64_MAX;
-    bool on = !timers->closing;
+    bool on = !timers->closing || *ret_due_ns <= ti_clock_ns();
     pthread_mutex_unlock(&timers->lock);
     return on;
 }
