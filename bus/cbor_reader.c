@@ -215,43 +215,28 @@ static size_t take_head(const uint8_t *data, size_t size, struct item *item)
     unsigned info = data[0] & 31; /* the value, or from 24 on how many bytes it has */
     uint64_t value = info;
     size_t head = 1;
-    if (info >= 24 && info < 28) {
-        head += (size_t)1 << (info - 24);
-        value = 0;
-        for (size_t i = 1; i < head && i < size; i++)
+    if (info >= 24) {
+        if (info > 27 || size < (head += (size_t)1 << (info - 24)))
+            return 0;
+        value = data[1];
+        for (size_t i = 2; i < head; i++)
             value = value << 8 | data[i];
+        if (value < LEAST[info - 24]) /* not in the shortest form */
+            return 0;
     }
-    bool shortest = info < 24 || (info < 28 && value >= LEAST[info - 24]);
-    uint64_t payload = kind == ITEM_BYTES || kind == ITEM_TEXT ? value : 0;
-    if (kind == ITEM_REFUSED || head > size || !shortest || payload > size - head)
-        return 0;
     item->kind = kind;
     item->value = value;
     item->data = data + head;
-    return head + (size_t)payload;
+    if (kind == ITEM_BYTES || kind == ITEM_TEXT) {
+        if (value > size - head)
+            return 0;
+        head += (size_t)value;
+    }
+    return kind != ITEM_REFUSED ? head : 0;
 }
 
-/* Takes the next item: of a container only its head. */
-static bool take(struct troupe_reader *reader, struct item *item)
+static bool take_with_libcbor(struct troupe_reader *reader, struct item *item)
 {
-    if (reader->error)
-        return false;
-    item->kind = ITEM_REFUSED;
-    item->at = reader->at;
-    if (reader->at == reader->size) {
-        malformed(reader, "ends too early", item->at);
-        return false;
-    }
-    if (reader->items_left == 0) {
-        malformed(reader, "more items than TROUPE_ITEMS_MAX", item->at);
-        return false;
-    }
-    size_t taken = take_head(reader->data + reader->at, reader->size - reader->at, item);
-    if (taken != 0) {
-        reader->at += taken;
-        reader->items_left--;
-        return true;
-    }
     struct cbor_decoder_result result = cbor_stream_decode(
         reader->data + reader->at, reader->size - reader->at, &CALLBACKS, item);
     if (result.status == CBOR_DECODER_NEDATA)
@@ -265,6 +250,30 @@ static bool take(struct troupe_reader *reader, struct item *item)
     if (reader->error)
         return false;
     reader->at += result.read;
+    reader->items_left--;
+    return true;
+}
+
+/* Takes the next item: of a container only its head. */
+static bool take(struct troupe_reader *reader, struct item *item)
+{
+    if (reader->error)
+        return false;
+    item->at = reader->at;
+    if (reader->at == reader->size) {
+        malformed(reader, "ends too early", item->at);
+        return false;
+    }
+    if (reader->items_left == 0) {
+        malformed(reader, "more items than TROUPE_ITEMS_MAX", item->at);
+        return false;
+    }
+    size_t taken = take_head(reader->data + reader->at, reader->size - reader->at, item);
+    if (taken == 0) {
+        item->kind = ITEM_REFUSED;
+        return take_with_libcbor(reader, item);
+    }
+    reader->at += taken;
     reader->items_left--;
     return true;
 }
