@@ -6,9 +6,8 @@
  * can't shrink under us; a bell is a pipe, because two processes that share one eventfd share its
  * flags, and a write might be made to block.
  *
- * Who receives: one thread at a time, which has set `reading`; the loop's, or one that
- * waits for an answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's
- * lock; what finds no room is `rest`, under a lock of its own, and the loop goes on with it when its
+ * Who receives: one thread at a time, which has set `reading`; the loop's, or one that waits for an
+ * answer (ti_bypass_lead), which then is woken by nobody else. Who sends holds the link's lock; what finds no room is `rest`, under a lock of its own, and the loop goes on with it when its
  * bell rings. */
 #include "bus/bypass.h"
 

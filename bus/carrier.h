@@ -7,8 +7,8 @@
  * A publisher and a subscriber move single events, one way, and may drop the oldest.
  *
  * Callbacks run on threads of the carrier's, the loop's, or a caller's that leads a bypass: on_receive
- * and on_sent may send, none may close. on_up and
- * on_gone come from inside NNG's own bookkeeping: they may only leave a note for another thread. */
+ * and on_sent may send, none may close. on_up and on_gone come from inside NNG's own bookkeeping: they
+ * may only leave a note for another thread. */
 #ifndef TROUPE_BUS_CARRIER_H
 #define TROUPE_BUS_CARRIER_H
 
@@ -49,9 +49,9 @@ struct ti_carriers {
     int (*open)(struct troupe *troupe, int fd, const struct troupe_bypass *bypass,
                 const struct ti_carrier_events *events, void *user,
                 struct ti_carrier **ret_carrier);
-    /* Starts to send one batch [kept as it is until it has left (TI_SENT or on_sent), or close]. With `more` another one
-     * follows if this one is TI_SENT: the peer need not be woken for it alone. TI_SENT,
-     * TROUPE_ENOMEM, TROUPE_EDOWN. */
+    /* Starts to send one batch [kept as it is until it has left (TI_SENT or on_sent), or close].
+     * With `more` another one follows if this one is TI_SENT: the peer need not be woken for it
+     * alone. TI_SENT, TROUPE_ENOMEM, TROUPE_EDOWN. */
     int (*send)(struct ti_carrier *carrier, const uint8_t *data, size_t size, bool more);
     /* The calling thread waits for what this carrier will bring: it may lead its bypass, and then
      * must. NULL: it can't. */

@@ -2,7 +2,7 @@
  *
  * A piece has room before and behind its bytes: the frame of a chunk is made, and taken, where it lies.
  * Fresh memory costs more than the copying does (a page fault for each 4 KiB), so a runtime keeps some
- * pieces. A message, and with it its pieces, may outlive the runtime: the last one frees those that are kept. */
+ * pieces. A message, and with it its pieces, may outlive the runtime: the last one frees what is kept. */
 #ifndef TROUPE_BUS_CHUNK_H
 #define TROUPE_BUS_CHUNK_H
 
@@ -17,8 +17,7 @@ struct ti_pieces;
 struct troupe_chunk {
     struct troupe_chunk *next;
     struct ti_pieces *home; /* held: where it is kept; NULL: nowhere */
-    uint8_t *
-        data; /* in `room`: a margin from both ends when it is new; where its chunk lay, if received */
+    uint8_t *data; /* in `room`: a margin from both ends of it, or where a received chunk lay */
     size_t size;
     size_t cost; /* its memory */
     uint8_t room[];

@@ -8,9 +8,9 @@
  *
  * links.c lists them, link.c holds the life of one. What leaves: link_ask.c and link_answer.c make
  * the frames, link_out.c has the lanes. What arrives: link_in.c, link_blob.c, link_control.c. One lock
- * per link covers all of it. Frames arrive on one thread at a time (of the
- * carrier, the loop, or a caller that leads its bypass); anyone sends. What must
- * not happen inside a carrier's callback (closing) is done on the loop's thread. */
+ * per link covers all of it. Frames arrive on one thread at a time (of the carrier, the loop, or a
+ * caller that leads its bypass); anyone sends. What must not happen inside a carrier's callback
+ * (closing) is done on the loop's thread. */
 #ifndef TROUPE_BUS_LINK_H
 #define TROUPE_BUS_LINK_H
 

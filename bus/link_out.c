@@ -337,7 +337,7 @@ static struct ti_segment *join(struct ti_link *link, struct ti_segment *control)
 /* What is next, once the carrier is free. */
 enum next { NOTHING, CONTROL, NORMAL, BLOBS };
 
-static enum next next_of(struct ti_link *link)
+static enum next next_of(const struct ti_link *link)
 {
     if (link->control.first != NULL) {
         return CONTROL;
@@ -345,7 +345,7 @@ static enum next next_of(struct ti_link *link)
     if (!link->hello_in || link->phase == TI_LINK_GONE) { /* once it is gone: last words only */
         return NOTHING;
     }
-    bool blobs = next_blobs(link) != NULL;
+    bool blobs = ti_link_blobs_wait(link);
     if (link->normal.first != NULL && !(blobs && link->bulk_turn)) {
         return NORMAL;
     }
@@ -354,7 +354,6 @@ static enum next next_of(struct ti_link *link)
 
 static struct ti_batch take_next(struct ti_link *link, enum next next)
 {
-    struct ti_blob_lane *blobs = next_blobs(link);
     if (next == CONTROL) {
         struct ti_segment *control = take_segment(link, &link->control);
         return batch_of(link->phase != TI_LINK_GONE ? join(link, control) : control);
@@ -363,6 +362,7 @@ static struct ti_batch take_next(struct ti_link *link, enum next next)
     if (next == NORMAL) {
         return batch_of(take_segment(link, &link->normal));
     }
+    struct ti_blob_lane *blobs = next_blobs(link);
     link->answers_turn = blobs == &link->blobs[TI_BLOBS_ASKED];
     return take_bulk(link, blobs);
 }
