@@ -142,7 +142,7 @@ static void push(struct troupe_actor *slot, struct troupe_message *message)
         message->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&slot->inbox, &head, message,
                                                     memory_order_seq_cst, memory_order_relaxed));
-    if (!atomic_exchange(&slot->scheduled, true)) {
+    if (!atomic_load(&slot->scheduled) && !atomic_exchange(&slot->scheduled, true)) {
         ready(slot);
     }
 }
@@ -157,7 +157,7 @@ static int take_place(struct troupe_actor *slot, uint32_t used)
         return 0;
     }
     atomic_fetch_sub_explicit(&slot->waiting, 1, memory_order_relaxed);
-    TI_COUNT(slot->troupe, refused_busy);
+    ti_count(&slot->troupe->counters, TI_REFUSED_BUSY, 1);
     return TROUPE_EBUSY;
 }
 
@@ -529,7 +529,7 @@ int ti_actor_run(struct troupe_actor *self)
     current = outer;
     ti_turn_end(begun);
     atomic_fetch_add_explicit(&self->handled, (unsigned)handled, memory_order_relaxed);
-    TI_ADD(troupe, messages_handled, (unsigned)handled);
+    ti_count(&troupe->counters, TI_MESSAGES_HANDLED, (unsigned)handled);
     if (self->phase == TI_ENDED && self->first == NULL) {
         retire(self);
     }
@@ -551,7 +551,7 @@ static int own_thread(struct ti_executor **ret_executor)
     if (executor == NULL) {
         return TROUPE_ENOMEM;
     }
-    int error = ti_executor_init(executor, 1, false);
+    int error = ti_executor_init(executor, 1, false, NULL);
     if (error != 0) {
         free(executor);
         return error;

@@ -29,15 +29,19 @@ uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_opti
     return ms * 1000000u;
 }
 
-struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *method,
+struct ti_span ti_span_of_ask(const struct troupe *troupe, const struct troupe_method *method,
                               const struct troupe_options *options)
 {
-    struct ti_span time = {.from_ns = now_ns, .until_ns = now_ns + ti_wait_ns(method, options)};
+    const uint64_t rough_ns = 100 * TI_TICK_NS_MAX; /* in what is longer, a tick does not matter */
     const struct troupe_actor *self = ti_current();
-    if (self != NULL && self->deadline_ns != 0 && self->deadline_ns < time.until_ns) {
-        time.until_ns = self->deadline_ns;
+    uint64_t wait_ns = ti_wait_ns(method, options);
+    uint64_t end_ns = self != NULL && self->deadline_ns != 0 ? self->deadline_ns : UINT64_MAX;
+    uint64_t now = ti_tick_ns(troupe) + TI_TICK_NS_MAX; /* or earlier, not later */
+    if (wait_ns < rough_ns || end_ns < now + rough_ns) {
+        now = ti_now_ns(troupe);
     }
-    return time;
+    return (struct ti_span){.from_ns = now,
+                            .until_ns = end_ns < now + wait_ns ? end_ns : now + wait_ns};
 }
 
 uint32_t ti_span_ms(struct ti_span time)
@@ -98,7 +102,7 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
         ti_route_release(&route);
         return error;
     }
-    TI_COUNT(troupe, messages_sent);
+    ti_count(&troupe->counters, TI_MESSAGES_SENT, 1);
     ti_trace(troupe, TROUPE_TRACE_SEND, cause.trace, self != NULL ? atomic_load(&self->id) : 0, to,
              method->interface->id, method->ordinal, 0, body.size);
     *ret_route = route;
@@ -111,9 +115,8 @@ int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe
     static const struct ti_address nobody;
     struct ti_route route;
     uint64_t wire;
-    uint64_t about = ti_tick_ns(troupe) + TI_TICK_NS_MAX; /* not before now */
     int error = ti_send_request(troupe, to, method, body, &nobody,
-                                ti_span_of_ask(about, method, NULL), &route, &wire);
+                                ti_span_of_ask(troupe, method, NULL), &route, &wire);
     if (error == 0) {
         ti_route_release(&route);
     }
@@ -200,12 +203,12 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
                const struct troupe_options *options)
 {
     struct troupe *troupe = self->troupe;
-    struct ti_span time = ti_span_of_ask(ti_now_ns(troupe), method, options);
+    struct ti_span time = ti_span_of_ask(troupe, method, options);
     struct ti_pending *pending = set_alarm(self, time.until_ns)
                                      ? ti_pending_add(self, TI_ASK, TROUPE_ASKS_MAX)
                                      : NULL;
     if (pending == NULL) {
-        TI_COUNT(troupe, refused_busy);
+        ti_count(&troupe->counters, TI_REFUSED_BUSY, 1);
         return self->counts[TI_ASK] >= TROUPE_ASKS_MAX ? TROUPE_EBUSY : TROUPE_ENOMEM;
     }
     pending->due_ns = time.until_ns;
@@ -224,7 +227,7 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
         ti_pending_free(self, pending);
         return error;
     }
-    TI_COUNT(troupe, asks_open);
+    ti_count(&troupe->counters, TI_ASKS_BEGUN, 1);
     if (options != NULL && options->ret_token != NULL) {
         *options->ret_token = serial;
     }
@@ -305,8 +308,7 @@ static void complete(struct troupe_actor *self, struct ti_pending *pending,
     struct ti_pending entry = *pending;
     assert((error == NULL) != (reply == NULL));
     ti_pending_free(self, pending);
-    TI_SUB(self->troupe, asks_open);
-    TI_COUNT(self->troupe, asks_completed);
+    ti_count(&self->troupe->counters, TI_ASKS_COMPLETED, 1);
     self->trace = entry.trace != 0 ? entry.trace : self->trace;
     self->deadline_ns = entry.deadline_ns;
     self->waiter = entry.waiter;
@@ -378,8 +380,7 @@ void ti_ask_abandon(struct troupe_actor *self, struct ti_pending *pending)
     struct ti_address from = address_of(self, pending->serial);
     ti_send_cancel(self->troupe, &pending->route, pending->wire, &from);
     ti_route_release(&pending->route);
-    TI_SUB(self->troupe, asks_open);
-    TI_COUNT(self->troupe, asks_completed);
+    ti_count(&self->troupe->counters, TI_ASKS_COMPLETED, 1);
 }
 
 /* One result of a stream: the callback, a new deadline, and now and then room for more. */

@@ -197,7 +197,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     uint64_t serial = ++wait->caller->serial;
     wait->from = (struct ti_address){.kind = TI_TO_CALLER, .object = wait->caller, .id = serial};
-    struct ti_span time = ti_span_of_ask(ti_now_ns(wait->troupe), wait->method, options);
+    struct ti_span time = ti_span_of_ask(wait->troupe, wait->method, options);
     wait->due_ns = time.until_ns;
     wait->item_ns = ti_wait_ns(wait->method, options);
     listen(wait->caller, true);
@@ -217,7 +217,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
         finish(wait);
         return error;
     }
-    TI_COUNT(wait->troupe, asks_open);
+    ti_count(&wait->troupe->counters, TI_ASKS_BEGUN, 1);
     return 0;
 }
 
@@ -229,8 +229,7 @@ static void end(struct wait *wait, bool give_up)
     }
     finish(wait);
     ti_route_release(&wait->route);
-    TI_SUB(wait->troupe, asks_open);
-    TI_COUNT(wait->troupe, asks_completed);
+    ti_count(&wait->troupe->counters, TI_ASKS_COMPLETED, 1);
 }
 
 /* The request was forwarded: credits, and a cancel, go to where it is now. */

@@ -11,19 +11,27 @@
 
 #include "bus/runtime.h"
 
+_Thread_local struct ti_own_counters ti_own_counters;
+
 static void *work(void *argument)
 {
     struct ti_executor *executor = argument;
     struct troupe_actor *actor;
+    if (executor->counters != NULL) {
+        size_t number = atomic_fetch_add(&executor->numbers, 1);
+        ti_own_counters = (struct ti_own_counters){executor->counters,
+                                                   &executor->counters->workers[number]};
+    }
     while ((actor = ti_executor_take(executor, UINT32_MAX)) != NULL) {
         ti_actor_run(actor);
     }
     return NULL;
 }
 
-int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd)
+int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd,
+                     struct ti_counters *counters)
 {
-    *executor = (struct ti_executor){.event_fd = -1};
+    *executor = (struct ti_executor){.event_fd = -1, .counters = counters};
     if (with_fd && (executor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
         return TROUPE_ESYSTEM;
     }

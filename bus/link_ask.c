@@ -114,7 +114,7 @@ static int admit(struct ti_link *link, const struct troupe_body *body, bool answ
         link->window_bytes < size ||
         (body->blob.size != 0 && blobs + body->blob.size > TROUPE_LINK_BLOBS_BYTES_MAX) ||
         (answered && link->outgoing.count >= TROUPE_LINK_INFLIGHT_MAX)) {
-        TI_COUNT(link->troupe, refused_busy);
+        ti_count(&link->troupe->counters, TI_REFUSED_BUSY, 1);
         return TROUPE_EBUSY;
     }
     return 0;

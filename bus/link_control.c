@@ -12,7 +12,7 @@ void ti_link_refuse(struct ti_link *link, int why, const char *text)
     if (link->phase == TI_LINK_GONE) {
         return;
     }
-    TI_COUNT(link->troupe, links_refused);
+    ti_count(&link->troupe->counters, TI_LINKS_REFUSED, 1);
     uint8_t *to = ti_lane_room(link, &link->control,
                                TI_FRAME_HEAD_BYTES_MAX + TROUPE_TEXT_BYTES_MAX);
     if (to != NULL) {

@@ -461,9 +461,9 @@ void ti_link_received(void *user, const uint8_t *data, size_t size, struct troup
     link->arrived_ns = ti_now_ns(link->troupe);
     bool begun = ti_quick_begin();
     uint64_t frames = take_batch(link, data, size, piece);
-    TI_COUNT(link->troupe, batches_in);
-    TI_ADD(link->troupe, bytes_in, size);
-    TI_ADD(link->troupe, frames_in, frames);
+    ti_count(&link->troupe->counters, TI_BATCHES_IN, 1);
+    ti_count(&link->troupe->counters, TI_BYTES_IN, size);
+    ti_count(&link->troupe->counters, TI_FRAMES_IN, frames);
     pthread_mutex_lock(&link->lock);
     link->frames_in += frames;
     link->bytes_in += size;

@@ -154,7 +154,7 @@ void ti_lane_commit(struct ti_link *link, struct ti_lane *lane, size_t size)
     lane->last->frames++;
     lane->queued++;
     count_queued(link, link->queued_bytes + size);
-    TI_COUNT(link->troupe, frames_out);
+    ti_count(&link->troupe->counters, TI_FRAMES_OUT, 1);
 }
 
 static struct ti_segment *take_segment(struct ti_link *link, struct ti_lane *lane)
@@ -215,7 +215,7 @@ static struct ti_batch take_bulk(struct ti_link *link, struct ti_blob_lane *blob
                                 .last = piece->next == NULL};
     struct ti_batch batch = {
         .bytes = ti_frame_around_chunk(piece->data, &chunk), .piece = piece, .wipe = bulk->wipe};
-    TI_COUNT(link->troupe, frames_out);
+    ti_count(&link->troupe->counters, TI_FRAMES_OUT, 1);
     bulk->blob = piece->next;
     piece->next = NULL;
     bulk->offset += piece->size;
@@ -305,7 +305,7 @@ void ti_bulk_add(struct ti_link *link, struct ti_bulk *bulk)
     blobs->queued_bytes += bulk->cost;
     link->items_bytes += bulk->item ? bulk->cost : 0;
     if (bulk->frame != NULL) {
-        TI_COUNT(link->troupe, frames_out);
+        ti_count(&link->troupe->counters, TI_FRAMES_OUT, 1);
     }
 }
 
@@ -394,7 +394,7 @@ static void check_backlog(struct ti_link *link)
 {
     if (link->queued_bytes > TROUPE_LINK_BACKLOG_BYTES_MAX ||
         link->blobs[TI_BLOBS_ANSWERED].queued_bytes > ANSWERED_BYTES_MAX) {
-        TI_COUNT(link->troupe, links_refused);
+        ti_count(&link->troupe->counters, TI_LINKS_REFUSED, 1);
         ti_link_end(link, TROUPE_ETOOLARGE, "the peer does not read its answers");
     }
 }
@@ -431,8 +431,8 @@ void ti_link_pump(struct ti_link *link)
     while (next != NOTHING) {
         link->leaving = take_next(link, next);
         struct troupe_bytes bytes = link->leaving.bytes;
-        TI_COUNT(link->troupe, batches_out);
-        TI_ADD(link->troupe, bytes_out, bytes.size);
+        ti_count(&link->troupe->counters, TI_BATCHES_OUT, 1);
+        ti_count(&link->troupe->counters, TI_BYTES_OUT, bytes.size);
         link->bytes_out += bytes.size;
         link->sending = true;
         next = next_of(link);

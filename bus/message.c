@@ -116,7 +116,8 @@ const struct troupe_error *ti_message_story(const struct troupe_message *message
 
 void ti_message_release(struct troupe_message *message)
 {
-    if (atomic_fetch_sub_explicit(&message->holders, 1, memory_order_acq_rel) != 1) {
+    if (atomic_load_explicit(&message->holders, memory_order_acquire) != 1 && /* else it is ours */
+        atomic_fetch_sub_explicit(&message->holders, 1, memory_order_acq_rel) != 1) {
         return;
     }
     if (message->kind == TI_ERROR) {

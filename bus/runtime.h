@@ -22,6 +22,7 @@
 #include "bus/arena.h"
 #include "bus/cbor.h"
 #include "bus/chunk.h"
+#include "bus/counters.h"
 #include "bus/table.h"
 #include "bus/troupe.h"
 #include "bus/troupe_gen.h"
@@ -169,11 +170,14 @@ struct ti_executor {
     bool made;
     bool closing;
     int event_fd; /* -1, or readable while something is ready */
+    struct ti_counters *counters; /* its threads have sets of their own; NULL: they share one */
+    atomic_size_t numbers;        /* of the threads that have one */
     unsigned threads_count;
     pthread_t threads[TROUPE_WORKERS_MAX];
     struct ti_executor *next; /* among those of detached actors that have ended */
 };
-int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd);
+int ti_executor_init(struct ti_executor *executor, unsigned threads, bool with_fd,
+                     struct ti_counters *counters);
 void ti_executor_ready(struct ti_executor *executor, struct troupe_actor *actor);
 /* Takes the first ready actor; NULL when there is none within timeout_ms. */
 struct troupe_actor *ti_executor_take(struct ti_executor *executor, uint32_t timeout_ms);
@@ -390,7 +394,7 @@ uint64_t ti_number_new(struct troupe *troupe);
 /* How long an answer, or each item of a stream, may take: as the caller or the interface says. */
 uint64_t ti_wait_ns(const struct troupe_method *method, const struct troupe_options *options);
 /* How long an ask has: as the caller or the interface says, within what caused it. */
-struct ti_span ti_span_of_ask(uint64_t now_ns, const struct troupe_method *method,
+struct ti_span ti_span_of_ask(const struct troupe *troupe, const struct troupe_method *method,
                               const struct troupe_options *options);
 /* What is left of it, in whole ms, rounded up; at most TROUPE_DEADLINE_MS_MAX. */
 uint32_t ti_span_ms(struct ti_span time);
@@ -630,12 +634,6 @@ struct ti_bypasses {
 
 /* ---- the runtime (troupe.c) ------------------------------------------------------------------------------------- */
 
-struct ti_counters {
-    atomic_ullong messages_sent, messages_handled, asks_open, asks_completed, replies_late,
-        dead_letters, events_published, events_delivered, events_lost, refused_busy, frames_in,
-        frames_out, batches_in, batches_out, bytes_in, bytes_out, links_refused;
-};
-
 #define TI_SLOTS_PER_CHUNK 1024
 
 struct troupe {
@@ -676,13 +674,6 @@ struct troupe {
     _Atomic(troupe_host_fn *) on_host;
     _Atomic(void *) host_user;
 };
-
-#define TI_COUNT(troupe, what) \
-    atomic_fetch_add_explicit(&(troupe)->counters.what, 1, memory_order_relaxed)
-#define TI_ADD(troupe, what, n) \
-    atomic_fetch_add_explicit(&(troupe)->counters.what, (n), memory_order_relaxed)
-#define TI_SUB(troupe, what) \
-    atomic_fetch_sub_explicit(&(troupe)->counters.what, 1, memory_order_relaxed)
 
 void ti_report(struct troupe *troupe, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -160,7 +160,7 @@ bool ti_event_run(struct troupe_actor *self, const struct ti_pending *entry,
 {
     struct troupe_reader reader;
     struct troupe_error error;
-    TI_COUNT(self->troupe, events_delivered);
+    ti_count(&self->troupe->counters, TI_EVENTS_DELIVERED, 1);
     if (entry->typed == NULL) {
         ((troupe_event_fn *)entry->on_done)(self, entry->user, body, info);
         return true;
@@ -170,7 +170,7 @@ bool ti_event_run(struct troupe_actor *self, const struct ti_pending *entry,
     if (troupe_reader_finish(&reader, &error) == 0) {
         return true;
     }
-    TI_COUNT(self->troupe, events_lost);
+    ti_count(&self->troupe->counters, TI_EVENTS_LOST, 1);
     ti_report(self->troupe, "an event that is not of its interface: %s", error.text);
     return false;
 }

@@ -174,7 +174,7 @@ void ti_topic_settle(struct troupe *troupe, struct troupe_handler *handler)
 void ti_topic_tell_lost(struct troupe *troupe, struct troupe_handler *handler, uint64_t from,
                         uint64_t to)
 {
-    TI_ADD(troupe, events_lost, from == 0 ? 1 : to - from + 1);
+    ti_count(&troupe->counters, TI_EVENTS_LOST, from == 0 ? 1 : to - from + 1);
     if (handler->open_lost != NULL) {
         lengthen(handler, &handler->open_lost->as.info, from, to);
         return;
@@ -356,7 +356,7 @@ int troupe_publish(struct troupe_actor *self, const struct troupe_event *event,
     if (topic == NULL) {
         return TROUPE_ENOMEM;
     }
-    TI_COUNT(troupe, events_published);
+    ti_count(&troupe->counters, TI_EVENTS_PUBLISHED, 1);
     ti_trace(troupe, TROUPE_TRACE_PUBLISH, self->trace, atomic_load(&self->id),
              (struct troupe_ref){0}, event->interface->id, event->ordinal, 0, body->size);
     return 0;

@@ -92,11 +92,12 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     error = error != 0 ? error : ti_watches_init(troupe);
     error = error != 0 ? error : ti_timers_init(troupe);
     error = error != 0 ? error : ti_loop_init(troupe);
-    error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true);
+    error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true, NULL);
     error = error != 0
                 ? error
                 : ti_executor_init(&troupe->pool,
-                                   troupe->schedule == NULL ? workers_wanted(config) : 0, false);
+                                   troupe->schedule == NULL ? workers_wanted(config) : 0, false,
+                                   &troupe->counters);
     error = error != 0 ? error : ti_spawn(troupe, &ti_agent_def, NULL, 0, &troupe->agent);
     if (error != 0) {
         take_apart(troupe);
@@ -193,6 +194,7 @@ void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
 void troupe_stats(struct troupe *troupe, struct troupe_stats *ret_stats)
 {
     const struct ti_counters *c = &troupe->counters;
+    uint64_t completed = ti_counted(c, TI_ASKS_COMPLETED); /* first: each of them was begun before */
     uint64_t waiting = 0;
     pthread_mutex_lock(&troupe->actors_lock);
     for (uint32_t index = 0; index < troupe->slots_count; index++) {
@@ -202,24 +204,24 @@ void troupe_stats(struct troupe *troupe, struct troupe_stats *ret_stats)
     *ret_stats = (struct troupe_stats){
         .actors = atomic_load(&troupe->actors_count),
         .links = ti_links_count(troupe),
-        .messages_sent = atomic_load(&c->messages_sent),
-        .messages_handled = atomic_load(&c->messages_handled),
+        .messages_sent = ti_counted(c, TI_MESSAGES_SENT),
+        .messages_handled = ti_counted(c, TI_MESSAGES_HANDLED),
         .messages_waiting = waiting,
-        .asks_open = atomic_load(&c->asks_open),
-        .asks_completed = atomic_load(&c->asks_completed),
-        .replies_late = atomic_load(&c->replies_late),
-        .dead_letters = atomic_load(&c->dead_letters),
-        .events_published = atomic_load(&c->events_published),
-        .events_delivered = atomic_load(&c->events_delivered),
-        .events_lost = atomic_load(&c->events_lost),
-        .refused_busy = atomic_load(&c->refused_busy),
-        .frames_in = atomic_load(&c->frames_in),
-        .frames_out = atomic_load(&c->frames_out),
-        .batches_in = atomic_load(&c->batches_in),
-        .batches_out = atomic_load(&c->batches_out),
-        .bytes_in = atomic_load(&c->bytes_in),
-        .bytes_out = atomic_load(&c->bytes_out),
-        .links_refused = atomic_load(&c->links_refused),
+        .asks_open = ti_counted(c, TI_ASKS_BEGUN) - completed,
+        .asks_completed = completed,
+        .replies_late = ti_counted(c, TI_REPLIES_LATE),
+        .dead_letters = ti_counted(c, TI_DEAD_LETTERS),
+        .events_published = ti_counted(c, TI_EVENTS_PUBLISHED),
+        .events_delivered = ti_counted(c, TI_EVENTS_DELIVERED),
+        .events_lost = ti_counted(c, TI_EVENTS_LOST),
+        .refused_busy = ti_counted(c, TI_REFUSED_BUSY),
+        .frames_in = ti_counted(c, TI_FRAMES_IN),
+        .frames_out = ti_counted(c, TI_FRAMES_OUT),
+        .batches_in = ti_counted(c, TI_BATCHES_IN),
+        .batches_out = ti_counted(c, TI_BATCHES_OUT),
+        .bytes_in = ti_counted(c, TI_BYTES_IN),
+        .bytes_out = ti_counted(c, TI_BYTES_OUT),
+        .links_refused = ti_counted(c, TI_LINKS_REFUSED),
     };
 }
 
@@ -268,14 +270,14 @@ static void show_dead_letter(struct troupe *troupe, uint64_t target, uint32_t in
 void ti_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface, uint32_t method,
                     int code)
 {
-    TI_COUNT(troupe, dead_letters);
+    ti_count(&troupe->counters, TI_DEAD_LETTERS, 1);
     show_dead_letter(troupe, target, interface, method, code);
 }
 
 void ti_late(struct troupe *troupe, uint64_t target, const struct troupe_message *answer)
 {
     if (answer->kind == TI_REPLY || answer->kind == TI_ERROR || answer->kind == TI_FAILED) {
-        TI_COUNT(troupe, replies_late);
+        ti_count(&troupe->counters, TI_REPLIES_LATE, 1);
         show_dead_letter(troupe, target, answer->interface, answer->ordinal, TROUPE_ETIMEOUT);
     }
 }
