@@ -164,8 +164,7 @@ static void sent(void *argument)
     struct ti_carrier *carrier = argument;
     nng_msg *last;
     if (nng_aio_result(carrier->send) != 0) {
-        nng_msg_free(nng_aio_get_msg(carrier->send));
-        return; /* on_gone tells, or close is under way */
+        return; /* on_gone tells, or close is under way, which frees the message */
     }
     if (atomic_load(&carrier->bypassing)) {
         return; /* the bypass tells when the peer has begun to receive by it */
@@ -271,6 +270,7 @@ static void carrier_close(struct ti_carrier *carrier)
     nng_close(carrier->socket);
     ti_bypass_close(carrier->bypass);
     if (carrier->send != NULL) {
+        nng_msg_free(nng_aio_get_msg(carrier->send)); /* NULL once it has left */
         nng_aio_free(carrier->send);
     }
     if (carrier->receive != NULL) {

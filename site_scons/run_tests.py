@@ -28,6 +28,7 @@ SANITIZERS = {
     'asan': {
         'ASAN_OPTIONS': 'detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
         'UBSAN_OPTIONS': 'print_stacktrace=1',
+        'LSAN_OPTIONS': f'print_suppressions=0:suppressions={os.path.dirname(os.path.abspath(__file__))}/lsan.supp',
     },
     'tsan': {'TSAN_OPTIONS': f'second_deadlock_stack=1:history_size=4:atexit_sleep_ms=0:suppressions={os.path.dirname(os.path.abspath(__file__))}/tsan.supp'},
 }
