@@ -1,0 +1,71 @@
+/*
+ * Private to the commands: what each needs, and the functions that run them.
+ *
+ *   commands.c          the table of all of them
+ *   commands_*.c        a file for each group
+ *   desk.c              what they share
+ *
+ * Each runs on a plain thread, in a process of its own or of the program that is started for it,
+ * and asks node and wallet with the facades that wait; they share nothing with the UI's actor.
+ *
+ * What a command prints is true up to the node's tip at the time it was given: the wallet is waited
+ * for, within UI_LEVEL_MS or, where the command itself makes it work, UI_WORK_MS; if that is not
+ * enough, standard error says how far the answer reaches. The exit status is 0 when the command did
+ * what it was to do.
+ */
+#ifndef ACTORS_UI_COMMANDS_IMPL_H
+#define ACTORS_UI_COMMANDS_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actors/ui/format.h"
+#include "bus/troupe.h"
+#include "interfaces/node.h"
+#include "interfaces/wallet.h"
+#include "launcher/launcher.h"
+
+#define UI_LEVEL_MS 5000
+#define UI_WORK_MS  300000
+
+/* As the interfaces number the networks. */
+extern const char *const ui_network_names[];
+
+/* What every command needs. */
+struct desk {
+    struct troupe *troupe;
+    struct troupe_ref node;
+    struct troupe_ref wallet;
+    const char *command; /* its name, for messages */
+};
+
+/* Finds node and wallet. 0, or 1 having said why. */
+int ui_desk_open(struct desk *desk, struct troupe *troupe, const char *command) TROUPE_CHECKED;
+
+/* Says why on standard error; the exit status, 1. */
+int ui_desk_fail(const struct desk *desk, const char *text);
+/* The same for what a facade returned, with what to do next. */
+int ui_desk_fail_code(const struct desk *desk, int code, const struct troupe_error *error);
+
+/* Waits until the wallet has seen the node's tip. 0 also when it has not, having said so. */
+int ui_desk_wait_level(const struct desk *desk, uint32_t deadline_ms) TROUPE_CHECKED;
+
+/* Prints the wallet's balance; the exit status. */
+int ui_show_balance(const struct desk *desk, bool json);
+
+/* ---- the commands: struct troupe_command's run ---- */
+
+int ui_run_status(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
+int ui_run_balance(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_history(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_address(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+
+#endif

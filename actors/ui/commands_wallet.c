@@ -1,0 +1,158 @@
+/* The commands that look into the wallet: balance, history, address, watch. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "actors/bitcoin/version.h"
+#include "actors/ui/commands_impl.h"
+
+/* ---- balance ---- */
+
+int ui_show_balance(const struct desk *desk, bool json)
+{
+    struct wallet_get_balance_results results;
+    struct troupe_error error;
+    char text[FORMAT_BTC_SIZE];
+    int code = wallet_get_balance(desk->troupe, desk->wallet, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(desk, code, &error);
+    const struct wallet_balance *balance = &results.balance;
+    if (json) {
+        printf("{\"confirmed_sat\":%" PRId64 ",\"immature_sat\":%" PRId64
+               ",\"pending_sat\":%" PRId64 ",\"watch_only_sat\":%" PRId64 ",\"height\":%" PRIu32
+               "}\n",
+               balance->confirmed_sat, balance->immature_sat, balance->pending_sat,
+               balance->watch_only_sat, results.synced.height);
+        return 0;
+    }
+    printf("confirmed   %20s BTC\n", format_btc(balance->confirmed_sat, false, text));
+    printf("immature    %20s BTC\n", format_btc(balance->immature_sat, false, text));
+    if (balance->pending_sat != 0)
+        printf("pending     %20s BTC\n", format_btc(balance->pending_sat, false, text));
+    if (balance->watch_only_sat != 0)
+        printf("watch-only  %20s BTC of these\n", format_btc(balance->watch_only_sat, false, text));
+    printf("at block    %20" PRIu32 "\n", results.synced.height);
+    return 0;
+}
+
+int ui_run_balance(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values)
+{
+    struct desk desk;
+    (void)arguments;
+    (void)count;
+    (void)values;
+    if (ui_desk_open(&desk, troupe, "balance") != 0 || ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
+        return 1;
+    return ui_show_balance(&desk, json);
+}
+
+/* ---- history ---- */
+
+static void print_tx(const struct wallet_tx *tx, bool json, bool is_first)
+{
+    char txid[FORMAT_HASH_SIZE];
+    char amount[FORMAT_BTC_SIZE];
+    char when[FORMAT_TIME_SIZE];
+    format_hash(tx->txid.bytes, txid);
+    if (!json) {
+        printf("%s  block %-7" PRIu32 " %20s  %s%s\n", format_time(tx->time_s, when), tx->height,
+               format_btc(tx->net_sat, true, amount), txid, tx->is_coinbase ? "  mined" : "");
+        return;
+    }
+    printf("%s{\"txid\":\"%s\",\"height\":%" PRIu32 ",\"time_s\":%" PRId64 ",\"net_sat\":%" PRId64
+           ",\"received_sat\":%" PRId64 ",\"sent_sat\":%" PRId64 ",\"is_coinbase\":%s",
+           is_first ? "" : ",\n ", txid, tx->height, tx->time_s, tx->net_sat, tx->received_sat,
+           tx->sent_sat, tx->is_coinbase ? "true" : "false");
+    if (tx->has_fee_sat)
+        printf(",\"fee_sat\":%" PRId64, tx->fee_sat);
+    putchar('}');
+}
+
+int ui_run_history(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_list_txs_args args = {.cursor = 0};
+    struct wallet_list_txs_results page;
+    struct troupe_error error;
+    size_t shown = 0;
+    (void)arguments;
+    (void)count;
+    (void)values;
+    if (ui_desk_open(&desk, troupe, "history") != 0 || ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
+        return 1;
+    do {
+        int code = wallet_list_txs(troupe, desk.wallet, &args, &page, &error, NULL);
+        if (code != 0)
+            return ui_desk_fail_code(&desk, code, &error);
+        if (json && shown == 0)
+            putchar('[');
+        for (size_t i = 0; i < page.txs_count; i++)
+            print_tx(&page.txs[i], json, shown++ == 0);
+        args.cursor = page.cursor;
+        troupe_release(page.message);
+    } while (args.cursor != 0);
+    if (json)
+        puts("]");
+    else if (shown == 0)
+        puts("nothing yet: `address` gives one to be paid at, `watch` looks at somebody's coins");
+    return 0;
+}
+
+/* ---- address ---- */
+
+int ui_run_address(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_new_address_args args = {.label = troupe_text(count > 0 ? values[0] : "")};
+    struct wallet_new_address_results results;
+    struct troupe_error error;
+    (void)arguments;
+    if (ui_desk_open(&desk, troupe, "address") != 0)
+        return 1;
+    int code = wallet_new_address(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    if (json) {
+        fputs("{\"address\":", stdout);
+        format_json_text(stdout, results.address.text);
+        fputs(",\"label\":", stdout);
+        format_json_text(stdout, results.address.label);
+        printf(",\"index\":%" PRIu32 ",\"is_beyond_gap\":%s}\n", results.address.index,
+               results.is_beyond_gap ? "true" : "false");
+    } else {
+        printf("%.*s\n", (int)results.address.text.size, results.address.text.data);
+    }
+    if (results.is_beyond_gap)
+        fprintf(stderr,
+                "%s: so many addresses in a row are unused that another wallet, restored from the "
+                "same words, may miss this one; use the earlier ones first\n",
+                BTC_PROGRAM_NAME);
+    troupe_release(results.message);
+    return 0;
+}
+
+/* ---- watch ---- */
+
+int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_watch_args args = {.text = troupe_text(values[0]),
+                                     .label = troupe_text(count > 1 ? values[1] : ""),
+                                     .has_from_height = true,
+                                     .from_height = 0};
+    struct wallet_watch_results results;
+    struct troupe_error error;
+    (void)arguments;
+    if (ui_desk_open(&desk, troupe, "watch") != 0)
+        return 1;
+    int code = wallet_watch(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    if (!json)
+        puts(results.is_known ? "it is watched already"
+                              : "watched; the blocks are looked at again from the first on");
+    return ui_desk_wait_level(&desk, UI_WORK_MS) != 0 ? 1 : ui_show_balance(&desk, json);
+}
