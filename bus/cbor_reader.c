@@ -1,13 +1,12 @@
 /* cbor_reader.c - a strict cursor over one message.
  *
  * Generated code calls it, one statement per field, in the actor that receives; frames call it on
- * the receiving thread. Items come from libcbor's streaming decoder, one call each, never a tree,
- * so that a few hostile bytes can't make it allocate. What deterministic encoding (RFC 8949, 4.2.1)
- * and this protocol forbid is refused here:
+ * the receiving thread. Items come one by one, never as a tree, so that a few hostile bytes can't
+ * make it allocate. What deterministic encoding (RFC 8949, 4.2.1) and this protocol forbid is refused:
  *
- *   not the shortest form           take: libcbor read more bytes than the value needs
- *   tags, floats, indefinite
- *   lengths, other simple values    take: libcbor tells a callback that does nothing
+ *   not the shortest form, tags,
+ *   floats, indefinite lengths,
+ *   other simple values             ti_item_read
  *   counts beyond the end, depth    open_items
  *   keys that do not rise           key_check
  *   text that is not UTF-8          text_check
@@ -20,147 +19,11 @@
 
 #include <string.h>
 
-#include <cbor/configuration.h>
-#include <cbor/streaming.h>
-
 #include "bus/arena.h"
+#include "bus/cbor_item.h"
 #include "bus/values.h"
 
-/* ---- one item from libcbor ------------------------------------------------------------------- */
-
-enum item_kind {
-    ITEM_REFUSED, /* tags, floats, undefined, breaks, indefinite lengths */
-    ITEM_UINT,
-    ITEM_NEGINT,
-    ITEM_BYTES,
-    ITEM_TEXT,
-    ITEM_ARRAY,
-    ITEM_MAP,
-    ITEM_BOOL,
-    ITEM_NULL,
-};
-struct item {
-    enum item_kind kind;
-    uint64_t value;      /* the number, -1 - the negative number, the size or the count */
-    const uint8_t *data; /* of bytes and text */
-    size_t at;           /* where it starts */
-};
-
-/* 0.9 gave lengths 64 bits on every machine. */
-#if CBOR_MAJOR_VERSION == 0 && CBOR_MINOR_VERSION < 9
-typedef size_t cbor_length;
-#else
-typedef uint64_t cbor_length;
-#endif
-
-static void item_set(void *context, enum item_kind kind, uint64_t value)
-{
-    struct item *item = context;
-    item->kind = kind;
-    item->value = value;
-}
-
-static void on_uint8(void *context, uint8_t value)
-{
-    item_set(context, ITEM_UINT, value);
-}
-
-static void on_uint16(void *context, uint16_t value)
-{
-    item_set(context, ITEM_UINT, value);
-}
-
-static void on_uint32(void *context, uint32_t value)
-{
-    item_set(context, ITEM_UINT, value);
-}
-
-static void on_uint64(void *context, uint64_t value)
-{
-    item_set(context, ITEM_UINT, value);
-}
-
-static void on_negint8(void *context, uint8_t value)
-{
-    item_set(context, ITEM_NEGINT, value);
-}
-
-static void on_negint16(void *context, uint16_t value)
-{
-    item_set(context, ITEM_NEGINT, value);
-}
-
-static void on_negint32(void *context, uint32_t value)
-{
-    item_set(context, ITEM_NEGINT, value);
-}
-
-static void on_negint64(void *context, uint64_t value)
-{
-    item_set(context, ITEM_NEGINT, value);
-}
-
-static void on_bytes(void *context, cbor_data data, cbor_length size)
-{
-    struct item *item = context;
-    item_set(item, ITEM_BYTES, size);
-    item->data = data;
-}
-
-static void on_text(void *context, cbor_data data, cbor_length size)
-{
-    struct item *item = context;
-    item_set(item, ITEM_TEXT, size);
-    item->data = data;
-}
-
-static void on_array(void *context, cbor_length count)
-{
-    item_set(context, ITEM_ARRAY, count);
-}
-
-static void on_map(void *context, cbor_length pairs)
-{
-    item_set(context, ITEM_MAP, pairs);
-}
-
-static void on_bool(void *context, bool value)
-{
-    item_set(context, ITEM_BOOL, value);
-}
-
-static void on_null(void *context)
-{
-    item_set(context, ITEM_NULL, 0);
-}
-
-static const struct cbor_callbacks CALLBACKS = {
-    .uint8 = on_uint8,
-    .uint16 = on_uint16,
-    .uint32 = on_uint32,
-    .uint64 = on_uint64,
-    .negint8 = on_negint8,
-    .negint16 = on_negint16,
-    .negint32 = on_negint32,
-    .negint64 = on_negint64,
-    .byte_string = on_bytes,
-    .string = on_text,
-    .array_start = on_array,
-    .map_start = on_map,
-    .boolean = on_bool,
-    .null = on_null,
-    /* All that follow leave the item ITEM_REFUSED. */
-    .byte_string_start = cbor_null_byte_string_start_callback,
-    .string_start = cbor_null_string_start_callback,
-    .indef_array_start = cbor_null_indef_array_start_callback,
-    .indef_map_start = cbor_null_indef_map_start_callback,
-    .tag = cbor_null_tag_callback,
-    .float2 = cbor_null_float2_callback,
-    .float4 = cbor_null_float4_callback,
-    .float8 = cbor_null_float8_callback,
-    .undefined = cbor_null_undefined_callback,
-    .indef_break = cbor_null_indef_break_callback,
-};
+/* ---- taking ------------------------------------------------------------------------------------ */
 
 static void fail_at(struct troupe_reader *reader, int code, const char *what, const char *why,
                     size_t at)
@@ -181,82 +44,15 @@ static void malformed(struct troupe_reader *reader, const char *why, size_t at)
 
 /* Of a value that this interface does not allow. */
 static void invalid(struct troupe_reader *reader, const char *what, const char *why,
-                    const struct item *item)
+                    const struct ti_item *item)
 {
     fail_at(reader, TROUPE_EINVAL, what, why, item->at);
 }
 
-/* The bytes that the shortest encoding of the item takes. */
-static size_t shortest_size(const struct item *item)
-{
-    size_t size = 1;
-    if (item->value > UINT32_MAX)
-        size = 9;
-    else if (item->value > UINT16_MAX)
-        size = 5;
-    else if (item->value > UINT8_MAX)
-        size = 3;
-    else if (item->value > 23)
-        size = 2;
-    if (item->kind == ITEM_BYTES || item->kind == ITEM_TEXT)
-        size += (size_t)item->value; /* which libcbor found in the input */
-    return size;
-}
-
-/* Numbers, and the heads of what has a size: nearly all items of a message. A call of libcbor's for each
- * was most of what a frame cost to read. 0: not one of them, or with something wrong, which libcbor
- * tells. */
-static size_t take_head(const uint8_t *data, size_t size, struct item *item)
-{
-    static const enum item_kind KINDS[8] = {ITEM_UINT, ITEM_NEGINT, ITEM_BYTES,
-                                            ITEM_TEXT, ITEM_ARRAY,  ITEM_MAP};
-    static const uint64_t LEAST[4] = {24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
-    enum item_kind kind = KINDS[data[0] >> 5];
-    unsigned info = data[0] & 31; /* the value, or from 24 on how many bytes it has */
-    uint64_t value = info;
-    size_t head = 1;
-    if (info >= 24) {
-        if (info > 27 || size < (head += (size_t)1 << (info - 24)))
-            return 0;
-        value = data[1];
-        for (size_t i = 2; i < head; i++)
-            value = value << 8 | data[i];
-        if (value < LEAST[info - 24]) /* not in the shortest form */
-            return 0;
-    }
-    item->kind = kind;
-    item->value = value;
-    item->data = data + head;
-    if (kind == ITEM_BYTES || kind == ITEM_TEXT) {
-        if (value > size - head)
-            return 0;
-        head += (size_t)value;
-    }
-    return kind != ITEM_REFUSED ? head : 0;
-}
-
-static bool take_with_libcbor(struct troupe_reader *reader, struct item *item)
-{
-    struct cbor_decoder_result result = cbor_stream_decode(
-        reader->data + reader->at, reader->size - reader->at, &CALLBACKS, item);
-    if (result.status == CBOR_DECODER_NEDATA)
-        malformed(reader, "ends too early", item->at);
-    else if (result.status != CBOR_DECODER_FINISHED)
-        malformed(reader, "not CBOR", item->at);
-    else if (item->kind == ITEM_REFUSED)
-        malformed(reader, "a kind of item that is not allowed", item->at);
-    else if (result.read != shortest_size(item))
-        malformed(reader, "not in shortest form", item->at);
-    if (reader->error)
-        return false;
-    reader->at += result.read;
-    reader->items_left--;
-    return true;
-}
-
 /* Takes the next item: of a container only its head. */
-static bool take(struct troupe_reader *reader, struct item *item)
+static bool take(struct troupe_reader *reader, struct ti_item *item)
 {
+    const char *why = NULL;
     if (reader->error)
         return false;
     item->at = reader->at;
@@ -268,10 +64,10 @@ static bool take(struct troupe_reader *reader, struct item *item)
         malformed(reader, "more items than TROUPE_ITEMS_MAX", item->at);
         return false;
     }
-    size_t taken = take_head(reader->data + reader->at, reader->size - reader->at, item);
+    size_t taken = ti_item_read(reader->data + reader->at, reader->size - reader->at, item, &why);
     if (taken == 0) {
-        item->kind = ITEM_REFUSED;
-        return take_with_libcbor(reader, item);
+        malformed(reader, why, item->at);
+        return false;
     }
     reader->at += taken;
     reader->items_left--;
@@ -279,8 +75,8 @@ static bool take(struct troupe_reader *reader, struct item *item)
 }
 
 /* As take, of one kind; another is invalid. */
-static bool take_kind(struct troupe_reader *reader, enum item_kind kind, const char *what,
-                      const char *why, struct item *item)
+static bool take_kind(struct troupe_reader *reader, enum ti_item_kind kind, const char *what,
+                      const char *why, struct ti_item *item)
 {
     if (!take(reader, item))
         return false;
@@ -294,7 +90,7 @@ static bool take_kind(struct troupe_reader *reader, enum item_kind kind, const c
 
 /* The number of items in the container whose head is `item`. Each takes a byte at least, so a count
  * that the rest of the input can't hold is refused before anyone reserves memory for it. */
-static bool open_items(struct troupe_reader *reader, const struct item *item, unsigned depth,
+static bool open_items(struct troupe_reader *reader, const struct ti_item *item, unsigned depth,
                        uint64_t *ret_items)
 {
     uint64_t left = reader->size - reader->at;
@@ -313,7 +109,7 @@ static bool open_items(struct troupe_reader *reader, const struct item *item, un
     return true;
 }
 
-static bool key_check(struct troupe_reader *reader, const struct item *item, bool first,
+static bool key_check(struct troupe_reader *reader, const struct ti_item *item, bool first,
                       uint64_t last_key)
 {
     if (item->kind != ITEM_UINT)
@@ -323,7 +119,7 @@ static bool key_check(struct troupe_reader *reader, const struct item *item, boo
     return !reader->error;
 }
 
-static bool text_check(struct troupe_reader *reader, const struct item *item)
+static bool text_check(struct troupe_reader *reader, const struct ti_item *item)
 {
     if (ti_utf8_valid((const char *)item->data, (size_t)item->value))
         return true;
@@ -351,7 +147,7 @@ static void walk(struct troupe_reader *reader, unsigned depth)
     size_t open = 0;
     do {
         struct level *level = open > 0 ? &levels[open - 1] : NULL;
-        struct item item;
+        struct ti_item item;
         if (!take(reader, &item))
             return;
         if (level && level_is_at_key(level)) {
@@ -407,7 +203,7 @@ int troupe_reader_finish(struct troupe_reader *reader, struct troupe_error *ret_
 void troupe_get_map(struct troupe_reader *reader, struct troupe_map *ret_map)
 {
     *ret_map = (struct troupe_map){.first = true};
-    struct item item;
+    struct ti_item item;
     uint64_t items;
     if (!take_kind(reader, ITEM_MAP, NULL, "a map was expected", &item) ||
         !open_items(reader, &item, reader->depth, &items))
@@ -424,7 +220,7 @@ bool troupe_get_key(struct troupe_reader *reader, struct troupe_map *map, uint64
         reader->depth--;
         return false;
     }
-    struct item item;
+    struct ti_item item;
     if (!take(reader, &item) || !key_check(reader, &item, map->first, map->last_key))
         return false;
     map->left--;
@@ -436,7 +232,7 @@ bool troupe_get_key(struct troupe_reader *reader, struct troupe_map *map, uint64
 
 size_t ti_get_array(struct troupe_reader *reader, size_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     uint64_t items;
     if (!take_kind(reader, ITEM_ARRAY, what, "an array was expected", &item) ||
         !open_items(reader, &item, reader->depth, &items))
@@ -503,7 +299,7 @@ struct troupe_bytes ti_get_raw_map(struct troupe_reader *reader, size_t max, con
 
 uint64_t troupe_get_uint(struct troupe_reader *reader, uint64_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_UINT, what, "an unsigned integer was expected", &item))
         return 0;
     if (item.value <= max)
@@ -514,7 +310,7 @@ uint64_t troupe_get_uint(struct troupe_reader *reader, uint64_t max, const char 
 
 int64_t troupe_get_int(struct troupe_reader *reader, int64_t min, int64_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take(reader, &item))
         return 0;
     if (item.kind != ITEM_UINT && item.kind != ITEM_NEGINT) {
@@ -533,14 +329,14 @@ int64_t troupe_get_int(struct troupe_reader *reader, int64_t min, int64_t max, c
 
 bool troupe_get_bool(struct troupe_reader *reader, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     return take_kind(reader, ITEM_BOOL, what, "a boolean was expected", &item) && item.value;
 }
 
 bool troupe_get_null(struct troupe_reader *reader)
 {
     const uint8_t null = 0xf6;
-    struct item item;
+    struct ti_item item;
     if (reader->error || reader->at == reader->size || reader->data[reader->at] != null)
         return false;
     return take(reader, &item);
@@ -548,7 +344,7 @@ bool troupe_get_null(struct troupe_reader *reader)
 
 struct troupe_text troupe_get_text(struct troupe_reader *reader, size_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_TEXT, what, "text was expected", &item) ||
         !text_check(reader, &item))
         return (struct troupe_text){0};
@@ -560,7 +356,7 @@ struct troupe_text troupe_get_text(struct troupe_reader *reader, size_t max, con
 
 struct troupe_bytes troupe_get_bytes(struct troupe_reader *reader, size_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_BYTES, what, "bytes were expected", &item))
         return (struct troupe_bytes){0};
     if (item.value <= max)
@@ -571,7 +367,7 @@ struct troupe_bytes troupe_get_bytes(struct troupe_reader *reader, size_t max, c
 
 void troupe_get_fixed(struct troupe_reader *reader, uint8_t *to, size_t size, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_BYTES, what, "bytes were expected", &item))
         return;
     if (item.value == size)
@@ -582,7 +378,7 @@ void troupe_get_fixed(struct troupe_reader *reader, uint8_t *to, size_t size, co
 
 struct troupe_ref troupe_get_ref(struct troupe_reader *reader, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_UINT, what, "a ref was expected", &item))
         return (struct troupe_ref){0};
     if (reader->body && item.value < reader->body->refs_count)
@@ -593,7 +389,7 @@ struct troupe_ref troupe_get_ref(struct troupe_reader *reader, const char *what)
 
 struct troupe_blob troupe_get_blob(struct troupe_reader *reader, uint64_t max, const char *what)
 {
-    struct item item;
+    struct ti_item item;
     if (!take_kind(reader, ITEM_UINT, what, "a blob was expected", &item))
         return (struct troupe_blob){0};
     uint64_t size = reader->body ? reader->body->blob.size : 0;

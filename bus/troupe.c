@@ -93,11 +93,10 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     error = error != 0 ? error : ti_timers_init(troupe);
     error = error != 0 ? error : ti_loop_init(troupe);
     error = error != 0 ? error : ti_executor_init(&troupe->pinned, 0, true, NULL);
-    error = error != 0
-                ? error
-                : ti_executor_init(&troupe->pool,
-                                   troupe->schedule == NULL ? workers_wanted(config) : 0, false,
-                                   &troupe->counters);
+    error = error != 0 ? error
+                       : ti_executor_init(&troupe->pool,
+                                          troupe->schedule == NULL ? workers_wanted(config) : 0,
+                                          false, &troupe->counters);
     error = error != 0 ? error : ti_spawn(troupe, &ti_agent_def, NULL, 0, &troupe->agent);
     if (error != 0) {
         take_apart(troupe);
@@ -194,7 +193,8 @@ void troupe_close(struct troupe *troupe, uint32_t timeout_ms)
 void troupe_stats(struct troupe *troupe, struct troupe_stats *ret_stats)
 {
     const struct ti_counters *c = &troupe->counters;
-    uint64_t completed = ti_counted(c, TI_ASKS_COMPLETED); /* first: each of them was begun before */
+    uint64_t completed = ti_counted(c,
+                                    TI_ASKS_COMPLETED); /* first: each of them was begun before */
     uint64_t waiting = 0;
     pthread_mutex_lock(&troupe->actors_lock);
     for (uint32_t index = 0; index < troupe->slots_count; index++) {
