@@ -21,8 +21,6 @@ void bench_gate_pass(struct bench_gate *gate);
 
 /* A runtime with that many workers (0: the default), or the end of the program. */
 struct troupe *bench_troupe_open(unsigned workers);
-/* Serves the quick actor, as role "server", at these ends of a link: returns once the link is gone. */
-
 /* Links `troupe` to such ends, with a bypass or without; waits until the link is up. */
 void bench_troupe_link(struct troupe *troupe, const char *peer, const int fds[BENCH_FDS],
                        bool bypass, struct troupe_ref *ret_server);

@@ -21,6 +21,9 @@ import time
 
 LIMIT_SECONDS = {'plain': 120, 'valgrind': 900}
 JOBS_MAX = 2
+# Under valgrind, unless asked for by name: these kill and start processes hundreds of times, each of which valgrind takes a second to
+# start. It is there for memory that was never written, which only it sees; their code runs in the other tests, too.
+STARTS_MANY = ('test_restart', 'test_stress')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
@@ -48,6 +51,7 @@ def main():
     parser.add_argument('--build', required=True, help='the build folder')
     parser.add_argument('--variant', default='release')
     parser.add_argument('--valgrind', default='0', help='1: under memcheck')
+    parser.add_argument('--only', default='', help='what the programs were chosen by')
     parser.add_argument('--stress', help='this many minutes for what can be long (TROUPE_STRESS)')
     parser.add_argument('--cc', default='cc', help='the compiler with its options, for tests that compile')
     parser.add_argument('programs', nargs='*')
@@ -55,7 +59,7 @@ def main():
     options.valgrind = options.valgrind not in ('', '0')
     if options.valgrind and not shutil.which('valgrind'):
         sys.exit('scons test: valgrind=1 needs valgrind: apt-get install valgrind')
-    programs = [path for path in options.programs if not (options.valgrind and path.endswith('.py'))]
+    programs = [path for path in options.programs if not options.valgrind or suits_valgrind(path, options)]
     if not programs:
         sys.exit('scons test: no test program has such a name')
 
@@ -78,6 +82,10 @@ def main():
         os._exit(130)
     print(f'{total.passed} passed, {total.failed} failed, {total.skipped} skipped', flush=True)
     sys.exit(1 if total.failed or not total.passed else 0)
+
+
+def suits_valgrind(path, options):
+    return not path.endswith('.py') and (options.only or not os.path.basename(path).startswith(STARTS_MANY))
 
 
 def outcomes(programs, options):
