@@ -52,12 +52,18 @@ enum book_outcome {
     BOOK_AHEAD = 2, /* blocks between the synced one and this one are missing */
     BOOK_FORK = 3,  /* the block is on another branch than the synced one */
     BOOK_NONE = 4,  /* no such thing */
+    /* Of book_spend.h, each with a sentence in `err`. */
+    BOOK_LOCKED = 5,   /* the keys are locked: book_unlock() first */
+    BOOK_WRONG = 6,    /* not the passphrase */
+    BOOK_SHORT = 7,    /* not enough to pay with */
+    BOOK_CONFLICT = 8, /* what it spends is spent by another transaction */
 };
 
 struct book_options {
     const char *dir; /* made (0700) when it does not exist; its parent must */
     const struct btc_params *params;
     const char *sentence; /* BIP39 words to restore from, for a new book only; NULL: new entropy */
+    const char *passphrase; /* to encrypt a new book's keys with; NULL: they are not encrypted */
 };
 
 /*
@@ -129,7 +135,7 @@ enum book_chain {
 struct book_script {
     int64_t id; /* never used twice */
     enum book_chain chain;
-    uint32_t index; /* on its chain; 0 when watched */
+    uint32_t index; /* on its chain; in its descriptor or 0 when watched */
     enum btc_script_kind kind;
     bool is_used; /* a coin came to it, ever */
     /* Its address; for one that has none, its hex; over 67 bytes, the start of that and "...". */
@@ -165,13 +171,13 @@ int book_set_label(struct book *book, int64_t script_id, const char *label, stru
 /* --- what a person asks --- */
 
 struct book_balance {
-    int64_t confirmed;  /* in blocks, and can be spent */
+    int64_t confirmed;  /* in blocks, and can be spent: not what a pending transaction spends */
     int64_t immature;   /* coinbase outputs with fewer than 100 blocks on top of theirs */
-    int64_t pending;    /* not in a block yet */
+    int64_t pending;    /* outputs of pending transactions, change too, that none of them spends */
     int64_t watch_only; /* that part of the three above for which there are no keys here */
 };
 
-/* Reads one row, whatever the number of transactions. */
+/* Reads one row and the pending transactions, whatever the number of those in blocks. */
 int book_balance(struct book *book, struct book_balance *ret_balance, struct btc_error *err)
     BTC_MUST_CHECK;
 
@@ -192,23 +198,30 @@ struct book_entry {
     int64_t net;       /* received - sent */
     int64_t fee;       /* -1: not known, since not all of its inputs are the book's */
     bool is_coinbase;
+    bool is_pending; /* not in a block: height, position 0; time_s: when it was first seen */
 };
 
-/* Newest first. */
+/* A cursor to start with at the newest entry that is in a block. */
+#define BOOK_CURSOR_BLOCKS (((int64_t)INT32_MAX << 32) + 1)
+
+/* Those that are not in a block first, then newest first. */
 int book_list_entries(struct book *book, int64_t *cursor, struct book_entry *ret_items,
                       size_t count_max, size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
 
-/* A coin that is not spent. */
+/* A coin that is not spent, not even by a pending transaction. */
 struct book_coin {
     struct btc_outpoint outpoint;
     int64_t amount;
-    int32_t height;
+    int32_t height; /* 0 when pending */
     bool is_coinbase;
     bool is_mature;
+    bool is_pending; /* its transaction is not in a block */
+    bool is_locked;  /* by hand: book_lock_coins() */
+    bool is_held;    /* by a draft that is not sent */
     struct book_script script;
 };
 
-/* Newest first. */
+/* Pending ones first, then newest first. */
 int book_list_coins(struct book *book, int64_t *cursor, struct book_coin *ret_items,
                     size_t count_max, size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
 
