@@ -22,7 +22,7 @@ from interfaces.gen.model import Problems  # noqa: E402
 from interfaces.gen.parser import parse  # noqa: E402
 import cddl  # noqa: E402
 
-OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/ui.iface']
+OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface']
 SAMPLE = 'test/support/sample.iface'
 GOLDEN = ('h', 'c', 'cddl', 'md')
 CC = shlex.split(os.environ.get('TROUPE_CC', 'gcc -std=c11 -D_GNU_SOURCE -O2'))
@@ -333,7 +333,7 @@ class Command(unittest.TestCase):
     def test_files_that_are_not_there(self):
         status, said = run_main('--out', '/nonexistent', 'nix.iface')
         self.assertEqual((status, said), (1, "nix.iface: can't be read: No such file or directory\n"))
-        status, said = run_main('--out', '/dev/null/x', OURS[3])
+        status, said = run_main('--out', '/dev/null/x', OURS[-1])
         self.assertEqual(status, 1)
         self.assertRegex(said, "^/dev/null/x: can't be written: Not a directory\n$")
 
