@@ -22,7 +22,8 @@ from interfaces.gen.model import Problems  # noqa: E402
 from interfaces.gen.parser import parse  # noqa: E402
 import cddl  # noqa: E402
 
-OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface']
+OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface',
+        'interfaces/p2p.iface']
 SAMPLE = 'test/support/sample.iface'
 GOLDEN = ('h', 'c', 'cddl', 'md')
 CC = shlex.split(os.environ.get('TROUPE_CC', 'gcc -std=c11 -D_GNU_SOURCE -O2'))

@@ -15,7 +15,8 @@ sys.dont_write_bytecode = True
 from interfaces.gen import __main__ as gen  # noqa: E402
 from interfaces.gen import lock  # noqa: E402
 
-OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface']
+OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface',
+        'interfaces/p2p.iface']
 
 PUBLISHED = """interface test.T @7 version 1
 reserved method 9
