@@ -347,52 +347,6 @@ static void headers_of_signet_are_accepted(void **state)
     assert_int_equal(room_stats(room).header_height, 2015);
 }
 
-/*
- * BIP54's vectors are headers with real work in several branches, over two changes of difficulty.
- * All of them obey the rules of today, also those that BIP54 would refuse.
- */
-static void branches_of_bip54_follow_the_difficulty_rule(void **state)
-{
-    struct room *room = *state;
-    size_t size;
-    char *file = vectors_load("bips/bip-0054_test_vectors_timestamps.json", &size);
-    if (file == NULL)
-        skip();
-    room_open_chain(room, BTC_MAIN);
-    assert_int_equal(chain_batch_begin(room->chain, &room->err), 0);
-    char *at = file;
-    int count = 0;
-    uint32_t last_bits = 0;
-    for (char *text; (text = vectors_next_string(&at)) != NULL;) {
-        uint8_t bytes[BTC_HEADER_SIZE];
-        size_t added;
-        if (btc_hex_decode(text, sizeof(bytes), bytes) != 0)
-            continue; /* a key or a comment */
-        if (chain_add_headers(room->chain, bytes, 1, &added, &room->err) != 0)
-            fail_msg("%s", room->err.text);
-        count++;
-        struct btc_header header;
-        btc_header_parse(bytes, &header);
-        if (header.bits != 0x1d00ffff)
-            last_bits = header.bits;
-    }
-    assert_int_equal(chain_batch_end(room->chain, &room->err), 0);
-    print_message("%d headers\n", count);
-    assert_true(count > 4000);
-    assert_int_equal(room_stats(room).header_height, 4032);
-    assert_int_equal(last_bits, 0x1c3fffc0);
-    /* The best chain is linked from its tip to genesis. */
-    struct chain_entry entry;
-    chain_header_tip(room->chain, &entry);
-    while (entry.height > 0) {
-        struct chain_entry before;
-        assert_int_equal(chain_header_at(room->chain, entry.height - 1, &before, &room->err), 0);
-        assert_true(btc_hash_equal(&before.hash, &entry.header.prev));
-        entry = before;
-    }
-    free(file);
-}
-
 static void headers_that_lead_nowhere_are_refused(void **state)
 {
     struct room *room = *state;
@@ -602,7 +556,6 @@ int main(void)
         in_room(headers_of_main_are_accepted_in_time),
         in_room(flipped_bit_in_a_header_is_named_by_height),
         in_room(headers_of_signet_are_accepted),
-        in_room(branches_of_bip54_follow_the_difficulty_rule),
         in_room(headers_that_lead_nowhere_are_refused),
         in_room(damaged_block_files_are_refused_and_lose_nothing),
         in_room(files_of_another_kind_or_network_are_named),

@@ -484,58 +484,6 @@ static void mining_is_for_regtest(void **state)
 
 /* ---- reorganisation ---- */
 
-static void copy_blocks(struct room *from, struct room *to, int32_t first, int32_t last,
-                        int expected)
-{
-    for (int32_t height = first; height <= last; height++) {
-        struct chain_entry entry;
-        struct chain_change change;
-        uint8_t *raw;
-        size_t size;
-        assert_int_equal(chain_block_at(from->chain, height, &entry, &from->err), 0);
-        assert_int_equal(chain_read_block(from->chain, &entry, &raw, &size, &from->err), 0);
-        int rc = chain_add_block(to->chain, raw, size, &change, &to->err);
-        if (rc != expected)
-            fail_msg("block %d: %d, %s", height, rc, rc < 0 ? to->err.text : "");
-        free(raw);
-    }
-}
-
-static void assert_same_state(struct room *a, struct room *b)
-{
-    struct chain_stats x = room_stats(a);
-    struct chain_stats y = room_stats(b);
-    assert_memory_equal(&x, &y, sizeof(x));
-    struct chain_entry tip_a = room_tip(a);
-    struct chain_entry tip_b = room_tip(b);
-    assert_true(btc_hash_equal(&tip_a.hash, &tip_b.hash));
-    for (int32_t height = 1; height <= x.height; height++) {
-        struct chain_entry entry;
-        uint8_t *raw;
-        size_t size;
-        struct btc_block block;
-        assert_int_equal(chain_block_at(a->chain, height, &entry, &a->err), 0);
-        assert_int_equal(chain_read_block(a->chain, &entry, &raw, &size, &a->err), 0);
-        assert_int_equal(btc_block_parse(raw, size, &block, &a->err), 0);
-        for (size_t i = 0; i < block.tx_count; i++) {
-            struct btc_outpoint outpoint = {block.txs[i].txid, 0};
-            struct chain_coins mine_coins;
-            struct chain_coins other;
-            assert_int_equal(chain_get_coins(a->chain, &outpoint, 1, &mine_coins, &a->err), 0);
-            assert_int_equal(chain_get_coins(b->chain, &outpoint, 1, &other, &b->err), 0);
-            assert_int_equal(mine_coins.coins[0].found, other.coins[0].found);
-            assert_int_equal(mine_coins.coins[0].amount, other.coins[0].amount);
-            assert_int_equal(mine_coins.coins[0].height, other.coins[0].height);
-            assert_int_equal(mine_coins.coins[0].coinbase, other.coins[0].coinbase);
-            assert_int_equal(mine_coins.coins[0].script.size, other.coins[0].script.size);
-            chain_coins_free(&mine_coins);
-            chain_coins_free(&other);
-        }
-        btc_block_free(&block);
-        free(raw);
-    }
-}
-
 static void branch_with_more_work_wins_and_coins_come_back(void **state)
 {
     struct room *a = *state;
@@ -550,8 +498,8 @@ static void branch_with_more_work_wins_and_coins_come_back(void **state)
     room_open_chain(a, BTC_REGTEST);
     room_open_chain(b, BTC_REGTEST);
     room_mine_many(a, own, 105, 0);
-    copy_blocks(a, b, 1, 105, 0);
-    assert_same_state(a, b);
+    room_copy_blocks(a, b, 1, 105, 0);
+    room_assert_same(a, b);
 
     pay(a, &p, 1, &purse, anyone,
         500); /* only a's branch spends these, the first two in one block */
@@ -588,20 +536,20 @@ static void branch_with_more_work_wins_and_coins_come_back(void **state)
     assert_int_equal(chain_find_fork(a->chain, locator, 1, &fork, &a->err), 0);
     assert_int_equal(fork.height, 0);
 
-    copy_blocks(b, a, 106, 108, CHAIN_SIDE); /* as much work as a's own, which was first */
+    room_copy_blocks(b, a, 106, 108, CHAIN_SIDE); /* as much work as a's own, which was first */
     struct chain_entry old_tip = room_tip(a);
     struct chain_entry header_tip;
     chain_header_tip(a->chain, &header_tip);
     assert_int_equal(header_tip.id, old_tip.id);
-    copy_blocks(b, a, 109, 109, 0);
-    assert_same_state(a, b);
+    room_copy_blocks(b, a, 109, 109, 0);
+    room_assert_same(a, b);
     assert_int_equal(chain_is_active(a->chain, &old_tip, &a->err), 0);
     room_reopen_chain(a, BTC_REGTEST);
-    assert_same_state(a, b);
+    room_assert_same(a, b);
 
     room_mine_many(a, own, 1, 3);
-    copy_blocks(a, b, 110, 110, 0);
-    assert_same_state(a, b);
+    room_copy_blocks(a, b, 110, 110, 0);
+    room_assert_same(a, b);
     room_close(&other_state);
 }
 
@@ -615,7 +563,7 @@ static void blocks_before_their_parents_wait_for_them(void **state)
     room_open_chain(a, BTC_REGTEST);
     room_open_chain(b, BTC_REGTEST);
     room_mine_many(a, (struct btc_span){op_true, 1}, 20, 0);
-    copy_blocks(a, b, 5, 5, BTC_EORPHAN);
+    room_copy_blocks(a, b, 5, 5, BTC_EORPHAN);
     for (int32_t height = 1; height <= 20; height++) {
         struct chain_entry entry;
         uint8_t bytes[BTC_HEADER_SIZE];
@@ -625,11 +573,11 @@ static void blocks_before_their_parents_wait_for_them(void **state)
         assert_int_equal(chain_add_headers(b->chain, bytes, 1, &added, &b->err), 0);
     }
     for (int32_t height = 20; height > 1; height--)
-        copy_blocks(a, b, height, height, CHAIN_SIDE);
+        room_copy_blocks(a, b, height, height, CHAIN_SIDE);
     assert_int_equal(room_stats(b).height, 0);
     assert_int_equal(room_stats(b).header_height, 20);
-    copy_blocks(a, b, 1, 1, 0);
-    assert_same_state(a, b);
+    room_copy_blocks(a, b, 1, 1, 0);
+    room_assert_same(a, b);
     room_close(&other_state);
 }
 
@@ -650,7 +598,7 @@ static void bad_block_on_a_better_branch_changes_nothing(void **state)
     room_mine_many(b, anyone, 2, 2);
     struct mine_request greedy = {.script = anyone, .fees = 1};
     assert_int_equal(mine_block(b->chain, &greedy, &raw, &size, &b->err), 0);
-    copy_blocks(b, a, 1, 2, CHAIN_SIDE);
+    room_copy_blocks(b, a, 1, 2, CHAIN_SIDE);
     struct chain_stats before = room_stats(a);
     struct chain_entry tip = room_tip(a);
     for (int i = 0; i < 2; i++) {
@@ -666,8 +614,8 @@ static void bad_block_on_a_better_branch_changes_nothing(void **state)
     free(raw);
     /* An honest third block on that branch makes it win. */
     room_mine_many(b, anyone, 1, 3);
-    copy_blocks(b, a, 3, 3, 0);
-    assert_same_state(a, b);
+    room_copy_blocks(b, a, 3, 3, 0);
+    room_assert_same(a, b);
     room_close(&other_state);
 }
 
@@ -684,9 +632,9 @@ static void branch_that_would_undo_too_much_is_refused(void **state)
     room_mine_many(a, anyone, CHAIN_REORG_MAX + 1, 1);
     room_mine_many(b, anyone, CHAIN_REORG_MAX + 2, 2);
     assert_int_equal(chain_batch_begin(a->chain, &a->err), 0);
-    copy_blocks(b, a, 1, CHAIN_REORG_MAX + 1, CHAIN_SIDE);
+    room_copy_blocks(b, a, 1, CHAIN_REORG_MAX + 1, CHAIN_SIDE);
     struct chain_entry before = room_tip(a);
-    copy_blocks(b, a, CHAIN_REORG_MAX + 2, CHAIN_REORG_MAX + 2, BTC_ELIMIT);
+    room_copy_blocks(b, a, CHAIN_REORG_MAX + 2, CHAIN_REORG_MAX + 2, BTC_ELIMIT);
     assert_non_null(strstr(a->err.text, "would undo 1001 blocks, over the maximum of 1000"));
     assert_int_equal(chain_batch_end(a->chain, &a->err), 0);
     struct chain_entry after = room_tip(a);

@@ -230,14 +230,15 @@ static int mark_failed(struct chain *chain, const struct btc_header *fresh,
     return chain_update_best(chain, &entry);
 }
 
-static void remember_failure(struct chain *chain, const struct btc_header *fresh,
+/* False: it could not be kept, and is refused again later. */
+static bool remember_failure(struct chain *chain, const struct btc_header *fresh,
                              const struct btc_hash *bad)
 {
     struct btc_error *err = chain->store.err;
-    if (begin_change(chain, NULL) == 0)
-        (void)!end_change(chain,
-                          mark_failed(chain, fresh, bad)); /* else it is refused again later */
+    bool kept = begin_change(chain, NULL) == 0 &&
+                end_change(chain, mark_failed(chain, fresh, bad)) == 0;
     chain->store.err = err;
+    return kept;
 }
 
 /* ---- blocks ---- */
@@ -290,12 +291,14 @@ static int check_new_block(struct chain *chain, const struct btc_block *block,
                       : btc_fail_within(err, rc, "block %d (%s): ", height, text);
 }
 
-static int add_parsed(struct chain *chain, const struct btc_block *block,
-                      struct chain_change *ret_change, struct btc_error *err)
+/* *ret_again: a block behind this one broke a rule, not this one; that is known now. */
+static int add_once(struct chain *chain, const struct btc_block *block,
+                    struct chain_change *ret_change, bool *ret_again, struct btc_error *err)
 {
-    struct chain_entry entry;
+    struct chain_entry entry = {0};
     struct chain_entry bad = {0};
     struct chain_change change = {0};
+    *ret_again = false;
     int rc = begin_change(chain, err);
     if (rc != 0)
         return rc;
@@ -305,11 +308,24 @@ static int add_parsed(struct chain *chain, const struct btc_block *block,
     int outcome = rc > 0 ? rc : 0;
     rc = end_change(chain, rc > 0 ? 0 : rc);
     if (rc == BTC_EINVALID && bad.id != 0)
-        remember_failure(chain, &block->header, &bad.hash);
+        *ret_again = remember_failure(chain, &block->header, &bad.hash) &&
+                     bad.height > entry.height;
     if (rc != 0 || outcome != 0)
         return rc != 0 ? rc : outcome;
     *ret_change = change;
     return 0;
+}
+
+/* Each time round, one more of the stored blocks behind this one is known to be bad. */
+static int add_parsed(struct chain *chain, const struct btc_block *block,
+                      struct chain_change *ret_change, struct btc_error *err)
+{
+    bool again;
+    int rc;
+    do {
+        rc = add_once(chain, block, ret_change, &again, err);
+    } while (again);
+    return rc;
 }
 
 int chain_add_block(struct chain *chain, const void *data, size_t size,

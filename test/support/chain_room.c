@@ -160,3 +160,54 @@ void room_mine_many(struct room *room, struct btc_span script, int count, uint32
             fail_msg("%s", room->err.text);
     assert_int_equal(chain_batch_end(room->chain, &room->err), 0);
 }
+
+void room_copy_blocks(struct room *from, struct room *to, int32_t first, int32_t last, int expected)
+{
+    for (int32_t height = first; height <= last; height++) {
+        struct chain_entry entry;
+        struct chain_change change;
+        uint8_t *raw;
+        size_t size;
+        assert_int_equal(chain_block_at(from->chain, height, &entry, &from->err), 0);
+        assert_int_equal(chain_read_block(from->chain, &entry, &raw, &size, &from->err), 0);
+        int rc = chain_add_block(to->chain, raw, size, &change, &to->err);
+        if (rc != expected)
+            fail_msg("block %d: %d, %s", height, rc, rc < 0 ? to->err.text : "");
+        free(raw);
+    }
+}
+
+void room_assert_same(struct room *a, struct room *b)
+{
+    struct chain_stats x = room_stats(a);
+    struct chain_stats y = room_stats(b);
+    assert_memory_equal(&x, &y, sizeof(x));
+    struct chain_entry tip_a = room_tip(a);
+    struct chain_entry tip_b = room_tip(b);
+    assert_true(btc_hash_equal(&tip_a.hash, &tip_b.hash));
+    for (int32_t height = 1; height <= x.height; height++) {
+        struct chain_entry entry;
+        uint8_t *raw;
+        size_t size;
+        struct btc_block block;
+        assert_int_equal(chain_block_at(a->chain, height, &entry, &a->err), 0);
+        assert_int_equal(chain_read_block(a->chain, &entry, &raw, &size, &a->err), 0);
+        assert_int_equal(btc_block_parse(raw, size, &block, &a->err), 0);
+        for (size_t i = 0; i < block.tx_count; i++) {
+            struct btc_outpoint outpoint = {block.txs[i].txid, 0};
+            struct chain_coins mine_coins;
+            struct chain_coins other;
+            assert_int_equal(chain_get_coins(a->chain, &outpoint, 1, &mine_coins, &a->err), 0);
+            assert_int_equal(chain_get_coins(b->chain, &outpoint, 1, &other, &b->err), 0);
+            assert_int_equal(mine_coins.coins[0].found, other.coins[0].found);
+            assert_int_equal(mine_coins.coins[0].amount, other.coins[0].amount);
+            assert_int_equal(mine_coins.coins[0].height, other.coins[0].height);
+            assert_int_equal(mine_coins.coins[0].coinbase, other.coins[0].coinbase);
+            assert_int_equal(mine_coins.coins[0].script.size, other.coins[0].script.size);
+            chain_coins_free(&mine_coins);
+            chain_coins_free(&other);
+        }
+        btc_block_free(&block);
+        free(raw);
+    }
+}

@@ -45,4 +45,11 @@ int room_mine(struct room *room, struct btc_span script, const struct btc_tx *tx
 /* Mine `count` empty blocks in one batch. */
 void room_mine_many(struct room *room, struct btc_span script, int count, uint32_t extra);
 
+/* Hand the connected blocks `first` to `last` of one chain to another, with this outcome each. */
+void room_copy_blocks(struct room *from, struct room *to, int32_t first, int32_t last,
+                      int expected);
+
+/* Both have the same blocks connected, the same totals and the same coins. */
+void room_assert_same(struct room *a, struct room *b);
+
 #endif
