@@ -1,7 +1,6 @@
 /*
- * Key derivation. Public arithmetic needs no more than libsecp256k1's static context; where a
- * secret is turned into a public key, a context is made and blinded for that one call (about 50
- * us): there is no state to share, and few such calls.
+ * Key derivation. Public arithmetic needs no more than libsecp256k1's static context; what turns a
+ * secret into a public key is in curve.c.
  */
 #include "actors/bitcoin/bip32.h"
 
@@ -10,10 +9,10 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <secp256k1.h>
 
 #include "actors/bitcoin/base58.h"
+#include "actors/bitcoin/curve.h"
 #include "actors/bitcoin/hash.h"
 
 enum { HMAC_SIZE = 64, TEXT_DATA_SIZE = 78 };
@@ -46,28 +45,6 @@ static int serialize_key(const secp256k1_pubkey *point, uint8_t ret_key[BTC_KEY_
                : BTC_ECRYPTO;
 }
 
-/* Fill in the public key for node->secret. BTC_EINVALID when the secret is 0 or over the order. */
-static int set_key(struct btc_hd_node *node)
-{
-    uint8_t blinding[32];
-    secp256k1_pubkey point;
-    int rc;
-
-    secp256k1_context *context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-    if (!context)
-        return BTC_ENOMEM;
-    if (RAND_priv_bytes(blinding, sizeof(blinding)) != 1 ||
-        !secp256k1_context_randomize(context, blinding))
-        rc = BTC_ECRYPTO;
-    else if (!secp256k1_ec_pubkey_create(context, &point, node->secret))
-        rc = BTC_EINVALID;
-    else
-        rc = serialize_key(&point, node->key);
-    secp256k1_context_destroy(context);
-    OPENSSL_cleanse(blinding, sizeof(blinding));
-    return rc;
-}
-
 int btc_hd_root(const uint8_t *seed, size_t size, struct btc_hd_node *ret_node)
 {
     static const char salt[] = "Bitcoin seed";
@@ -80,7 +57,7 @@ int btc_hd_root(const uint8_t *seed, size_t size, struct btc_hd_node *ret_node)
     if (rc == 0) {
         memcpy(node.secret, hmac, BTC_SECRET_SIZE);
         memcpy(node.chain_code, hmac + BTC_SECRET_SIZE, sizeof(node.chain_code));
-        rc = set_key(&node);
+        rc = btc_key_of_secret(node.secret, node.key);
     }
     if (rc == 0)
         *ret_node = node;
@@ -108,7 +85,7 @@ static int tweak_secret(const struct btc_hd_node *parent, const uint8_t *tweak,
     memcpy(child->secret, parent->secret, BTC_SECRET_SIZE);
     if (!secp256k1_ec_seckey_tweak_add(secp256k1_context_static, child->secret, tweak))
         return BTC_EINVALID;
-    return set_key(child);
+    return btc_key_of_secret(child->secret, child->key);
 }
 
 int btc_hd_child(const struct btc_hd_node *parent, uint32_t index, struct btc_hd_node *ret_node)
@@ -204,7 +181,7 @@ static int read_key(const uint8_t *data, struct btc_hd_node *node, struct btc_er
                         "extended key: its version is that of a private key, "
                         "what it holds is not");
     memcpy(node->secret, data + 1, BTC_SECRET_SIZE);
-    int rc = set_key(node);
+    int rc = btc_key_of_secret(node->secret, node->key);
     if (rc == BTC_EINVALID)
         return btc_fail(err, BTC_EFORMAT, "extended key: the private key is out of range");
     return rc < 0 ? btc_fail(err, rc, "extended key: its public key could not be computed") : 0;

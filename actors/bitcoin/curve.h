@@ -19,13 +19,13 @@
 
 #define BTC_KEY_LONG_SIZE    65 /* a public key in the uncompressed form */
 #define BTC_XONLY_SIZE       32 /* a public key by its x alone (BIP340) */
-#define BTC_DER_SIZE_MAX     71 /* bytes of an ECDSA signature with low R and low S, at most 70 */
+#define BTC_DER_SIZE_MAX     70 /* bytes of an ECDSA signature with low R and low S */
 #define BTC_SCHNORR_SIZE     64
 #define BTC_RECOVERABLE_SIZE 65
 #define BTC_SCHNORR_AUX_SIZE 32
 
-/* The public key of a secret, compressed. 0; BTC_EUSAGE for 0 or a number over the curve's order;
- * BTC_ENOMEM, BTC_ECRYPTO. The functions below fail so, too. */
+/* The public key of a secret, compressed. 0; BTC_EINVALID for 0 or a number over the curve's
+ * order; BTC_ENOMEM, BTC_ECRYPTO. The functions below fail so, too. */
 int btc_key_of_secret(const uint8_t secret[BTC_SECRET_SIZE], uint8_t ret_key[BTC_KEY_SIZE])
     BTC_MUST_CHECK;
 
