@@ -70,6 +70,10 @@ static const char *data_directory(const struct troupe_arguments *arguments)
 static struct troupe_option options[] = {
     {"network", "NAME", "regtest", "main, signet or regtest"},
     {"datadir", "DIR", NULL, "where chain and wallet are kept"},
+    {"wallet", "NAME", "default", "which wallet is shown, and meant by commands"},
+    {"passphrase-file", "FILE", NULL, "its first line is the passphrase that a command needs"},
+    {"encrypt", NULL, NULL, "create: put the keys under a passphrase, which is asked for"},
+    {"words", NULL, NULL, "create: of BIP39 words, which are asked for"},
     {"import", "FILE", NULL, "read blocks: bootstrap.dat, blk*.dat"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
     {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
@@ -80,7 +84,7 @@ static const char *const ui_uses[] = {"node", "wallet", NULL};
 
 static const struct troupe_role roles[] = {
     {"node", &node_actor, NULL},
-    {"wallet", &wallet_actor, wallet_uses},
+    {"wallet", &wallets_actor, wallet_uses},
     {"ui", &ui_actor, ui_uses},
 };
 

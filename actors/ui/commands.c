@@ -9,6 +9,11 @@ const struct troupe_command ui_commands[] = {
     {"address", "[LABEL]", "a fresh address to be paid at", 0, 1, ui_run_address},
     {"watch", "KEY [LABEL]", "count the coins of a public key, address or script", 1, 2,
      ui_run_watch},
+    {"wallets", "", "the wallets there are", 0, 0, ui_run_wallets},
+    {"create", "NAME", "make a wallet, with new keys or of --words, perhaps with --encrypt", 1, 1,
+     ui_run_create},
+    {"open", "NAME", "open a wallet: it follows the chain from now on", 1, 1, ui_run_open},
+    {"close", "NAME", "close a wallet", 1, 1, ui_run_close},
     {"mine", "N", "mine blocks to the wallet (regtest)", 1, 1, ui_run_mine},
 };
 const size_t ui_commands_count = sizeof(ui_commands) / sizeof(ui_commands[0]);

@@ -23,6 +23,7 @@
 #include "bus/troupe.h"
 #include "interfaces/node.h"
 #include "interfaces/wallet.h"
+#include "interfaces/wallets.h"
 #include "launcher/launcher.h"
 
 #define UI_LEVEL_MS 5000
@@ -35,12 +36,21 @@ extern const char *const ui_network_names[];
 struct desk {
     struct troupe *troupe;
     struct troupe_ref node;
-    struct troupe_ref wallet;
+    struct troupe_ref wallets;
+    struct troupe_ref wallet; /* of ui_desk_open_wallet */
+    const struct troupe_arguments *arguments;
     const char *command; /* its name, for messages */
 };
 
-/* Finds node and wallet. 0, or 1 having said why. */
-int ui_desk_open(struct desk *desk, struct troupe *troupe, const char *command) TROUPE_CHECKED;
+/* Finds the node and who manages the wallets. 0, or 1 having said why. */
+int ui_desk_open(struct desk *desk, struct troupe *troupe, const struct troupe_arguments *arguments,
+                 const char *command) TROUPE_CHECKED;
+/* And the wallet of --wallet. */
+int ui_desk_open_wallet(struct desk *desk, struct troupe *troupe,
+                        const struct troupe_arguments *arguments,
+                        const char *command) TROUPE_CHECKED;
+/* What --wallet says. */
+const char *ui_desk_wallet_name(const struct desk *desk);
 
 /* Says why on standard error; the exit status, 1. */
 int ui_desk_fail(const struct desk *desk, const char *text);
@@ -67,5 +77,13 @@ int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments
                  int count, char *const *values);
 int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);
+int ui_run_wallets(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_create(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
+int ui_run_open(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_close(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
 
 #endif

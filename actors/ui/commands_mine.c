@@ -85,7 +85,7 @@ int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments,
     char hash[FORMAT_HASH_SIZE];
     char *end = NULL;
     (void)count;
-    if (ui_desk_open(&desk, troupe, "mine") != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "mine") != 0)
         return 1;
     if (strcmp(troupe_argument(arguments, "network"), "regtest") != 0)
         return ui_desk_fail(&desk, "blocks are mined on regtest only: leave --network away");

@@ -59,10 +59,9 @@ int ui_run_status(struct troupe *troupe, const struct troupe_arguments *argument
     struct desk desk;
     struct status status = {.node.message = NULL};
     struct troupe_error error;
-    (void)arguments;
     (void)count;
     (void)values;
-    if (ui_desk_open(&desk, troupe, "status") != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "status") != 0)
         return 1;
     int code = node_get_info(troupe, desk.node, &status.node, &error, NULL);
     if (code == 0)

@@ -38,10 +38,10 @@ int ui_run_balance(struct troupe *troupe, const struct troupe_arguments *argumen
                    int count, char *const *values)
 {
     struct desk desk;
-    (void)arguments;
     (void)count;
     (void)values;
-    if (ui_desk_open(&desk, troupe, "balance") != 0 || ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "balance") != 0 ||
+        ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
         return 1;
     return ui_show_balance(&desk, json);
 }
@@ -76,10 +76,10 @@ int ui_run_history(struct troupe *troupe, const struct troupe_arguments *argumen
     struct wallet_list_txs_results page;
     struct troupe_error error;
     size_t shown = 0;
-    (void)arguments;
     (void)count;
     (void)values;
-    if (ui_desk_open(&desk, troupe, "history") != 0 || ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "history") != 0 ||
+        ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
         return 1;
     do {
         int code = wallet_list_txs(troupe, desk.wallet, &args, &page, &error, NULL);
@@ -108,8 +108,7 @@ int ui_run_address(struct troupe *troupe, const struct troupe_arguments *argumen
     struct wallet_new_address_args args = {.label = troupe_text(count > 0 ? values[0] : "")};
     struct wallet_new_address_results results;
     struct troupe_error error;
-    (void)arguments;
-    if (ui_desk_open(&desk, troupe, "address") != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "address") != 0)
         return 1;
     int code = wallet_new_address(troupe, desk.wallet, &args, &results, &error, NULL);
     if (code != 0)
@@ -145,8 +144,7 @@ int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments
                                      .from_height = 0};
     struct wallet_watch_results results;
     struct troupe_error error;
-    (void)arguments;
-    if (ui_desk_open(&desk, troupe, "watch") != 0)
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "watch") != 0)
         return 1;
     int code = wallet_watch(troupe, desk.wallet, &args, &results, &error, NULL);
     if (code != 0)

@@ -31,13 +31,44 @@ int ui_desk_fail_code(const struct desk *desk, int code, const struct troupe_err
     return ui_desk_fail(desk, text);
 }
 
-int ui_desk_open(struct desk *desk, struct troupe *troupe, const char *command)
+int ui_desk_open(struct desk *desk, struct troupe *troupe, const struct troupe_arguments *arguments,
+                 const char *command)
 {
-    *desk = (struct desk){.troupe = troupe, .command = command};
+    *desk = (struct desk){.troupe = troupe, .arguments = arguments, .command = command};
     int code = troupe_host_find(troupe, "node", &desk->node);
     if (code == 0)
-        code = troupe_host_find(troupe, "wallet", &desk->wallet);
+        code = troupe_host_find(troupe, "wallet", &desk->wallets);
     return code == 0 ? 0 : ui_desk_fail(desk, "the program has no node or no wallet");
+}
+
+const char *ui_desk_wallet_name(const struct desk *desk)
+{
+    const char *name = troupe_argument(desk->arguments, "wallet");
+    return name != NULL ? name : "default";
+}
+
+int ui_desk_open_wallet(struct desk *desk, struct troupe *troupe,
+                        const struct troupe_arguments *arguments, const char *command)
+{
+    struct wallets_open_results results;
+    struct troupe_error error;
+    char text[160];
+    if (ui_desk_open(desk, troupe, arguments, command) != 0)
+        return 1;
+    struct wallets_open_args args = {.name = troupe_text(ui_desk_wallet_name(desk))};
+    if (args.name.size > WALLETS_OPEN_NAME_BYTES_MAX)
+        return ui_desk_fail(desk, "--wallet: a wallet's name is 1 to 32 of a-z, 0-9, _ and -");
+    int code = wallets_open(troupe, desk->wallets, &args, &results, &error, NULL);
+    if (code == WALLETS_NOT_FOUND) {
+        snprintf(text, sizeof(text),
+                 "there is no wallet \"%s\": `wallets` lists them, `create` makes one",
+                 ui_desk_wallet_name(desk));
+        return ui_desk_fail(desk, text);
+    }
+    if (code != 0)
+        return ui_desk_fail_code(desk, code, &error);
+    desk->wallet = results.wallet;
+    return 0;
 }
 
 int ui_desk_wait_level(const struct desk *desk, uint32_t deadline_ms)

@@ -233,11 +233,16 @@ int ui_news_start(struct troupe_actor *self, struct ui *ui)
         error = node_on_sync_progress(self, ui->node, on_progress, ui, &handler);
     if (error == 0)
         error = node_on_alert(self, ui->node, on_alert, ui, &handler);
+    return error;
+}
+
+int ui_news_hear_wallet(struct troupe_actor *self, struct ui *ui)
+{
+    struct troupe_handler **handlers = ui->wallet_handlers;
+    int error = wallet_on_tx_changed(self, ui->wallet, on_tx, ui, &handlers[0]);
     if (error == 0)
-        error = wallet_on_tx_changed(self, ui->wallet, on_tx, ui, &handler);
+        error = wallet_on_balance_changed(self, ui->wallet, on_balance, ui, &handlers[1]);
     if (error == 0)
-        error = wallet_on_balance_changed(self, ui->wallet, on_balance, ui, &handler);
-    if (error == 0)
-        error = wallet_on_synced_to(self, ui->wallet, on_synced, ui, &handler);
+        error = wallet_on_synced_to(self, ui->wallet, on_synced, ui, &handlers[2]);
     return error;
 }

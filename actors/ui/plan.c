@@ -89,6 +89,21 @@ static void on_wallet_info(struct troupe_actor *self, void *user, const struct t
     ui_plan_next(self, ui);
 }
 
+static void on_wallet(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                      const struct wallets_open_results *results)
+{
+    struct ui *ui = user;
+    if (error != NULL) {
+        ui_plan_failed(ui, "the wallet", error);
+        return;
+    }
+    int code = ui_purse_take(self, ui, results->wallet);
+    if (code == 0)
+        code = wallet_get_info_ask(self, ui->wallet, on_wallet_info, ui, NULL);
+    if (code != 0)
+        ui_plan_refused(ui, "the wallet", code);
+}
+
 static void on_node_info(struct troupe_actor *self, void *user, const struct troupe_error *error,
                          const struct node_get_info_results *results)
 {
@@ -106,7 +121,8 @@ static void on_node_info(struct troupe_actor *self, void *user, const struct tro
                     results->tip.height);
     }
     ui->tip = results->tip;
-    int code = wallet_get_info_ask(self, ui->wallet, on_wallet_info, ui, NULL);
+    struct wallets_open_args args = {.name = troupe_text(ui->wallet_name)};
+    int code = wallets_open_ask(self, ui->wallets, &args, on_wallet, ui, NULL);
     if (code != 0)
         ui_plan_refused(ui, "the wallet", code);
 }

@@ -11,7 +11,9 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
     screen_open(&ui->screen);
     int error = troupe_lookup(self, "node", &ui->node);
     if (error == 0)
-        error = troupe_lookup(self, "wallet", &ui->wallet);
+        error = troupe_lookup(self, "wallet", &ui->wallets);
+    if (error == 0)
+        error = ui_purse_start(self, ui);
     if (error == 0)
         error = ui_news_start(self, ui);
     if (error != 0) {

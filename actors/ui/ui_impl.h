@@ -2,6 +2,7 @@
  * Private to the UI actor: its state, and what its files offer one another.
  *
  *   ui.c        start and stop, and what others ask of the UI
+ *   purse.c     the wallet that is shown: found, and found again
  *   plan.c      what the program was started to do, a step at a time
  *   summary.c   what there is at the end of it
  *   news.c      events of node and wallet, told at a bounded rate
@@ -23,6 +24,7 @@
 #include "interfaces/node.h"
 #include "interfaces/ui.h"
 #include "interfaces/wallet.h"
+#include "interfaces/wallets.h"
 
 #define UI_NEWS_MS        1000 /* between two lines of one kind where there is no terminal */
 #define UI_NEWS_LIVE_MS   200  /* and where there is one */
@@ -31,6 +33,7 @@
 #define UI_LOOK_MS        50    /* between two looks whether a person has answered */
 #define UI_BACK_MS        30000 /* how long the plan waits for a process that died */
 #define UI_BACK_STEP_MS   200
+#define UI_WALLET_EVENTS  3  /* of the shown wallet, that are heard */
 #define UI_QUESTION_S     60 /* how long a person has who was given no time */
 
 /* What happened since the last line about it. */
@@ -61,8 +64,13 @@ struct ui {
     struct troupe_actor *self;
     const struct troupe_arguments *arguments;
     struct troupe_ref node;
-    struct troupe_ref wallet;
+    struct troupe_ref wallets;
     struct screen screen;
+
+    /* purse.c */
+    const char *wallet_name;
+    struct troupe_ref wallet; /* {0, 0} until it is found */
+    struct troupe_handler *wallet_handlers[UI_WALLET_EVENTS];
 
     /* news.c */
     struct ui_news news;
@@ -93,9 +101,17 @@ struct ui {
 /* ---- news.c ---- */
 
 int ui_news_start(struct troupe_actor *self, struct ui *ui) TROUPE_CHECKED;
+/* Hears the events of ui->wallet, which is another one now. */
+int ui_news_hear_wallet(struct troupe_actor *self, struct ui *ui) TROUPE_CHECKED;
 /* Tells what is waiting to be told, now. */
 void ui_news_flush(struct ui *ui);
 uint64_t ui_now_ms(void);
+
+/* ---- purse.c ---- */
+
+int ui_purse_start(struct troupe_actor *self, struct ui *ui) TROUPE_CHECKED;
+/* The manager gave this ref: ui->wallet and its events are of that wallet from now on. */
+int ui_purse_take(struct troupe_actor *self, struct ui *ui, struct troupe_ref ref) TROUPE_CHECKED;
 
 /* ---- ask.c ---- */
 

@@ -1,7 +1,4 @@
-/* The wallet's actor: start and stop, and what it answers from its book. See wallet.h and
- * wallet_impl.h. */
-#include "actors/wallet/wallet.h"
-
+/* A wallet's actor: start and stop, and what it answers from its book. See wallet_impl.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,38 +6,18 @@
 
 #include "actors/bitcoin/version.h"
 #include "actors/wallet/wallet_impl.h"
-#include "launcher/launcher.h"
 
 /* ---- start and stop ---- */
-
-static int open_book(struct wallet *wallet, const struct troupe_arguments *arguments,
-                     struct btc_error *err)
-{
-    const char *network = troupe_argument(arguments, "network");
-    const char *datadir = troupe_argument(arguments, "datadir");
-    if (network == NULL || datadir == NULL)
-        return btc_fail(err, BTC_EUSAGE, "the program gives no --network or no --datadir");
-    wallet->params = btc_params_by_name(network);
-    if (wallet->params == NULL)
-        return btc_fail(err, BTC_EUSAGE, "there is no network \"%s\": main, signet or regtest",
-                        network);
-    if (snprintf(wallet->folder, sizeof(wallet->folder), "%s/%s/wallet", datadir,
-                 wallet->params->name) >= (int)sizeof(wallet->folder))
-        return btc_fail(err, BTC_EUSAGE, "the data directory's path is too long");
-    struct book_options options = {.dir = wallet->folder, .params = wallet->params};
-    return book_open(&options, &wallet->book, err);
-}
 
 static int start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct wallet *wallet = state;
-    struct btc_error err;
-    int rc = open_book(wallet, argument, &err);
-    if (rc != 0) {
-        troupe_report(self, "%s%s", err.text,
-                      rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
-        return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
-    }
+    struct wallet_start *given = (struct wallet_start *)(uintptr_t)argument;
+    wallet->book = given->book;
+    wallet->params = given->params;
+    memcpy(wallet->name, given->name, sizeof(wallet->name));
+    memcpy(wallet->folder, given->folder, sizeof(wallet->folder));
+    free(given);
     int error = wallet_follow_start(self, wallet);
     if (error != 0) {
         troupe_report(self, "can't follow the node: %s", troupe_error_text(error));
@@ -60,20 +37,14 @@ static void stop(struct troupe_actor *self, void *state)
 
 /* ---- helpers ---- */
 
-/* `text` with a NUL, cut to the room there is: the interface's bounds leave nothing to cut. */
-static const char *terminated(struct troupe_text text, char *to, size_t room)
+bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room)
 {
-    size_t size = text.size < room ? text.size : room - 1;
-    if (size > 0)
-        memcpy(to, text.data, size);
-    to[size] = '\0';
-    return to;
-}
-
-/* A NUL within would let the rest of a text go unread. */
-static bool has_nul(struct troupe_text text)
-{
-    return text.size > 0 && memchr(text.data, '\0', text.size) != NULL;
+    if (text.size >= room || (text.size > 0 && memchr(text.data, '\0', text.size) != NULL))
+        return false;
+    if (text.size > 0)
+        memcpy(ret_text, text.data, text.size);
+    ret_text[text.size] = '\0';
+    return true;
 }
 
 static size_t page_of(uint32_t wanted)
@@ -92,13 +63,12 @@ static void new_address(struct troupe_actor *self, void *state, struct troupe_ca
     struct btc_error err;
     char label[BOOK_LABEL_SIZE];
     (void)self;
-    if (has_nul(args->label)) {
+    if (!wallet_read_text(args->label, label, sizeof(label))) {
         wallet_fail_invalid(call, "a label has no NUL");
         return;
     }
-    int rc = book_new_address(wallet->book, BOOK_RECEIVE,
-                              terminated(args->label, label, sizeof(label)), &script,
-                              &results.is_beyond_gap, &err);
+    int rc = book_new_address(wallet->book, BOOK_RECEIVE, label, &script, &results.is_beyond_gap,
+                              &err);
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
         return;
@@ -174,9 +144,9 @@ static void validate_address(struct troupe_actor *self, void *state, struct trou
     char text[WALLET_VALIDATE_ADDRESS_ADDRESS_BYTES_MAX + 1];
     char canonical[BTC_ADDRESS_SIZE];
     (void)self;
-    terminated(args->address, text, sizeof(text));
-    int rc = has_nul(args->address) ? btc_fail(&err, BTC_EFORMAT, "an address has no NUL")
-                                    : btc_address_decode(wallet->params, text, &script, &err);
+    int rc = wallet_read_text(args->address, text, sizeof(text))
+                 ? btc_address_decode(wallet->params, text, &script, &err)
+                 : btc_fail(&err, BTC_EFORMAT, "an address has no NUL");
     if (rc != 0) {
         results.reason = troupe_text(err.text);
         if (results.reason.size > WALLET_VALIDATE_ADDRESS_RESULTS_REASON_BYTES_MAX)
@@ -207,12 +177,12 @@ static void watch(struct troupe_actor *self, void *state, struct troupe_call *ca
     int32_t from = !args->has_from_height          ? -1
                    : args->from_height > INT32_MAX ? INT32_MAX
                                                    : (int32_t)args->from_height;
-    if (has_nul(args->text) || has_nul(args->label)) {
+    if (!wallet_read_text(args->text, text, sizeof(text)) ||
+        !wallet_read_text(args->label, label, sizeof(label))) {
         wallet_fail_invalid(call, "neither a key nor a label has a NUL");
         return;
     }
-    int rc = book_watch(wallet->book, terminated(args->text, text, sizeof(text)),
-                        terminated(args->label, label, sizeof(label)), from, &err);
+    int rc = book_watch(wallet->book, text, label, from, &err);
     if (rc < 0) {
         wallet_fail_book(call, rc, &err);
         return;
@@ -232,12 +202,11 @@ static void set_label(struct troupe_actor *self, void *state, struct troupe_call
     struct btc_error err;
     char label[BOOK_LABEL_SIZE];
     (void)self;
-    if (has_nul(args->label)) {
+    if (!wallet_read_text(args->label, label, sizeof(label))) {
         wallet_fail_invalid(call, "a label has no NUL");
         return;
     }
-    int rc = book_set_label(wallet->book, args->id, terminated(args->label, label, sizeof(label)),
-                            &err);
+    int rc = book_set_label(wallet->book, args->id, label, &err);
     if (rc == BOOK_NONE)
         wallet_fail_not_found(call, "there is no address of that number");
     else if (rc < 0)
@@ -257,6 +226,7 @@ static void get_info(struct troupe_actor *self, void *state, struct troupe_call 
         .version = troupe_text(BTC_PROGRAM_VERSION),
         .datadir = troupe_text(wallet->folder),
         .pid = (uint32_t)getpid(),
+        .name = troupe_text(wallet->name),
     };
     (void)self;
     int rc = wallet_synced(wallet, &results.synced, &err);

@@ -1,11 +1,12 @@
 /*
- * Private to the wallet actor: its state, and what its files offer one another.
+ * Private to the wallet actors: their state, and what their files offer one another.
  *
- *   wallet.c   start and stop, and what is answered from the book
+ *   manager.c  the role's actor: makes, opens and closes wallets (shelf.h)
+ *   wallet.c   one wallet: start and stop, and what is answered from the book
  *   follow.c   keeping the book level with the node
  *   tell.c     the book's rows in the interface's types, and the events
  *
- * The actor is detached: everything here runs on its one thread, which may wait for the disk.
+ * The actors are detached: each one runs on its one thread, which may wait for the disk.
  *
  * How it follows the node (function names are those of follow.c):
  *
@@ -27,15 +28,23 @@
 #include <stdint.h>
 
 #include "actors/wallet/book.h"
+#include "actors/wallet/shelf.h"
 #include "bus/troupe.h"
 #include "interfaces/node.h"
 #include "interfaces/wallet.h"
 
-#define WALLET_FOLDER_SIZE 4096 /* bytes of the book's folder, with the NUL */
-#define WALLET_RETRY_MS    1000 /* until the node is asked again after a failure */
-#define WALLET_TELL_MS     100  /* between two events that say how far the book is */
-#define WALLET_WAITS_MAX   256  /* calls of wait_synced that are open */
-#define WALLET_PAGE_MAX    200  /* rows of one answer */
+#define WALLET_RETRY_MS  1000 /* until the node is asked again after a failure */
+#define WALLET_TELL_MS   100  /* between two events that say how far the book is */
+#define WALLET_WAITS_MAX 256  /* calls of wait_synced that are open */
+#define WALLET_PAGE_MAX  200  /* rows of one answer */
+
+/* What a wallet's actor is started with: [owned] by it, as is the book. */
+struct wallet_start {
+    struct book *book;
+    const struct btc_params *params;
+    char name[SHELF_NAME_SIZE];
+    char folder[SHELF_PATH_SIZE];
+};
 
 enum wallet_phase { WALLET_IDLE, WALLET_SCHEDULED, WALLET_FORK, WALLET_BLOCKS };
 
@@ -63,7 +72,8 @@ union wallet_page {
 struct wallet {
     struct book *book;
     const struct btc_params *params;
-    char folder[WALLET_FOLDER_SIZE];
+    char name[SHELF_NAME_SIZE];
+    char folder[SHELF_PATH_SIZE];
     struct troupe_ref node;
 
     enum wallet_phase phase;
@@ -83,6 +93,14 @@ struct wallet {
     size_t waits_count;
     union wallet_page page;
 };
+
+/* ---- wallet.c ---- */
+
+extern const struct troupe_actor_def wallet_actor;
+
+/* `text` with a NUL. False: there is one within, which would let the rest go unread, or it is too
+ * long. */
+bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room);
 
 /* ---- follow.c ---- */
 

@@ -53,7 +53,7 @@ static const char *const ui_uses[] = {"node", "wallet", NULL};
 static const char *const asker_uses[] = {"ui", NULL};
 static const struct troupe_role roles[] = {
     {"node", &node_actor, NULL},
-    {"wallet", &wallet_actor, wallet_uses},
+    {"wallet", &wallets_actor, wallet_uses},
     {"ui", &ui_actor, ui_uses},
     {"asker", &asker_actor, asker_uses},
 };

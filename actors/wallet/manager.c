@@ -1,0 +1,337 @@
+/* The role's actor: which wallets there are, and which are open. It opens their books itself, so that
+ * it can say what is wrong with one, and hands each over to an actor of its own. See wallet.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/bitcoin/bytes.h"
+#include "actors/wallet/shelf.h"
+#include "actors/wallet/wallet.h"
+#include "actors/wallet/wallet_impl.h"
+#include "interfaces/wallets.h"
+#include "launcher/launcher.h"
+
+#define OPEN_MAX   64 /* wallets at the same time */
+#define LIST_COUNT WALLETS_LIST_RESULTS_WALLETS_MAX
+
+struct opened {
+    char name[SHELF_NAME_SIZE];
+    struct troupe_ref ref;
+    struct troupe_call *closing; /* who waits for its end */
+    bool is_closing;
+};
+
+struct manager {
+    struct shelf shelf;
+    struct opened opened[OPEN_MAX];
+    size_t opened_count;
+    char names[LIST_COUNT][SHELF_NAME_SIZE];
+    struct wallets_entry entries[LIST_COUNT];
+    uint8_t piece[WALLETS_RESTORE_PIECE_BYTES_MAX];
+};
+
+/* ---- helpers ---- */
+
+static struct opened *find(struct manager *manager, const char *name)
+{
+    for (size_t i = 0; i < manager->opened_count; i++)
+        if (strcmp(manager->opened[i].name, name) == 0)
+            return &manager->opened[i];
+    return NULL;
+}
+
+/* False: it has failed the call. */
+static bool read_name(struct troupe_call *call, struct troupe_text text,
+                      char ret_name[SHELF_NAME_SIZE])
+{
+    size_t size = text.size < SHELF_NAME_SIZE ? text.size : SHELF_NAME_SIZE - 1;
+    if (size > 0)
+        memcpy(ret_name, text.data, size);
+    ret_name[size] = '\0';
+    if (strlen(ret_name) == text.size && shelf_is_name(ret_name))
+        return true;
+    wallets_fail_invalid(call, "a wallet's name is 1 to 32 of a-z, 0-9, _ and -");
+    return false;
+}
+
+static void fail_book(struct troupe_call *call, int code, const struct btc_error *err)
+{
+    switch (code) {
+    case BOOK_NONE:
+        wallets_fail_not_found(call, err->text);
+        return;
+    case BOOK_KNOWN:
+        wallets_fail_exists(call, err->text);
+        return;
+    case BTC_ENOMEM:
+        troupe_fail(call, TROUPE_ENOMEM, err->text);
+        return;
+    case BTC_EIO:
+    case BTC_ECRYPTO:
+        troupe_fail(call, TROUPE_ESYSTEM, err->text);
+        return;
+    default: /* a file, words or a passphrase that are not what they should be */
+        wallets_fail_invalid(call, err->text);
+        return;
+    }
+}
+
+/* ---- wallets that are open ---- */
+
+static void on_gone(struct troupe_actor *self, void *user, struct troupe_ref ref, int why)
+{
+    struct manager *manager = user;
+    (void)why;
+    for (size_t i = 0; i < manager->opened_count; i++) {
+        struct opened gone = manager->opened[i];
+        if (!troupe_ref_equal(gone.ref, ref))
+            continue;
+        manager->opened[i] = manager->opened[--manager->opened_count];
+        struct wallets_wallet_unloaded event = {.name = troupe_text(gone.name)};
+        wallets_publish_wallet_unloaded(self, &event);
+        if (gone.closing != NULL)
+            wallets_close_reply(gone.closing);
+        return;
+    }
+}
+
+/* Gives the book [taken over] to an actor of its own. 0 or TROUPE_E... */
+static int spawn(struct troupe_actor *self, struct manager *manager, const char *name,
+                 struct book *book, struct troupe_ref *ret_ref)
+{
+    struct opened *opened = &manager->opened[manager->opened_count];
+    struct wallet_start *start = calloc(1, sizeof(*start));
+    struct btc_error err;
+    int code = start == NULL ? TROUPE_ENOMEM : 0;
+    if (code == 0) {
+        start->book = book;
+        start->params = manager->shelf.params;
+        snprintf(start->name, sizeof(start->name), "%s", name);
+        if (shelf_path(&manager->shelf, name, start->folder, &err) != 0)
+            code = TROUPE_ESYSTEM; /* it was opened there */
+    }
+    *opened = (struct opened){.is_closing = false};
+    snprintf(opened->name, sizeof(opened->name), "%s", name);
+    if (code == 0)
+        code = troupe_spawn(troupe_runtime(self), &wallet_actor, start, &opened->ref);
+    if (code != 0) {
+        book_close(book);
+        free(start);
+        return code;
+    }
+    manager->opened_count++;
+    code = troupe_watch(self, opened->ref, on_gone, manager, NULL);
+    if (code != 0) {
+        troupe_stop(troupe_runtime(self), opened->ref);
+        manager->opened_count--;
+        return code;
+    }
+    *ret_ref = opened->ref;
+    struct wallets_wallet_loaded event = {.name = troupe_text(name), .wallet = opened->ref};
+    return wallets_publish_wallet_loaded(self, &event);
+}
+
+/* True: the call may go on to open one more. */
+static bool has_room(const struct manager *manager, struct troupe_call *call)
+{
+    if (manager->opened_count < OPEN_MAX)
+        return true;
+    troupe_fail(call, TROUPE_EBUSY, "64 wallets are open: close one first");
+    return false;
+}
+
+/* ---- what is asked ---- */
+
+static void serve_create(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct wallets_create_args *args)
+{
+    struct manager *manager = state;
+    struct wallets_create_results results;
+    struct book *book = NULL;
+    struct btc_error err;
+    char name[SHELF_NAME_SIZE];
+    char words[WALLETS_CREATE_WORDS_BYTES_MAX + 1];
+    char passphrase[WALLETS_CREATE_PASSPHRASE_BYTES_MAX + 1];
+    if (!read_name(call, args->name, name) || !has_room(manager, call))
+        return;
+    if (!wallet_read_text(args->words, words, sizeof(words)) ||
+        !wallet_read_text(args->passphrase, passphrase, sizeof(passphrase))) {
+        wallets_fail_invalid(call, "neither words nor a passphrase have a NUL");
+    } else {
+        int rc = shelf_create(&manager->shelf, name, words[0] != '\0' ? words : NULL,
+                              passphrase[0] != '\0' ? passphrase : NULL, &book, &err);
+        int code = rc == 0 ? spawn(self, manager, name, book, &results.wallet) : 0;
+        if (rc != 0)
+            fail_book(call, rc, &err);
+        else if (code != 0)
+            troupe_fail(call, code, NULL);
+        else
+            wallets_create_reply(call, &results);
+    }
+    btc_wipe(words, sizeof(words));
+    btc_wipe(passphrase, sizeof(passphrase));
+}
+
+static void serve_open(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct wallets_open_args *args)
+{
+    struct manager *manager = state;
+    struct wallets_open_results results;
+    struct book *book = NULL;
+    struct btc_error err;
+    char name[SHELF_NAME_SIZE];
+    if (!read_name(call, args->name, name))
+        return;
+    const struct opened *opened = find(manager, name);
+    if (opened != NULL && opened->is_closing) {
+        troupe_fail(call, TROUPE_EBUSY, "the wallet is just being closed: try again");
+        return;
+    }
+    if (opened != NULL) {
+        results.wallet = opened->ref;
+        wallets_open_reply(call, &results);
+        return;
+    }
+    if (!has_room(manager, call))
+        return;
+    int rc = shelf_open(&manager->shelf, name, &book, &err);
+    int code = rc == 0 ? spawn(self, manager, name, book, &results.wallet) : 0;
+    if (rc != 0)
+        fail_book(call, rc, &err);
+    else if (code != 0)
+        troupe_fail(call, code, NULL);
+    else
+        wallets_open_reply(call, &results);
+}
+
+static void serve_close(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct wallets_close_args *args)
+{
+    struct manager *manager = state;
+    char name[SHELF_NAME_SIZE];
+    if (!read_name(call, args->name, name))
+        return;
+    struct opened *opened = find(manager, name);
+    if (opened == NULL) {
+        wallets_close_reply(call);
+        return;
+    }
+    if (opened->is_closing) {
+        troupe_fail(call, TROUPE_EBUSY, "the wallet is being closed already");
+        return;
+    }
+    int code = troupe_stop(troupe_runtime(self), opened->ref);
+    if (code != 0) {
+        troupe_fail(call, code, NULL);
+        return;
+    }
+    opened->is_closing = true;
+    opened->closing = call;
+    troupe_defer(call); /* answered by on_gone, when its file is closed */
+}
+
+static void serve_list(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct wallets_list_args *args)
+{
+    struct manager *manager = state;
+    struct wallets_list_results results = {.wallets = manager->entries};
+    struct btc_error err;
+    char after[SHELF_NAME_SIZE] = "";
+    (void)self;
+    if (args->after.size > 0 && !read_name(call, args->after, after))
+        return;
+    int rc = shelf_list(&manager->shelf, after, manager->names, LIST_COUNT, &results.wallets_count,
+                        &results.has_more, &err);
+    if (rc != 0) {
+        fail_book(call, rc, &err);
+        return;
+    }
+    for (size_t i = 0; i < results.wallets_count; i++)
+        manager->entries[i] = (struct wallets_entry){.name = troupe_text(manager->names[i]),
+                                                     .is_open = find(manager, manager->names[i]) !=
+                                                                NULL};
+    wallets_list_reply(call, &results);
+}
+
+static void serve_restore(struct troupe_actor *self, void *state, struct troupe_call *call,
+                          const struct wallets_restore_args *args)
+{
+    struct manager *manager = state;
+    struct wallets_restore_results results = {.has_wallet = args->is_last};
+    struct book *book = NULL;
+    struct btc_error err;
+    char name[SHELF_NAME_SIZE];
+    if (!read_name(call, args->name, name) || !has_room(manager, call))
+        return;
+    if (args->piece.size > 0)
+        troupe_blob_copy(&args->piece, manager->piece);
+    int code = 0;
+    int rc = shelf_restore(&manager->shelf, name, args->offset_bytes, manager->piece,
+                           args->piece.size, &err);
+    if (rc == 0 && args->is_last)
+        rc = shelf_restore_end(&manager->shelf, name, &book, &err);
+    if (rc == 0 && args->is_last)
+        code = spawn(self, manager, name, book, &results.wallet);
+    btc_wipe(manager->piece, args->piece.size);
+    if (rc != 0)
+        fail_book(call, rc, &err);
+    else if (code != 0)
+        troupe_fail(call, code, NULL);
+    else
+        wallets_restore_reply(call, &results);
+}
+
+/* ---- start ---- */
+
+static int set_shelf(struct shelf *shelf, const struct troupe_arguments *arguments,
+                     struct btc_error *err)
+{
+    const char *network = troupe_argument(arguments, "network");
+    const char *datadir = troupe_argument(arguments, "datadir");
+    if (network == NULL || datadir == NULL)
+        return btc_fail(err, BTC_EUSAGE, "the program gives no --network or no --datadir");
+    shelf->params = btc_params_by_name(network);
+    if (shelf->params == NULL)
+        return btc_fail(err, BTC_EUSAGE, "there is no network \"%s\": main, signet or regtest",
+                        network);
+    if (snprintf(shelf->folder, sizeof(shelf->folder), "%s/%s/wallet", datadir,
+                 shelf->params->name) >= (int)sizeof(shelf->folder))
+        return btc_fail(err, BTC_EUSAGE, "the data directory's path is too long");
+    return 0;
+}
+
+static int start(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct manager *manager = state;
+    struct troupe_ref ref;
+    struct book *book = NULL;
+    struct btc_error err;
+    int rc = set_shelf(&manager->shelf, argument, &err);
+    if (rc == 0)
+        rc = shelf_open(&manager->shelf, SHELF_DEFAULT, &book, &err);
+    if (rc != 0) {
+        troupe_report(self, "%s%s", err.text,
+                      rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
+        return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
+    }
+    return spawn(self, manager, SHELF_DEFAULT, book, &ref);
+}
+
+/* ---- definition ---- */
+
+static const struct wallets_handlers handlers = {.create = serve_create,
+                                                 .open = serve_open,
+                                                 .close = serve_close,
+                                                 .list = serve_list,
+                                                 .restore = serve_restore};
+
+static const struct troupe_service services[] = {{&wallets_interface, &handlers}};
+
+const struct troupe_actor_def wallets_actor = {
+    .name = "wallet",
+    .state_size = sizeof(struct manager),
+    .start = start,
+    .services = services,
+    .services_count = 1,
+    .flags = TROUPE_DETACHED,
+};

@@ -1,0 +1,36 @@
+/* purses.h - node and wallets, the real actors, in one process on a folder of their own: for tests that
+ * ask them as a program would. Every call here fails the running test when it goes wrong. */
+#ifndef TEST_SUPPORT_PURSES_H
+#define TEST_SUPPORT_PURSES_H
+
+#include "bus/troupe_host.h"
+#include "interfaces/node.h"
+#include "interfaces/wallet.h"
+#include "interfaces/wallets.h"
+
+struct purses {
+    char folder[64];
+    struct troupe *troupe;
+    struct troupe_ref node;
+    struct troupe_ref wallets;
+};
+
+/* For cmocka's setup and teardown: *state is a struct purses, on regtest. */
+int purses_open(void **state);
+int purses_close(void **state);
+/* Ends all actors and begins them again on the same folder. */
+void purses_restart(struct purses *purses);
+
+struct troupe_ref purses_create(struct purses *purses, const char *name, const char *passphrase);
+struct troupe_ref purses_get(struct purses *purses, const char *name);
+
+/* Mines to a new address of the wallet, and waits until it has the blocks. */
+void purses_mine(struct purses *purses, struct troupe_ref wallet, uint32_t count);
+/* Until it is level with the node. */
+void purses_wait_level(struct purses *purses, struct troupe_ref wallet);
+struct wallet_balance purses_balance(struct purses *purses, struct troupe_ref wallet);
+/* A new address of that kind, with its NUL. */
+void purses_address(struct purses *purses, struct troupe_ref wallet, enum wallet_address_kind kind,
+                    char ret_text[WALLET_ADDRESS_TEXT_BYTES_MAX + 1]);
+
+#endif
