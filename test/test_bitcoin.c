@@ -640,6 +640,15 @@ static void example_close(struct example *e)
     free(e->scripts[1].data);
 }
 
+/* The check of one input of a transaction, all of whose coins are given. */
+static int verify(const struct btc_tx *tx, size_t index, const struct btc_tx_out *coins,
+                  unsigned flags, struct btc_error *err)
+{
+    struct btc_spending spending;
+    assert_int_equal(btc_spending_prepare(tx, coins, &spending), 0);
+    return btc_verify_input(&spending, index, flags, err);
+}
+
 static void bip143_example_verifies(void **state)
 {
     (void)state;
@@ -657,18 +666,16 @@ static void bip143_example_verifies(void **state)
     assert_string_equal(text, bip143_sighash);
     unsigned flags = BTC_VERIFY_DER | BTC_VERIFY_WITNESS;
     struct btc_error err;
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, flags, &err), 0);
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], NULL, flags, &err), 0);
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], &parts, flags, &err), 0);
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], &parts, BTC_VERIFY_DER, &err),
-                     BTC_OUTSIDE_TEMPLATES);
+    assert_int_equal(verify(&e.tx, 0, e.spent, flags, &err), 0);
+    assert_int_equal(verify(&e.tx, 1, e.spent, flags, &err), 0);
+    assert_int_equal(verify(&e.tx, 1, e.spent, BTC_VERIFY_DER, &err), BTC_OUTSIDE_TEMPLATES);
     e.spent[1].amount--;
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], &parts, flags, &err), BTC_EINVALID);
-    assert_string_equal(err.text, "the p2wpkh signature does not verify");
+    assert_int_equal(verify(&e.tx, 1, e.spent, flags, &err), BTC_EINVALID);
+    assert_string_equal(err.text, "the signature does not verify");
     e.tx.outs[0].amount++;
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, flags, &err), BTC_EINVALID);
+    assert_int_equal(verify(&e.tx, 0, e.spent, flags, &err), BTC_EINVALID);
     e.scripts[1].data[5] ^= 1;
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], NULL, flags, &err), BTC_EINVALID);
+    assert_int_equal(verify(&e.tx, 1, e.spent, flags, &err), BTC_EINVALID);
     assert_string_equal(err.text, "the public key is not the one that the coin is locked to");
     example_close(&e);
 }
@@ -725,16 +732,15 @@ static void ways_of_spending_outside_the_templates_are_not_guessed(void **state)
     unsigned flags = BTC_VERIFY_DER | BTC_VERIFY_WITNESS;
     struct btc_error err;
     struct bytes p2sh = unhex("a9148280b37df378db99f66f85c95a783a76ac7a6d5987");
-    struct btc_tx_out other = {1, span_of(p2sh)};
-    assert_int_equal(btc_verify_input(&e.tx, 0, &other, NULL, flags, &err), BTC_OUTSIDE_TEMPLATES);
+    struct btc_tx_out other[2] = {{1, span_of(p2sh)}, e.spent[1]};
+    assert_int_equal(verify(&e.tx, 0, other, flags, &err), BTC_OUTSIDE_TEMPLATES);
     /* A NOP behind the signature: valid on the network, but not the template's way. */
     struct btc_span sig = e.tx.ins[0].script_sig;
     uint8_t longer[80];
     memcpy(longer, sig.data, sig.size);
     longer[sig.size] = 0x61;
     e.tx.ins[0].script_sig = (struct btc_span){longer, sig.size + 1};
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, flags, &err),
-                     BTC_OUTSIDE_TEMPLATES);
+    assert_int_equal(verify(&e.tx, 0, e.spent, flags, &err), BTC_OUTSIDE_TEMPLATES);
     e.tx.ins[0].script_sig = sig;
     /* No stack item may have over 520 bytes, however laxly the signature in it could be read. */
     struct btc_writer w;
@@ -745,22 +751,22 @@ static void ways_of_spending_outside_the_templates_are_not_guessed(void **state)
     btc_script_write_push(&w, huge, 520);
     w.data[w.size - 1] = BTC_SIGHASH_ALL;
     e.tx.ins[0].script_sig = (struct btc_span){w.data, w.size};
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, 0, &err), 0);
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, flags, &err), BTC_EINVALID);
+    assert_int_equal(verify(&e.tx, 0, e.spent, 0, &err), 0);
+    assert_int_equal(verify(&e.tx, 0, e.spent, flags, &err), BTC_EINVALID);
     btc_writer_free(&w);
     btc_script_write_push(&w, huge, sizeof(huge));
     e.tx.ins[0].script_sig = (struct btc_span){w.data, w.size};
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, 0, &err), BTC_EINVALID);
-    assert_string_equal(err.text, "signature or key is over 520 bytes");
+    assert_int_equal(verify(&e.tx, 0, e.spent, 0, &err), BTC_EINVALID);
+    assert_string_equal(err.text, "a push in the input script is over 520 bytes");
     btc_writer_free(&w);
     e.tx.ins[0].script_sig = sig;
     /* Layouts that the rules forbid are refused. */
     e.tx.ins[0].witness = e.tx.ins[1].witness;
     e.tx.ins[0].witness_count = 1;
-    assert_int_equal(btc_verify_input(&e.tx, 0, &e.spent[0], NULL, flags, &err), BTC_EINVALID);
+    assert_int_equal(verify(&e.tx, 0, e.spent, flags, &err), BTC_EINVALID);
     e.tx.ins[1].witness_count = 1;
-    assert_int_equal(btc_verify_input(&e.tx, 1, &e.spent[1], NULL, flags, &err), BTC_EINVALID);
-    assert_int_equal(btc_verify_input(&e.tx, 2, &e.spent[1], NULL, flags, &err), BTC_EUSAGE);
+    assert_int_equal(verify(&e.tx, 1, e.spent, flags, &err), BTC_EINVALID);
+    assert_int_equal(verify(&e.tx, 2, e.spent, flags, &err), BTC_EUSAGE);
     free(p2sh.data);
     example_close(&e);
 }

@@ -24,8 +24,8 @@ static int digest(EVP_MD *const *md, const void *data, size_t size, uint8_t *ret
 }
 
 /* SHA-256 of several spans as if joined; twice hashes the digest once more. */
-static int sha256_spans(const struct btc_span *spans, size_t count, bool twice,
-                        struct btc_hash *ret_hash)
+static int hash_spans(const struct btc_span *spans, size_t count, bool twice,
+                      struct btc_hash *ret_hash)
 {
     if (pthread_once(&fetch_once, fetch) != 0 || sha256_md == NULL)
         return BTC_ECRYPTO;
@@ -62,12 +62,17 @@ int btc_sha256(const void *data, size_t size, struct btc_hash *ret_hash)
 int btc_sha256d(const void *data, size_t size, struct btc_hash *ret_hash)
 {
     struct btc_span span = {data, size};
-    return sha256_spans(&span, 1, true, ret_hash);
+    return hash_spans(&span, 1, true, ret_hash);
+}
+
+int btc_sha256_spans(const struct btc_span *spans, size_t count, struct btc_hash *ret_hash)
+{
+    return hash_spans(spans, count, false, ret_hash);
 }
 
 int btc_sha256d_spans(const struct btc_span *spans, size_t count, struct btc_hash *ret_hash)
 {
-    return sha256_spans(spans, count, true, ret_hash);
+    return hash_spans(spans, count, true, ret_hash);
 }
 
 int btc_hash160(const void *data, size_t size, struct btc_hash160 *ret_hash)
@@ -87,7 +92,7 @@ int btc_tagged_hash(const char *tag, const void *data, size_t size, struct btc_h
         return rc;
     struct btc_span spans[] = {
         {prefix.bytes, BTC_HASH_SIZE}, {prefix.bytes, BTC_HASH_SIZE}, {data, size}};
-    return sha256_spans(spans, 3, false, ret_hash);
+    return hash_spans(spans, 3, false, ret_hash);
 }
 
 void btc_hash_to_hex(const struct btc_hash *hash, char ret_text[BTC_HASH_HEX_SIZE])

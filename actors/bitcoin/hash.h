@@ -44,6 +44,10 @@ int btc_sha256(const void *data, size_t size, struct btc_hash *ret_hash) BTC_MUS
 /* SHA-256 of the SHA-256. */
 int btc_sha256d(const void *data, size_t size, struct btc_hash *ret_hash) BTC_MUST_CHECK;
 
+/* SHA-256 of `count` spans as if they were one. */
+int btc_sha256_spans(const struct btc_span *spans, size_t count, struct btc_hash *ret_hash)
+    BTC_MUST_CHECK;
+
 /* Double SHA-256 of `count` spans as if they were one. */
 int btc_sha256d_spans(const struct btc_span *spans, size_t count, struct btc_hash *ret_hash)
     BTC_MUST_CHECK;

@@ -41,6 +41,7 @@ struct btc_params {
     int32_t halving_interval;    /* blocks */
 
     /* First height at which each rule is in force (buried deployments, BIP90). */
+    int32_t bip16_height;   /* P2SH */
     int32_t bip34_height;   /* height in coinbase; version >= 2 */
     int32_t bip66_height;   /* strict DER; version >= 3 */
     int32_t bip65_height;   /* CHECKLOCKTIMEVERIFY; version >= 4 */

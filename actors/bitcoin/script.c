@@ -169,24 +169,101 @@ void btc_script_write_number(struct btc_writer *w, int64_t value)
     btc_script_write_push(w, bytes, size);
 }
 
-#define SIGOPS_MULTISIG 20 /* what CHECKMULTISIG counts for here, whatever its number of keys */
+#define SIGOPS_MULTISIG 20 /* what CHECKMULTISIG counts for where the number of keys is not read */
 
-size_t btc_script_sigops(struct btc_span script)
+static bool is_small_number(uint8_t opcode)
+{
+    return opcode >= BTC_OP_1 && opcode <= BTC_OP_16;
+}
+
+static size_t count_sigops(struct btc_span script, bool exact)
 {
     size_t count = 0;
+    uint8_t before = BTC_OP_0;
     while (script.size > 0) {
         struct btc_span data;
-        if (btc_script_next_push(&script, &data) == 1)
-            continue;
         uint8_t opcode = script.data[0];
-        if (opcode <= BTC_OP_PUSHDATA4)
-            break; /* a push that is cut off ends the count */
+        if (btc_script_next_push(&script, &data) != 1) {
+            if (opcode <= BTC_OP_PUSHDATA4)
+                break; /* a push that is cut off ends the count */
+            script.data++;
+            script.size--;
+        }
         if (opcode == BTC_OP_CHECKSIG || opcode == BTC_OP_CHECKSIG + 1)
             count++;
         else if (opcode == BTC_OP_CHECKMULTISIG || opcode == BTC_OP_CHECKMULTISIG + 1)
-            count += SIGOPS_MULTISIG;
-        script.data++;
-        script.size--;
+            count += exact && is_small_number(before) ? before - BTC_OP_1 + 1u : SIGOPS_MULTISIG;
+        before = opcode;
     }
     return count;
+}
+
+size_t btc_script_sigops(struct btc_span script)
+{
+    return count_sigops(script, false);
+}
+
+size_t btc_script_sigops_exact(struct btc_span script)
+{
+    return count_sigops(script, true);
+}
+
+/* ---- multisig and witness programs ---- */
+
+/* The number at the front as OP_1..OP_16 or, up to the most keys there may be, as a push of one
+ * byte. 0: neither. */
+static size_t take_count(struct btc_span *script)
+{
+    size_t number = 0;
+    size_t size = 1;
+    if (script->size > 0 && is_small_number(script->data[0])) {
+        number = script->data[0] - BTC_OP_1 + 1u;
+    } else if (script->size > 1 && script->data[0] == 1 && script->data[1] > 16 &&
+               script->data[1] <= BTC_MULTISIG_KEYS_MAX) {
+        number = script->data[1];
+        size = 2;
+    }
+    if (number > 0) {
+        script->data += size;
+        script->size -= size;
+    }
+    return number;
+}
+
+static bool take_key(struct btc_span *script, struct btc_span *ret_key)
+{
+    if (script->size == 0 || (script->data[0] != 33 && script->data[0] != 65))
+        return false;
+    size_t size = script->data[0];
+    if (script->size < 1 + size || !key_fits(script->data + 1, size))
+        return false;
+    *ret_key = (struct btc_span){script->data + 1, size};
+    script->data += 1 + size;
+    script->size -= 1 + size;
+    return true;
+}
+
+bool btc_script_multisig(struct btc_span script, struct btc_multisig *ret_multisig)
+{
+    struct btc_multisig found = {.required = take_count(&script)};
+    while (found.key_count < BTC_MULTISIG_KEYS_MAX &&
+           take_key(&script, &found.keys[found.key_count]))
+        found.key_count++;
+    if (found.required == 0 || found.required > found.key_count ||
+        take_count(&script) != found.key_count || script.size != 1 ||
+        script.data[0] != BTC_OP_CHECKMULTISIG)
+        return false;
+    *ret_multisig = found;
+    return true;
+}
+
+bool btc_script_witness_program(struct btc_span script, unsigned *ret_version,
+                                struct btc_span *ret_program)
+{
+    if (script.size < 4 || script.size > 42 || script.data[1] != script.size - 2 ||
+        (script.data[0] != BTC_OP_0 && !is_small_number(script.data[0])))
+        return false;
+    *ret_version = script.data[0] == BTC_OP_0 ? 0 : script.data[0] - BTC_OP_1 + 1u;
+    *ret_program = (struct btc_span){script.data + 2, script.size - 2};
+    return true;
 }

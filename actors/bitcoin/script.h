@@ -13,7 +13,8 @@
 
 #include "actors/bitcoin/bytes.h"
 
-#define BTC_SCRIPT_TEMPLATE_SIZE_MAX 67    /* bytes: P2PK with an uncompressed key */
+#define BTC_SCRIPT_TEMPLATE_SIZE_MAX 67 /* bytes: P2PK with an uncompressed key */
+#define BTC_MULTISIG_KEYS_MAX        20
 #define BTC_SCRIPT_SIZE_MAX          10000 /* bytes: longer ones can never be spent */
 
 enum btc_script_kind {
@@ -75,6 +76,23 @@ const char *btc_script_kind_name(enum btc_script_kind kind);
 int btc_script_build(enum btc_script_kind kind, const void *payload, size_t size,
                      struct btc_script *ret_script) BTC_MUST_CHECK;
 
+/* m of n keys: m <key>... n CHECKMULTISIG. */
+struct btc_multisig {
+    size_t required;                             /* 1 to key_count */
+    size_t key_count;                            /* 1 to BTC_MULTISIG_KEYS_MAX */
+    struct btc_span keys[BTC_MULTISIG_KEYS_MAX]; /* views into the script, 33 or 65 bytes each */
+};
+
+/*
+ * Is the script a multisig in its shortest form, and of which keys? Each key must start with the
+ * byte that fits its length; whether it lies on the curve is not looked at.
+ */
+bool btc_script_multisig(struct btc_span script, struct btc_multisig *ret_multisig);
+
+/* BIP141: OP_0 or OP_1..OP_16 and one push of 2 to 40 bytes. */
+bool btc_script_witness_program(struct btc_span script, unsigned *ret_version,
+                                struct btc_span *ret_program);
+
 /*
  * An output that can never be spent: starts with RETURN or is longer than BTC_SCRIPT_SIZE_MAX. The
  * coin set leaves those out.
@@ -101,5 +119,9 @@ void btc_script_write_number(struct btc_writer *w, int64_t value);
  * CHECKMULTISIG as 20. Those inside P2SH scripts and witnesses are not seen here.
  */
 size_t btc_script_sigops(struct btc_span script);
+
+/* The same for redeem and witness scripts: a CHECKMULTISIG right behind OP_1..OP_16 counts as that
+ * number. */
+size_t btc_script_sigops_exact(struct btc_span script);
 
 #endif

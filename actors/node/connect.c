@@ -19,11 +19,9 @@ struct connection {
     const struct btc_block *block;
     int32_t height;
     uint32_t prev_median_s; /* median time past of the block before */
-    unsigned flags;         /* of btc_verify_input() */
     struct chain_stats stats;
     int64_t fees;
-    bool partial;
-    int64_t signatures;
+    struct block_inputs inputs;
     struct btc_writer spent; /* the coins that it spends, in order: its undo data */
     uint32_t spent_count;
 };
@@ -105,9 +103,10 @@ static int check_age(struct connection *c, const struct btc_tx *tx, const struct
     return 0;
 }
 
-/* One input: find its coin, check it, take it off the set. */
+/* One input: find its coin, check it, take it off the set. Its signature is checked later, with all
+ * others. */
 static int spend_input(struct connection *c, const struct btc_tx *tx, size_t index,
-                       const struct btc_bip143 *parts, int64_t *in_total)
+                       int64_t *in_total)
 {
     struct chain_store *store = &c->chain->store;
     struct btc_error *err = store->err;
@@ -132,14 +131,6 @@ static int spend_input(struct connection *c, const struct btc_tx *tx, size_t ind
     *in_total += coin.amount;
     if (*in_total > BTC_MONEY_MAX)
         return btc_fail(err, BTC_EINVALID, "inputs add up to more than can exist");
-    struct btc_tx_out spent = {coin.amount, coin.script};
-    rc = btc_verify_input(tx, index, &spent, parts, c->flags, err);
-    if (rc < 0)
-        return rc;
-    if (rc == BTC_OUTSIDE_TEMPLATES)
-        c->partial = true;
-    else
-        c->signatures++;
     remember_spent(c, &coin);
     c->stats.coin_count--;
     c->stats.coin_amount -= coin.amount;
@@ -152,15 +143,10 @@ static int connect_tx(struct connection *c, size_t i)
     const struct btc_tx *tx = &c->block->txs[i];
     if (i == 0)
         return 0; /* the coinbase, whose amount depends on all the others */
-    struct btc_bip143 parts;
-    int rc = tx->has_witness ? btc_bip143_prepare(tx, &parts) : 0;
-    if (rc != 0)
-        return btc_fail(err, rc, "the hashes for its signatures could not be computed: %s",
-                        btc_code_text(rc));
     int64_t in_total = 0;
     int64_t out_total = 0;
     for (size_t j = 0; j < tx->in_count; j++) {
-        rc = spend_input(c, tx, j, tx->has_witness ? &parts : NULL, &in_total);
+        int rc = spend_input(c, tx, j, &in_total);
         if (rc != 0)
             return btc_fail_within(err, rc, "input %zu: ", j);
     }
@@ -187,14 +173,51 @@ static int connect_coinbase(struct connection *c)
     return make_coins(c, coinbase);
 }
 
+static int read_spent(struct btc_reader *r, struct chain_coin *ret_coin)
+{
+    uint64_t amount;
+    uint32_t height;
+    struct btc_span script;
+    if (btc_read_u64(r, "amount", &amount) < 0 || btc_read_u32(r, "height", &height) < 0 ||
+        btc_read_var(r, "script", &script) < 0)
+        return BTC_ECORRUPT;
+    *ret_coin = (struct chain_coin){.coinbase = (height & 1) != 0,
+                                    .height = (int32_t)(height >> 1),
+                                    .amount = (int64_t)amount,
+                                    .script = script};
+    return 0;
+}
+
 /* ---- connect ---- */
+
+/* All inputs against the coins that were put by for the undo data. */
+static int check_inputs(struct connection *c)
+{
+    struct btc_error *err = c->chain->store.err;
+    unsigned flags = btc_verify_flags_at(c->chain->params, c->height);
+    struct btc_tx_out *coins = calloc((size_t)c->spent_count + 1, sizeof(*coins));
+    int rc = coins == NULL ? BTC_ENOMEM : c->spent.failed;
+    struct btc_reader r = btc_reader_of(c->spent.data, c->spent.size, NULL);
+    for (uint32_t i = 0; rc == 0 && i < c->spent_count; i++) {
+        struct chain_coin coin;
+        rc = read_spent(&r, &coin);
+        if (rc == 0)
+            coins[i] = (struct btc_tx_out){coin.amount, coin.script};
+    }
+    if (rc != 0)
+        rc = btc_fail(err, rc, "the coins that it spends could not be kept: %s", btc_code_text(rc));
+    else
+        rc = chain_check_inputs(c->block, coins, flags, &c->inputs, err);
+    free(coins);
+    return rc;
+}
 
 /* Undo data: signatures checked, number of coins spent, these coins. */
 static int store_undo(struct connection *c, int64_t id)
 {
     struct btc_writer w;
     btc_writer_init(&w, UNDO_SIZE_MAX + 16);
-    btc_write_u64(&w, (uint64_t)c->signatures);
+    btc_write_u64(&w, (uint64_t)c->inputs.checked);
     btc_write_u32(&w, c->spent_count);
     btc_write_bytes(&w, c->spent.data, c->spent.size);
     int rc = w.failed != 0 ? w.failed : c->spent.failed;
@@ -222,11 +245,11 @@ static int connect_txs(struct connection *c)
 static int finish_connection(struct connection *c, struct chain_entry *entry)
 {
     struct chain_store *store = &c->chain->store;
-    bool partial = c->partial || c->chain->params->signet_blocks;
+    bool partial = c->inputs.outside > 0 || c->chain->params->signet_blocks;
     entry->validation = partial ? CHAIN_PARTIAL : CHAIN_FULL;
     c->stats.height = entry->height;
     c->stats.tx_count += (int64_t)c->block->tx_count;
-    c->stats.signature_count += c->signatures;
+    c->stats.signature_count += c->inputs.checked;
     c->stats.partial_count += partial;
     int rc = store_undo(c, entry->id);
     if (rc == 0)
@@ -247,10 +270,6 @@ int chain_connect(struct chain *chain, const struct btc_block *block, struct cha
     struct connection c = {
         .chain = chain, .block = block, .height = entry->height, .stats = chain->stats};
     btc_writer_init(&c.spent, UNDO_SIZE_MAX);
-    if (c.height >= chain->params->bip66_height)
-        c.flags |= BTC_VERIFY_DER;
-    if (c.height >= chain->params->segwit_height)
-        c.flags |= BTC_VERIFY_WITNESS;
     int rc = chain_median_time(chain, &chain->tip, &c.prev_median_s, chain->store.err);
     struct block_context context = {
         .params = chain->params,
@@ -262,6 +281,8 @@ int chain_connect(struct chain *chain, const struct btc_block *block, struct cha
         rc = chain_check_block(block, &context, chain->store.err);
     if (rc == 0)
         rc = connect_txs(&c);
+    if (rc == 0)
+        rc = check_inputs(&c);
     if (rc == 0)
         rc = finish_connection(&c, entry);
     btc_writer_free(&c.spent);
@@ -291,21 +312,6 @@ static int restore_coin(struct chain *chain, const struct btc_outpoint *outpoint
     stats->coin_count++;
     stats->coin_amount += coin->amount;
     return chain_store_coin_add(&chain->store, outpoint, coin);
-}
-
-static int read_spent(struct btc_reader *r, struct chain_coin *ret_coin)
-{
-    uint64_t amount;
-    uint32_t height;
-    struct btc_span script;
-    if (btc_read_u64(r, "amount", &amount) < 0 || btc_read_u32(r, "height", &height) < 0 ||
-        btc_read_var(r, "script", &script) < 0)
-        return BTC_ECORRUPT;
-    *ret_coin = (struct chain_coin){.coinbase = (height & 1) != 0,
-                                    .height = (int32_t)(height >> 1),
-                                    .amount = (int64_t)amount,
-                                    .script = script};
-    return 0;
 }
 
 /* Give the coins back, last transaction first, since a transaction may spend one before it in the

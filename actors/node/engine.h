@@ -3,9 +3,12 @@
  *
  *   chain.c     the public calls that ask, and open and close
  *   activate.c  the public calls that change it; which branch is active, reorganisation
- *   headers.c   accepting a header: proof of work, difficulty, times, versions; the chain with the
- * most work validate.c  what can be said of a block without the coins it spends connect.c
- * connecting a block to the coins, and taking it off again store.c     rows
+ *   headers.c   accepting a header: proof of work, difficulty, times, versions; the chain with
+ *               the most work
+ *   validate.c  what can be said of a block without the coins it spends
+ *   connect.c   connecting a block to the coins, and taking it off again
+ *   signatures.c  whether a block's inputs may spend their coins
+ *   store.c     rows
  *
  * The cached tip, best header and totals in the handle always equal the store's: whoever undoes a
  * change puts them back as they were before it. Reading them again might fail, too.
@@ -75,6 +78,23 @@ int chain_check_shape(const struct btc_block *block, const struct block_context 
 /* validate.c: coinbase, every transaction by itself, lock times, sizes, signature operations. */
 int chain_check_block(const struct btc_block *block, const struct block_context *context,
                       struct btc_error *err) BTC_MUST_CHECK;
+
+#define CHAIN_SIGOPS_COST_MAX 80000 /* BIP141 */
+
+/* What became of the inputs of a block, the coinbase's left out. */
+struct block_inputs {
+    int64_t checked;
+    int64_t outside; /* of the templates: not checked */
+};
+
+/*
+ * signatures.c: check that every input of the block may spend its coin, and that its signature
+ * operations do not cost too much. `coins` are those that it spends, in the order of its inputs,
+ * without the coinbase's; flags are of btc_verify_input().
+ */
+int chain_check_inputs(const struct btc_block *block, const struct btc_tx_out *coins,
+                       unsigned flags, struct block_inputs *ret_inputs, struct btc_error *err)
+    BTC_MUST_CHECK;
 
 /* connect.c: put a block whose parent is the tip on top of the chain; BTC_EINVALID when it breaks a
  * rule. */

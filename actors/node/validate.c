@@ -5,7 +5,6 @@
 
 #include "actors/bitcoin/script.h"
 
-#define SIGOPS_COST_MAX    80000 /* BIP141 */
 #define SIGOPS_LEGACY_COST 4
 
 /*
@@ -123,8 +122,8 @@ int chain_check_block(const struct btc_block *block, const struct block_context 
             return btc_fail_within(err, rc, "transaction %zu: ", i);
         sigops += sigops_cost(&block->txs[i]);
     }
-    if (rc == 0 && sigops > SIGOPS_COST_MAX)
+    if (rc == 0 && sigops > CHAIN_SIGOPS_COST_MAX)
         return btc_fail(err, BTC_EINVALID, "its signature operations cost %zu, over %d", sigops,
-                        SIGOPS_COST_MAX);
+                        CHAIN_SIGOPS_COST_MAX);
     return rc;
 }

@@ -73,20 +73,27 @@ static void try_tx(const uint8_t *data, size_t size)
     btc_tx_free(&tx);
 }
 
-/* The first bytes are the script of the coin that the transaction behind them spends. */
+/* The first bytes are the script of the coins that the transaction behind them spends. */
 static void try_spend(const uint8_t *data, size_t size)
 {
     struct btc_tx tx;
+    struct btc_spending spending;
     struct btc_error err = {0};
-    size_t script_size = size > 0 ? data[0] % 80u : 0;
+    size_t script_size = size > 0 ? data[0] % 110u : 0;
     if (size < 2 + script_size ||
         btc_tx_parse(data + 2 + script_size, size - 2 - script_size, &tx, &err) != 0)
         return;
-    struct btc_tx_out spent = {.amount = 100, .script = {data + 2, script_size}};
+    struct btc_tx_out *coins = calloc(tx.in_count, sizeof *coins);
+    check(coins != NULL);
+    for (size_t i = 0; i < tx.in_count; i++)
+        coins[i] = (struct btc_tx_out){.amount = 100, .script = {data + 2, script_size}};
+    check(btc_spending_prepare(&tx, coins, &spending) == 0);
     for (size_t i = 0; i < tx.in_count && i < 4; i++) {
-        int code = btc_verify_input(&tx, i, &spent, NULL, data[1] & 3, &err);
+        int code = btc_verify_input(&spending, i, data[1] & 31, &err);
         check(code != BTC_EINVALID || err.text[0] != '\0');
     }
+    btc_tx_sigops_cost(&tx, coins, data[1] & 31);
+    free(coins);
     btc_tx_free(&tx);
 }
 
