@@ -74,7 +74,7 @@ static struct troupe_option options[] = {
     {"passphrase-file", "FILE", NULL, "its first line is the passphrase that a command needs"},
     {"encrypt", NULL, NULL, "create: put the keys under a passphrase, which is asked for"},
     {"words", NULL, NULL, "create: of BIP39 words, which are asked for"},
-    {"import", "FILE", NULL, "read blocks: bootstrap.dat, blk*.dat"},
+    {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
     {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
 };
@@ -91,7 +91,7 @@ static const struct troupe_role roles[] = {
 static const char *const node_reads[] = {"import", "import-headers", NULL};
 
 static const struct troupe_sandbox sandboxes[] = {
-    {.role = "node", .folder = "node", .reads = node_reads, .connects = true},
+    {.role = "node", .folder = "node", .reads = node_reads, .beside = "xor.dat", .connects = true},
     {.role = "wallet", .folder = "wallet", .secret = true},
 };
 

@@ -198,6 +198,24 @@ static bool allow_reports(int ruleset, uint64_t handled)
 }
 #endif
 
+/* A file that the program was told to read, or all in a folder, and what goes with it. */
+static bool allow_read(int ruleset, uint64_t handled, const char *path, const char *beside)
+{
+    struct stat status;
+    char other[PATH_MAX];
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        return allow(ruleset, handled, path, READ);
+    }
+    if (!allow(ruleset, handled, path, READ_FILE)) {
+        return false;
+    }
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL ? (int)(slash - path + 1) : 0;
+    return beside == NULL ||
+           snprintf(other, sizeof other, "%.*s%s", folder, path, beside) >= (int)sizeof other ||
+           allow(ruleset, handled, other, READ_FILE);
+}
+
 static bool allow_role(int ruleset, uint64_t handled, const struct troupe_arguments *arguments,
                        const struct troupe_sandbox *sandbox)
 {
@@ -209,7 +227,7 @@ static bool allow_role(int ruleset, uint64_t handled, const struct troupe_argume
     }
     for (const char *const *option = sandbox->reads; option != NULL && *option != NULL; option++) {
         const char *path = troupe_argument(arguments, *option);
-        good = good && (path == NULL || allow(ruleset, handled, path, READ_FILE));
+        good = good && (path == NULL || allow_read(ruleset, handled, path, sandbox->beside));
     }
     return good;
 }

@@ -138,11 +138,11 @@ static int import_one(struct job *job, struct batch *batch, struct btc_error *er
     rc = chain_add_block(chain, batch->item.data, batch->item.size,
                          &batch->changes[batch->changes_count], err);
     if (rc == BTC_EORPHAN)
-        btc_fail_within(err, rc, "import the headers, or the blocks before these, first: ");
+        return import_put_off(job->as.import.file, &batch->item, err);
     if (rc == 0)
         batch->changes_count++;
     job->as.import.progress.blocks += rc == 0 || rc == CHAIN_SIDE;
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : import_arrived(job->as.import.file, &batch->item, err);
 }
 
 /* Reads for some milliseconds, in one transaction, and tells what came of it. */

@@ -54,7 +54,6 @@ int room_close(void **state)
     struct room *room = *state;
     room_remove_chain(room);
     remove_in(room->folder, "file");
-    remove_in(room->folder, "xor.dat");
     int rc = rmdir(room->folder);
     free(room);
     return rc;
@@ -99,7 +98,9 @@ int room_import(struct room *room, const char *path, size_t *ret_new)
             struct chain_change change;
             rc = chain_add_block(chain, item.data, item.size, &change, err);
             added += rc == 0;
-            rc = rc > 0 ? 0 : rc;
+            rc = rc == BTC_EORPHAN ? import_put_off(import, &item, err)
+                 : rc >= 0         ? import_arrived(import, &item, err)
+                                   : rc;
         } else {
             size_t count = 0;
             rc = chain_add_headers(chain, item.data, item.size / BTC_HEADER_SIZE, &count, err);
