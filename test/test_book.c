@@ -72,21 +72,27 @@ static void a_restored_book_gives_bip84_addresses(void **state)
     struct book_script script;
     bool beyond;
     struct book *book = books_open(*state, BTC_MAIN, BOOKS_SENTENCE);
-    assert_int_equal(book_new_address(book, BOOK_RECEIVE, "rent", &script, &beyond, NULL), 0);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "rent", &script, &beyond, NULL), 0);
     assert_string_equal(script.text, "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu");
     assert_string_equal(script.label, "rent");
     assert_int_equal(script.index, 0);
     assert_false(beyond);
-    assert_int_equal(book_new_address(book, BOOK_CHANGE, NULL, &script, NULL, NULL), 0);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_CHANGE, NULL, &script, NULL, NULL), 0);
     assert_string_equal(script.text, "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el");
     book_close(book);
     book = books_open(*state, BTC_MAIN, NULL);
-    assert_int_equal(book_new_address(book, BOOK_RECEIVE, "", &script, &beyond, NULL), 0);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, &beyond, NULL), 0);
     assert_string_equal(script.text, "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g");
     for (int i = 2; i < 24; i++)
-        assert_int_equal(book_new_address(book, BOOK_RECEIVE, "", &script, &beyond, NULL), 0);
+        assert_int_equal(
+            book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, &beyond, NULL), 0);
     assert_true(beyond); /* the 24th in a row without a payment */
-    assert_int_equal(book_new_address(book, BOOK_WATCHED, "", &script, NULL, NULL), BTC_EUSAGE);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_WATCHED, "", &script, NULL, NULL),
+        BTC_EUSAGE);
     book_close(book);
 }
 
@@ -366,7 +372,9 @@ static void labels_stay_with_their_scripts(void **state)
     char label[BOOK_LABEL_SIZE + 1];
     for (int i = 0; i < 25; i++) {
         snprintf(label, sizeof(label), "number %d; \"quoted\" \xc3\xa9", i);
-        assert_int_equal(book_new_address(book, BOOK_RECEIVE, label, &scripts[i], NULL, NULL), 0);
+        assert_int_equal(
+            book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, label, &scripts[i], NULL, NULL),
+            0);
         assert_string_equal(scripts[i].label, label);
     }
     memset(label, 'x', BOOK_LABEL_SIZE);

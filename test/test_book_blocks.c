@@ -200,11 +200,13 @@ static void the_gap_moves_with_what_is_used(void **state)
     books_apply_up_to(book, chain, 1);
     assert_int_equal(books_total(book), 2 + 4);
     struct book_script script;
-    assert_int_equal(book_new_address(book, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
     assert_int_equal(script.index, 40);
     /* What is used stays used after a reorganisation: an address is never shown twice. */
     assert_int_equal(book_rewind(book, 0, NULL), 0);
-    assert_int_equal(book_new_address(book, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
     assert_int_equal(script.index, 41);
     books_apply_up_to(book, chain, 1);
     assert_int_equal(books_total(book), 1 + 2 + 4); /* 41 + 20 > 60 now */

@@ -41,7 +41,7 @@ static int give(struct btc_error *err)
 {
     struct book_script script;
     bool beyond;
-    return book_new_address(book, BOOK_CHANGE, "rent", &script, &beyond, err);
+    return book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_CHANGE, "rent", &script, &beyond, err);
 }
 
 static int label(struct btc_error *err)

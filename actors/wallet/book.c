@@ -16,46 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "actors/wallet/keys.h"
-
-#define APPLICATION_ID 0x54727077 /* "Trpw", in the file's header */
-#define SCHEMA_VERSION 1
-
-static const char schema[] =
-    "CREATE TABLE wallet (network TEXT NOT NULL, account TEXT NOT NULL);" /* account: an xpub */
-    "CREATE TABLE seed (entropy BLOB NOT NULL);"
-    "CREATE TABLE state (height INTEGER NOT NULL, own INTEGER NOT NULL, own_immature INTEGER NOT"
-    " NULL, watched INTEGER NOT NULL, watched_immature INTEGER NOT NULL);"
-    "CREATE TABLE block (height INTEGER PRIMARY KEY, hash BLOB NOT NULL);"
-    /* chain and child: NULL when watched only. given: handed out as an address. */
-    "CREATE TABLE script (id INTEGER PRIMARY KEY, script BLOB NOT NULL UNIQUE, chain INTEGER,"
-    " child INTEGER, given INTEGER NOT NULL DEFAULT 0, used INTEGER NOT NULL DEFAULT 0,"
-    " label TEXT NOT NULL DEFAULT '', UNIQUE (chain, child));"
-    /* own: whether script.chain is known; here too, so that sums need no join. */
-    "CREATE TABLE coin (id INTEGER PRIMARY KEY, txid BLOB NOT NULL, vout INTEGER NOT NULL,"
-    " height INTEGER NOT NULL, script INTEGER NOT NULL, amount INTEGER NOT NULL,"
-    " coinbase INTEGER NOT NULL, own INTEGER NOT NULL, spent_height INTEGER,"
-    " UNIQUE (txid, vout, height));"
-    "CREATE INDEX coin_unspent ON coin (height, coinbase, own, amount) WHERE spent_height IS NULL;"
-    "CREATE INDEX coin_spent ON coin (spent_height) WHERE spent_height IS NOT NULL;"
-    "CREATE TABLE entry (height INTEGER NOT NULL, position INTEGER NOT NULL, txid BLOB NOT NULL,"
-    " time INTEGER NOT NULL, received INTEGER NOT NULL, sent INTEGER NOT NULL, fee INTEGER NOT "
-    "NULL,"
-    " coinbase INTEGER NOT NULL, PRIMARY KEY (height, position)) WITHOUT ROWID;";
-
-/* The value of a pragma or query that gives one number. */
-static int read_number(struct book *book, const char *sql, int64_t *ret_number,
-                       struct btc_error *err)
-{
-    sqlite3_stmt *row;
-    if (sqlite3_prepare_v2(book->db, sql, -1, &row, NULL) != SQLITE_OK)
-        return book_db_fail(book, err);
-    int rc = sqlite3_step(row) == SQLITE_ROW ? 0 : book_db_fail(book, err);
-    if (rc == 0)
-        *ret_number = sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    return rc;
-}
+#include "actors/wallet/book_spend.h"
 
 /* Opened only when others may read it: closing it drops a lock that this process may hold, but then
  * it has been here before. By descriptor, because a sandboxed process changes no mode by path. */
@@ -110,142 +71,6 @@ static int open_file(struct book *book, struct btc_error *err)
                      err);
 }
 
-/* The entropy of a new book: from the words given, or random. */
-static int choose_entropy(const char *sentence, uint8_t ret_entropy[BTC_BIP39_ENTROPY_SIZE_MAX],
-                          size_t *ret_size, struct btc_error *err)
-{
-    if (sentence) {
-        int rc = btc_bip39_decode(sentence, ret_entropy, ret_size, err);
-        return rc < 0 ? btc_fail_within(err, rc, "the words to restore from: ") : 0;
-    }
-    *ret_size = KEYS_ENTROPY_SIZE;
-    return keys_new_entropy(ret_entropy, err);
-}
-
-static int insert_keys(struct book *book, const uint8_t *entropy, size_t size, const char *account,
-                       struct btc_error *err)
-{
-    sqlite3_stmt *row;
-    int rc = 0;
-    if (sqlite3_prepare_v2(book->db, "INSERT INTO seed VALUES (?)", -1, &row, NULL) != SQLITE_OK)
-        return book_db_fail(book, err);
-    sqlite3_bind_blob64(row, 1, entropy, size, SQLITE_STATIC);
-    if (sqlite3_step(row) != SQLITE_DONE)
-        rc = book_db_fail(book, err);
-    sqlite3_finalize(row);
-    if (rc < 0)
-        return rc;
-    if (sqlite3_prepare_v2(book->db, "INSERT INTO wallet VALUES (?, ?)", -1, &row, NULL) !=
-        SQLITE_OK)
-        return book_db_fail(book, err);
-    sqlite3_bind_text(row, 1, book->params->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, account, -1, SQLITE_STATIC);
-    if (sqlite3_step(row) != SQLITE_DONE)
-        rc = book_db_fail(book, err);
-    sqlite3_finalize(row);
-    return rc;
-}
-
-static int make_keys(struct book *book, const char *sentence, struct btc_error *err)
-{
-    uint8_t entropy[BTC_BIP39_ENTROPY_SIZE_MAX];
-    size_t size = 0;
-    struct btc_hd_node account;
-    char text[BTC_HD_TEXT_SIZE];
-
-    int rc = choose_entropy(sentence, entropy, &size, err);
-    if (rc == 0)
-        rc = keys_account(entropy, size, book->params, &account, err);
-    if (rc == 0) {
-        rc = btc_hd_encode(&account, book->params->bip32_public, false, text);
-        if (rc < 0)
-            rc = btc_fail(err, rc, "the wallet's account key could not be written");
-    }
-    if (rc == 0)
-        rc = insert_keys(book, entropy, size, text, err);
-    btc_wipe(entropy, sizeof(entropy));
-    return rc;
-}
-
-/* Fill the empty file: tables, keys, and genesis as the first block. */
-static int make_book(struct book *book, const char *sentence, struct btc_error *err)
-{
-    char header[128];
-    snprintf(header, sizeof(header), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             APPLICATION_ID, SCHEMA_VERSION);
-    int rc = book_exec(book, header, err);
-    if (rc == 0)
-        rc = book_exec(book, schema, err);
-    if (rc == 0)
-        rc = book_exec(book, "INSERT INTO state VALUES (0, 0, 0, 0, 0)", err);
-    if (rc == 0)
-        rc = book_run(book, BOOK_SQL_ADD_BLOCK, err, "ib", (int64_t)0,
-                      book->params->genesis_hash.bytes, (size_t)BTC_HASH_SIZE);
-    return rc < 0 ? rc : make_keys(book, sentence, err);
-}
-
-/* See whose file it is, and make the book when it is nobody's yet. */
-static int check_file(struct book *book, const char *sentence, struct btc_error *err)
-{
-    int64_t application;
-    int64_t version;
-    int64_t tables;
-    int rc = read_number(book, "PRAGMA application_id", &application, err);
-    if (rc == 0)
-        rc = read_number(book, "PRAGMA user_version", &version, err);
-    if (rc == 0)
-        rc = read_number(book, "SELECT count(*) FROM sqlite_master", &tables, err);
-    if (rc < 0)
-        return rc;
-    if (application == 0 && version == 0 && tables == 0)
-        return make_book(book, sentence, err);
-    if (application != APPLICATION_ID)
-        return btc_fail(err, BTC_EUSAGE, "%s is another program's database: move it away",
-                        book->path);
-    if (version != SCHEMA_VERSION)
-        return btc_fail(err, BTC_EUSAGE,
-                        "%s has version %lld, this program knows %d: use a newer program",
-                        book->path, (long long)version, SCHEMA_VERSION);
-    if (sentence)
-        return btc_fail(err, BTC_EUSAGE,
-                        "%s exists already: words can be restored into a new wallet only",
-                        book->path);
-    return 0;
-}
-
-/* Read network and account, and derive the two chains' public nodes. */
-static int load_account(struct book *book, struct btc_error *err)
-{
-    sqlite3_stmt *row;
-    char network[16] = "";
-    char text[BTC_HD_TEXT_SIZE] = "";
-    struct btc_hd_node account;
-
-    if (sqlite3_prepare_v2(book->db, "SELECT network, account FROM wallet", -1, &row, NULL) !=
-        SQLITE_OK)
-        return book_db_fail(book, err);
-    int rc = sqlite3_step(row) == SQLITE_ROW ? 0 : book_db_fail(book, err);
-    if (rc == 0) {
-        book_column_text(row, 0, network, sizeof(network));
-        book_column_text(row, 1, text, sizeof(text));
-    }
-    sqlite3_finalize(row);
-    if (rc < 0)
-        return rc;
-    if (strcmp(network, book->params->name) != 0)
-        return btc_fail(err, BTC_ENETWORK,
-                        "%s is a wallet of network \"%s\", not %s: choose that network, or another "
-                        "directory",
-                        book->path, network, book->params->name);
-    rc = btc_hd_decode(text, book->params->bip32_public, book->params->bip32_private, &account,
-                       err);
-    if (rc < 0)
-        return btc_fail_within(err, rc, "%s is damaged: ", book->path);
-    for (uint32_t i = 0; i < 2 && rc == 0; i++)
-        rc = btc_hd_child(&account, i, &book->chains[i]);
-    return rc < 0 ? btc_fail(err, rc, "%s: the wallet's chains cannot be derived", book->path) : 0;
-}
-
 static int load_sieve(struct book *book, struct btc_error *err)
 {
     sqlite3_stmt *row;
@@ -266,9 +91,9 @@ static int fill(struct book *book, const struct book_options *options, struct bt
     int rc = book_begin(book, true, err);
     if (rc < 0)
         return rc;
-    rc = check_file(book, options->sentence, err);
+    rc = book_check_file(book, options, err);
     if (rc == 0)
-        rc = load_account(book, err);
+        rc = book_load_keys(book, err);
     if (rc == 0)
         rc = load_sieve(book, err);
     if (rc == 0)
@@ -313,27 +138,10 @@ void book_close(struct book *book)
     for (int i = 0; i < BOOK_SQL_COUNT; i++)
         sqlite3_finalize(book->statements[i]);
     sqlite3_close(book->db);
+    book_lock(book);
     sieve_free(&book->sieve);
     free(book->path);
     free(book);
-}
-
-int book_sentence(struct book *book, char ret_sentence[BTC_BIP39_SENTENCE_SIZE],
-                  struct btc_error *err)
-{
-    sqlite3_stmt *row;
-    int rc = book_query(book, BOOK_SQL_SENTENCE, &row, err, "");
-    if (rc < 0)
-        return rc;
-    if (rc == BOOK_ROW) {
-        rc = btc_bip39_encode(sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0),
-                              ret_sentence);
-        sqlite3_reset(row);
-        if (rc == 0)
-            return 0;
-    }
-    return btc_fail(err, BTC_ECORRUPT, "%s is damaged: it holds no entropy of a wallet",
-                    book->path);
 }
 
 int book_check(struct book *book, struct btc_error *err)

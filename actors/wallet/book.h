@@ -68,10 +68,11 @@ struct book_options {
 
 /*
  * Open the book in options->dir, or make one there with keys of its own. The file is readable by
- * its owner only; its keys are not encrypted. [owned] *ret_book: book_close(). BTC_EINUSE when
+ * its owner only; without a passphrase its keys are not encrypted. An older version's is migrated in
+ * one transaction. [owned] *ret_book: book_close(). BTC_EINUSE when
  * another process (or book) has it open; BTC_ENETWORK when it is another network's; BTC_EUSAGE when
- * the file is no wallet or a newer version's, or for a sentence although there is a book already;
- * BTC_EFORMAT for a sentence that is wrong.
+ * the file is no wallet or a newer version's, or for a sentence or a passphrase although there is a
+ * book already; BTC_EFORMAT for a sentence that is wrong.
  */
 int book_open(const struct book_options *options, struct book **ret_book, struct btc_error *err)
     BTC_MUST_CHECK;
@@ -79,7 +80,7 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
 /* NULL is harmless. */
 void book_close(struct book *book);
 
-/* The words that restore the book's own keys. The caller wipes them after use. */
+/* The words that restore the book's own keys. The caller wipes them after use. BOOK_LOCKED. */
 int book_sentence(struct book *book, char ret_sentence[BTC_BIP39_SENTENCE_SIZE],
                   struct btc_error *err) BTC_MUST_CHECK;
 
@@ -144,14 +145,14 @@ struct book_script {
 };
 
 /*
- * Give out the next unused address of a chain (not BOOK_WATCHED), with a label ("" or NULL for
- * none). It will not be given out again, and is on disk when the call returns. More than
+ * Give out the next unused address of a chain (not BOOK_WATCHED) of the BIP84 account
+ * (BTC_SCRIPT_P2WPKH) or the BIP86 one (BTC_SCRIPT_P2TR), with a label ("" or NULL for none). It will not be given out again, and is on disk when the call returns. More than
  * BOOK_GAP_LIMIT in a row that are never used may be missed by another wallet restored from the
  * same words: *ret_beyond_gap (may be NULL) says so. BTC_ELIMIT for a label that is too long.
  */
-int book_new_address(struct book *book, enum book_chain chain, const char *label,
-                     struct book_script *ret_script, bool *ret_beyond_gap, struct btc_error *err)
-    BTC_MUST_CHECK;
+int book_new_address(struct book *book, enum btc_script_kind kind, enum book_chain chain,
+                     const char *label, struct book_script *ret_script, bool *ret_beyond_gap,
+                     struct btc_error *err) BTC_MUST_CHECK;
 
 /*
  * Watch what `text` says: a public key in hex (its P2PK, P2PKH and, when compressed, P2WPKH

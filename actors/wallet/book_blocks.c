@@ -35,7 +35,7 @@ static void outpoint_bytes(const struct btc_outpoint *outpoint,
     memcpy(ret_bytes + BTC_HASH_SIZE, &outpoint->index, sizeof(outpoint->index));
 }
 
-static int sieve_coin(struct book *book, const struct btc_outpoint *outpoint, struct btc_error *err)
+int book_sieve_coin(struct book *book, const struct btc_outpoint *outpoint, struct btc_error *err)
 {
     uint8_t bytes[BOOK_OUTPOINT_SIZE];
     outpoint_bytes(outpoint, bytes);
@@ -43,16 +43,16 @@ static int sieve_coin(struct book *book, const struct btc_outpoint *outpoint, st
     return rc < 0 ? btc_fail(err, rc, "%s: no memory for its coins", book->path) : 0;
 }
 
-int book_sieve_coins(struct book *book, struct btc_error *err)
+static int sieve_all(struct book *book, enum book_sql which, struct btc_error *err)
 {
     sqlite3_stmt *row;
     struct btc_outpoint outpoint;
-    int rc = book_query(book, BOOK_SQL_ALL_COINS, &row, err, "");
+    int rc = book_query(book, which, &row, err, "");
     while (rc == BOOK_ROW) {
         outpoint.index = (uint32_t)sqlite3_column_int64(row, 1);
         rc = book_column_bytes(book, row, 0, outpoint.txid.bytes, BTC_HASH_SIZE, err);
         if (rc == 0)
-            rc = sieve_coin(book, &outpoint, err);
+            rc = book_sieve_coin(book, &outpoint, err);
         if (rc < 0)
             sqlite3_reset(row);
         else
@@ -61,7 +61,13 @@ int book_sieve_coins(struct book *book, struct btc_error *err)
     return rc;
 }
 
-static bool may_be_coin(const struct book *book, const struct btc_outpoint *outpoint)
+int book_sieve_coins(struct book *book, struct btc_error *err)
+{
+    int rc = sieve_all(book, BOOK_SQL_ALL_COINS, err);
+    return rc < 0 ? rc : sieve_all(book, BOOK_SQL_PENDING_COINS, err);
+}
+
+bool book_may_be_coin(const struct book *book, const struct btc_outpoint *outpoint)
 {
     uint8_t bytes[BOOK_OUTPOINT_SIZE];
     outpoint_bytes(outpoint, bytes);
@@ -82,16 +88,8 @@ int book_sum_coins(struct book *book, struct book_state *state, struct btc_error
     return rc;
 }
 
-/* A script of the book: its id and whether its key is here. */
-struct script_match {
-    int64_t id;
-    bool is_own;
-    bool is_used;
-};
-
-/* 1 when the output's script is the book's, 0 when not. */
-static int match_output(struct book *book, const struct btc_tx_out *out,
-                        struct script_match *ret_match, struct btc_error *err)
+int book_match_output(struct book *book, const struct btc_tx_out *out, struct book_match *ret_match,
+                      struct btc_error *err)
 {
     sqlite3_stmt *row;
     if (!sieve_has(&book->sieve, out->script.data, out->script.size) ||
@@ -105,19 +103,19 @@ static int match_output(struct book *book, const struct btc_tx_out *out,
     ret_match->is_own = sqlite3_column_int(row, 1) != 0;
     ret_match->is_used = sqlite3_column_int(row, 2) != 0;
     sqlite3_reset(row);
-    return 1;
+    return BOOK_ROW;
 }
 
 /* First pass: mark scripts as used; *ret_own_used tells whether one on our chains newly is. */
-static int mark_used(struct book *book, const struct btc_block *block, bool *ret_own_used,
+static int mark_once(struct book *book, const struct btc_tx *txs, size_t count, bool *ret_own_used,
                      struct btc_error *err)
 {
     *ret_own_used = false;
-    for (size_t i = 0; i < block->tx_count; i++) {
-        const struct btc_tx *tx = &block->txs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct btc_tx *tx = &txs[i];
         for (size_t j = 0; j < tx->out_count; j++) {
-            struct script_match match;
-            int rc = match_output(book, &tx->outs[j], &match, err);
+            struct book_match match;
+            int rc = book_match_output(book, &tx->outs[j], &match, err);
             if (rc < 0)
                 return rc;
             if (rc == 0 || match.is_used)
@@ -131,12 +129,12 @@ static int mark_used(struct book *book, const struct btc_block *block, bool *ret
     return 0;
 }
 
-static int mark_all_used(struct book *book, const struct btc_block *block, struct btc_error *err)
+int book_mark_used(struct book *book, const struct btc_tx *txs, size_t count, struct btc_error *err)
 {
     bool has_grown = true;
     while (has_grown) {
         bool is_own_used;
-        int rc = mark_used(book, block, &is_own_used, err);
+        int rc = mark_once(book, txs, count, &is_own_used, err);
         has_grown = false;
         if (rc == 0 && is_own_used)
             rc = book_extend(book, &has_grown, err);
@@ -178,7 +176,7 @@ static int mature_coins(struct intake *in)
 /* Is there an unspent coin at this outpoint? Then *ret_row stands on it, until sqlite3_reset(). */
 static int find_coin(struct intake *in, const struct btc_outpoint *outpoint, sqlite3_stmt **ret_row)
 {
-    if (!may_be_coin(in->book, outpoint))
+    if (!book_may_be_coin(in->book, outpoint))
         return 0;
     return book_query(in->book, BOOK_SQL_FIND_COIN, ret_row, in->err, "bi", outpoint->txid.bytes,
                       (size_t)BTC_HASH_SIZE, (int64_t)outpoint->index);
@@ -210,10 +208,10 @@ static int take_output(struct intake *in, const struct btc_tx *tx, size_t index,
 {
     const struct btc_tx_out *out = &tx->outs[index];
     const struct btc_outpoint outpoint = {.txid = tx->txid, .index = (uint32_t)index};
-    struct script_match match;
+    struct book_match match;
     sqlite3_stmt *row;
 
-    int rc = match_output(in->book, out, &match, in->err);
+    int rc = book_match_output(in->book, out, &match, in->err);
     if (rc <= 0)
         return rc;
     if (out->amount < 0 || out->amount > BTC_MONEY_MAX)
@@ -232,7 +230,7 @@ static int take_output(struct intake *in, const struct btc_tx *tx, size_t index,
                   (size_t)BTC_HASH_SIZE, (int64_t)index, (int64_t)in->state.height, match.id,
                   out->amount, (int64_t)is_coinbase, (int64_t)match.is_own);
     if (rc == 0)
-        rc = sieve_coin(in->book, &outpoint, in->err);
+        rc = book_sieve_coin(in->book, &outpoint, in->err);
     return rc < 0 ? rc : add_amount(in, match.is_own, is_coinbase, out->amount);
 }
 
@@ -260,7 +258,7 @@ static int take_tx(struct intake *in, size_t position)
     bool is_coinbase = btc_tx_is_coinbase(tx);
     struct effect effect = {0};
     int64_t fee = -1;
-    int rc = 0;
+    int rc = is_coinbase ? 0 : book_settle_pending(in->book, tx, in->err);
 
     for (size_t i = 0; i < tx->in_count && rc == 0 && !is_coinbase; i++)
         rc = spend_input(in, &tx->ins[i], &effect);
@@ -285,7 +283,7 @@ static int take_tx(struct intake *in, size_t position)
 /* Within a transaction: everything that the block changes. */
 static int take_block(struct intake *in, int32_t height)
 {
-    int rc = mark_all_used(in->book, in->block, in->err);
+    int rc = book_mark_used(in->book, in->block->txs, in->block->tx_count, in->err);
     if (rc == 0)
         rc = book_get_state(in->book, &in->state, in->err);
     in->state.height = height;

@@ -31,23 +31,38 @@ int book_find_block(struct book *book, int32_t height, struct btc_hash *ret_hash
     return rc;
 }
 
-int book_forget_above(struct book *book, int32_t height, struct btc_error *err)
+static int forget(struct book *book, struct book_state *state, int32_t height,
+                  struct btc_error *err)
 {
-    struct book_state state;
-    int rc = book_get_state(book, &state, err);
-    if (rc < 0 || state.height <= height)
-        return rc;
     /* Coins made above were also spent above, so by the second statement they are all unspent. */
     static const enum book_sql steps[] = {BOOK_SQL_UNSPEND_COINS, BOOK_SQL_FORGET_COINS,
                                           BOOK_SQL_FORGET_ENTRIES, BOOK_SQL_FORGET_BLOCKS};
+    int rc = 0;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == 0; i++)
         rc = book_run(book, steps[i], err, "i", (int64_t)height);
-    state.height = height;
+    state->height = height;
     if (rc == 0)
-        rc = book_sum_coins(book, &state, err);
+        rc = book_sum_coins(book, state, err);
     if (rc == 0)
-        rc = book_set_state(book, &state, err);
+        rc = book_set_state(book, state, err);
     return rc < 0 ? rc : book_sieve_coins(book, err);
+}
+
+int book_forget_above(struct book *book, int32_t height, struct btc_error *err)
+{
+    struct book_state state;
+    struct book_recall recall;
+    int rc = book_get_state(book, &state, err);
+    if (rc < 0 || state.height <= height)
+        return rc;
+    rc = book_recall_own(book, height, &recall, err);
+    if (rc < 0)
+        return rc;
+    rc = forget(book, &state, height, err);
+    if (rc == 0)
+        rc = book_restore_own(book, &recall, err);
+    book_recall_free(&recall);
+    return rc;
 }
 
 int book_rewind(struct book *book, int32_t height, struct btc_error *err)

@@ -3,9 +3,20 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "actors/bitcoin/sqlite.h"
+
+/* Does a pending transaction spend the coin of this table's row? */
+#define PENDING_SPENDS(coin) \
+    "EXISTS (SELECT 1 FROM pending_in q WHERE q.txid = " coin ".txid AND q.vout = " coin ".vout)"
+
+/* Is it locked by hand, and does a draft made since ?1 hold it that is not sent? */
+#define COIN_FLAGS(coin)                                                                       \
+    "EXISTS (SELECT 1 FROM locked l WHERE l.txid = " coin ".txid AND l.vout = " coin ".vout)," \
+    " EXISTS (SELECT 1 FROM draft_in f JOIN draft d ON d.id = f.draft WHERE f.txid = " coin    \
+    ".txid AND f.vout = " coin ".vout AND d.state < 2 AND d.made > ?1)"
 
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -55,14 +66,80 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                               " FROM entry WHERE (height, position) < (?, ?)"
                               " ORDER BY height DESC, position DESC LIMIT ?",
     [BOOK_SQL_LIST_COINS] =
-        "SELECT c.id, c.txid, c.vout, c.amount, c.height, c.coinbase, " BOOK_SCRIPT_COLUMNS
-        " FROM coin c JOIN script s ON s.id = c.script WHERE c.spent_height IS NULL"
-        " AND (c.height, c.id) < (?, ?) ORDER BY c.height DESC, c.id DESC LIMIT ?",
+        "SELECT c.id, c.txid, c.vout, c.amount, c.height, c.coinbase, " COIN_FLAGS(
+            "c") ", " BOOK_SCRIPT_COLUMNS
+                 " FROM coin c JOIN script s ON s.id = c.script WHERE c.spent_height IS NULL"
+                 " AND (c.height, c.id) < (?2, ?3) AND NOT " PENDING_SPENDS(
+                     "c") " ORDER BY c.height DESC, c.id DESC LIMIT ?4",
     [BOOK_SQL_LIST_SCRIPTS] = "SELECT " BOOK_SCRIPT_COLUMNS " FROM script s WHERE s.id > ?"
                               " AND (s.used OR s.given OR s.chain IS NULL) ORDER BY s.id LIMIT ?",
     [BOOK_SQL_ALL_SCRIPTS] = "SELECT script FROM script",
     [BOOK_SQL_ALL_COINS] = "SELECT txid, vout FROM coin WHERE spent_height IS NULL",
-    [BOOK_SQL_SENTENCE] = "SELECT entropy FROM seed",
+    [BOOK_SQL_SEED] = "SELECT entropy, box FROM seed",
+    [BOOK_SQL_SET_SEED] = "UPDATE seed SET entropy = ?, box = ?",
+    [BOOK_SQL_WALLET] = "SELECT network, account, account86, fingerprint FROM wallet",
+    [BOOK_SQL_ADD_WALLET] = "INSERT INTO wallet (network, account) VALUES (?, '')",
+    [BOOK_SQL_SET_ACCOUNTS] = "UPDATE wallet SET account = ?, account86 = ?, fingerprint = ?",
+    [BOOK_SQL_FIND_KEY] = "SELECT chain, child FROM script WHERE script = ?"
+                          " AND chain IS NOT NULL",
+    [BOOK_SQL_FIND_ENTRY] = "SELECT height, position, txid, time, received, sent, fee, coinbase"
+                            " FROM entry WHERE txid = ? ORDER BY height DESC LIMIT 1",
+    [BOOK_SQL_FIND_PENDING] = "SELECT 0, id, txid, time, received, sent, fee, 0, data FROM pending"
+                              " WHERE txid = ?",
+    [BOOK_SQL_PENDING_COUNT] = "SELECT count(*) FROM pending",
+    [BOOK_SQL_PENDING_ADD] = "INSERT INTO pending (txid, data, time, received, sent, fee, own)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [BOOK_SQL_PENDING_ADD_IN] = "INSERT INTO pending_in (txid, vout, pending) VALUES (?, ?, ?)",
+    [BOOK_SQL_PENDING_ADD_OUT] = "INSERT INTO pending_out (txid, vout, pending, script, amount,"
+                                 " own) VALUES (?, ?, ?, ?, ?, ?)",
+    [BOOK_SQL_PENDING_FIND] = "SELECT id, time, received, sent, fee, own, data FROM pending"
+                              " WHERE txid = ?",
+    [BOOK_SQL_PENDING_SPENDER] = "SELECT p.id, p.txid FROM pending_in i JOIN pending p"
+                                 " ON p.id = i.pending WHERE i.txid = ? AND i.vout = ?",
+    [BOOK_SQL_PENDING_FIND_OUT] = "SELECT amount FROM pending_out WHERE txid = ? AND vout = ?",
+    [BOOK_SQL_PENDING_MARK] = "UPDATE pending SET gone = 1 WHERE id = ?",
+    [BOOK_SQL_PENDING_MARK_TREE] =
+        "WITH RECURSIVE tree (id) AS (VALUES (?1) UNION SELECT i.pending FROM tree t"
+        " JOIN pending p ON p.id = t.id JOIN pending_in i ON i.txid = p.txid)"
+        " UPDATE pending SET gone = 1 WHERE id IN (SELECT id FROM tree)",
+    [BOOK_SQL_PENDING_GIVE_WAY] = "UPDATE draft SET state = 3 WHERE state = 2 AND txid IN"
+                                  " (SELECT txid FROM pending WHERE gone = 1)",
+    [BOOK_SQL_PENDING_DELETE_IN] = "DELETE FROM pending_in WHERE pending IN"
+                                   " (SELECT id FROM pending WHERE gone = 1)",
+    [BOOK_SQL_PENDING_DELETE_OUT] = "DELETE FROM pending_out WHERE pending IN"
+                                    " (SELECT id FROM pending WHERE gone = 1)",
+    [BOOK_SQL_PENDING_DELETE] = "DELETE FROM pending WHERE gone = 1",
+    [BOOK_SQL_PENDING_SUM_OUT] = "SELECT o.own, sum(o.amount) FROM pending_out o"
+                                 " WHERE NOT " PENDING_SPENDS("o") " GROUP BY 1",
+    [BOOK_SQL_PENDING_SUM_IN] =
+        "SELECT c.own, c.coinbase = 1 AND ? - c.height < ?, sum(c.amount)"
+        " FROM pending_in i CROSS JOIN coin c ON c.txid = i.txid AND c.vout = i.vout"
+        " WHERE c.spent_height IS NULL GROUP BY 1, 2",
+    [BOOK_SQL_PENDING_OWN_OUTS] = "UPDATE pending_out SET own = 1 WHERE own = 0 AND script IN"
+                                  " (SELECT id FROM script WHERE chain IS NOT NULL)",
+    [BOOK_SQL_PENDING_COINS] = "SELECT txid, vout FROM pending_in UNION ALL"
+                               " SELECT txid, vout FROM pending_out",
+    [BOOK_SQL_LIST_PENDING] = "SELECT 0, id, txid, time, received, sent, fee, 0 FROM pending"
+                              " WHERE id < ?2 AND ?1 ORDER BY id DESC LIMIT ?3",
+    [BOOK_SQL_LIST_PENDING_COINS] = "SELECT o.id, o.txid, o.vout, o.amount, 0, 0, " COIN_FLAGS(
+        "o") ", " BOOK_SCRIPT_COLUMNS
+             " FROM pending_out o JOIN script s ON s.id = o.script WHERE o.id < ?3"
+             " AND ?2 AND NOT " PENDING_SPENDS("o") " ORDER BY o.id DESC LIMIT ?4",
+    [BOOK_SQL_LIST_UNCONFIRMED] =
+        /* a child is drafted after its parent is sent */
+    "SELECT draft, txid FROM (SELECT min(d.id) AS draft, p.txid AS txid FROM pending p"
+    " JOIN draft d ON d.txid = p.txid WHERE p.own = 1 GROUP BY p.txid)"
+    " WHERE draft > ? ORDER BY draft LIMIT ?",
+    [BOOK_SQL_SENT_ABOVE] = "SELECT d.id FROM entry e JOIN draft d ON d.txid = e.txid"
+                            " WHERE e.height > ? AND d.state = 2 GROUP BY e.txid"
+                            " ORDER BY e.height, e.position",
+    [BOOK_SQL_DRAFT_OF_TXID] = "SELECT id, state, replaces, data FROM draft WHERE txid = ?"
+                               " ORDER BY state = 2 DESC, id DESC LIMIT 1",
+    [BOOK_SQL_DRAFT_SENT] = "UPDATE draft SET state = 2, change_script = NULL WHERE id = ?",
+    [BOOK_SQL_DRAFT_SIGNED] = "UPDATE draft SET state = 1, data = ? WHERE id = ?",
+    [BOOK_SQL_DRAFT_DATA] = "SELECT data, paid + change + fee, fee, made FROM draft WHERE id = ?",
+    [BOOK_SQL_LOCK_COIN] = "INSERT OR IGNORE INTO locked (txid, vout) VALUES (?, ?)",
+    [BOOK_SQL_UNLOCK_COIN] = "DELETE FROM locked WHERE txid = ? AND vout = ?",
 };
 
 int book_db_fail(struct book *book, struct btc_error *err)
@@ -199,6 +276,20 @@ int book_column_bytes(struct book *book, sqlite3_stmt *statement, int column, vo
                         "%s is damaged (%s is not of %zu bytes): restore it from its words",
                         book->path, sqlite3_column_name(statement, column), size);
     memcpy(ret_bytes, bytes, size);
+    return 0;
+}
+
+int book_column_copy(sqlite3_stmt *statement, int column, uint8_t **ret_bytes, size_t *ret_size,
+                     struct btc_error *err)
+{
+    const void *bytes = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+    uint8_t *copy = bytes ? malloc(size) : NULL;
+    if (!copy)
+        return btc_fail(err, BTC_ENOMEM, "no memory for %zu bytes of a transaction", size);
+    memcpy(copy, bytes, size);
+    *ret_bytes = copy;
+    *ret_size = size;
     return 0;
 }
 

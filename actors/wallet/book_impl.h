@@ -2,8 +2,8 @@
  * What the files of the book share: its struct, its statements, and how they are run. Nobody else
  * includes this.
  *
- * The database is the only truth. In memory there are only the public nodes of the two chains,
- * which never change, and a sieve of scripts and unspent coins, which may hold more than is true
+ * The database is the only truth. In memory there are only the public nodes of the chains, which
+ * never change, the secret while it is unlocked, and a sieve of scripts and unspent coins, which may hold more than is true
  * but never less; so a transaction that is rolled back leaves nothing to repair.
  */
 #ifndef ACTORS_WALLET_BOOK_IMPL_H
@@ -13,6 +13,7 @@
 
 #include "actors/bitcoin/bip32.h"
 #include "actors/wallet/book.h"
+#include "actors/wallet/keys.h"
 #include "actors/wallet/sieve.h"
 
 #define BOOK_OUTPOINT_SIZE 36 /* bytes in the sieve: txid, index in the machine's order */
@@ -51,15 +52,56 @@ enum book_sql {
     BOOK_SQL_LIST_SCRIPTS,
     BOOK_SQL_ALL_SCRIPTS,
     BOOK_SQL_ALL_COINS,
-    BOOK_SQL_SENTENCE,
+    BOOK_SQL_SEED,
+    BOOK_SQL_SET_SEED,
+    BOOK_SQL_WALLET,
+    BOOK_SQL_ADD_WALLET,
+    BOOK_SQL_SET_ACCOUNTS,
+    BOOK_SQL_FIND_KEY,
+    BOOK_SQL_FIND_ENTRY,
+    BOOK_SQL_FIND_PENDING,
+    BOOK_SQL_PENDING_COUNT,
+    BOOK_SQL_PENDING_ADD,
+    BOOK_SQL_PENDING_ADD_IN,
+    BOOK_SQL_PENDING_ADD_OUT,
+    BOOK_SQL_PENDING_FIND,
+    BOOK_SQL_PENDING_SPENDER,
+    BOOK_SQL_PENDING_FIND_OUT,
+    BOOK_SQL_PENDING_MARK,
+    BOOK_SQL_PENDING_MARK_TREE,
+    BOOK_SQL_PENDING_GIVE_WAY,
+    BOOK_SQL_PENDING_DELETE_IN,
+    BOOK_SQL_PENDING_DELETE_OUT,
+    BOOK_SQL_PENDING_DELETE,
+    BOOK_SQL_PENDING_SUM_OUT,
+    BOOK_SQL_PENDING_SUM_IN,
+    BOOK_SQL_PENDING_OWN_OUTS,
+    BOOK_SQL_PENDING_COINS,
+    BOOK_SQL_LIST_PENDING,
+    BOOK_SQL_LIST_PENDING_COINS,
+    BOOK_SQL_LIST_UNCONFIRMED,
+    BOOK_SQL_SENT_ABOVE,
+    BOOK_SQL_DRAFT_OF_TXID,
+    BOOK_SQL_DRAFT_SENT,
+    BOOK_SQL_DRAFT_SIGNED,
+    BOOK_SQL_DRAFT_DATA,
+    BOOK_SQL_LOCK_COIN,
+    BOOK_SQL_UNLOCK_COIN,
     BOOK_SQL_COUNT,
 };
+
+#define BOOK_CHAINS (KEYS_ACCOUNTS * KEYS_CHAINS) /* script.chain: 2 * account + chain */
+
+struct book_secret;
 
 struct book {
     sqlite3 *db;
     sqlite3_stmt *statements[BOOK_SQL_COUNT]; /* prepared at first use */
     const struct btc_params *params;
-    struct btc_hd_node chains[2]; /* public */
+    struct btc_hd_node accounts[KEYS_ACCOUNTS]; /* public */
+    struct btc_hd_node chains[BOOK_CHAINS];     /* public */
+    uint8_t fingerprint[KEYS_FINGERPRINT_SIZE]; /* of the root */
+    struct book_secret *secret;                 /* [owned] while an encrypted book is unlocked */
     struct sieve sieve;
     char *path; /* of the file, for messages */
 };
@@ -111,6 +153,10 @@ int book_end(struct book *book, int rc, struct btc_error *err) BTC_MUST_CHECK;
 int book_column_bytes(struct book *book, sqlite3_stmt *statement, int column, void *ret_bytes,
                       size_t size, struct btc_error *err) BTC_MUST_CHECK;
 
+/* A column of any bytes, copied. [owned] *ret_bytes: free(). */
+int book_column_copy(sqlite3_stmt *statement, int column, uint8_t **ret_bytes, size_t *ret_size,
+                     struct btc_error *err) BTC_MUST_CHECK;
+
 /* A text column, cut to size_max bytes with the NUL; NULL reads as "". */
 void book_column_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_max);
 
@@ -118,6 +164,49 @@ int book_get_state(struct book *book, struct book_state *ret_state, struct btc_e
     BTC_MUST_CHECK;
 int book_set_state(struct book *book, const struct book_state *state, struct btc_error *err)
     BTC_MUST_CHECK;
+
+/* --- book_schema.c --- */
+
+/* See whose file it is; make the book when it is nobody's yet, migrate an older one. Within a
+ * transaction. */
+int book_check_file(struct book *book, const struct book_options *options, struct btc_error *err)
+    BTC_MUST_CHECK;
+
+/* --- book_keys.c --- */
+
+/* Choose or restore the entropy of a new book, and store it. Within a transaction. */
+int book_make_keys(struct book *book, const char *sentence, const char *passphrase,
+                   struct btc_error *err) BTC_MUST_CHECK;
+
+/* Store what an older book lacks of its keys' public part. Within a transaction. */
+int book_complete_keys(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Read network and accounts, and derive the chains' public nodes. */
+int book_load_keys(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
+
+/* The secret entropy, or BOOK_LOCKED. The caller wipes it. */
+int book_entropy(struct book *book, uint8_t ret_entropy[BTC_BIP39_ENTROPY_SIZE_MAX],
+                 size_t *ret_size, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Where the key of an own script lies. BOOK_NONE: not an own one. */
+struct book_key_place {
+    enum keys_account account;
+    uint32_t chain;
+    uint32_t index;
+};
+int book_find_key(struct book *book, struct btc_span script, struct book_key_place *ret_place,
+                  struct btc_error *err) BTC_MUST_CHECK;
+
+/* Secrets for some signatures, on the stack: opened, used and closed (wiped) within one call.
+ * book_signer_open(): BOOK_LOCKED. */
+struct book_signer {
+    struct btc_hd_node accounts[KEYS_ACCOUNTS];
+};
+int book_signer_open(struct book *book, struct book_signer *ret_signer, struct btc_error *err)
+    BTC_MUST_CHECK;
+int book_signer_secret(const struct book_signer *signer, const struct book_key_place *place,
+                       uint8_t ret_secret[BTC_SECRET_SIZE], struct btc_error *err) BTC_MUST_CHECK;
+void book_signer_close(struct book_signer *signer);
 
 /* --- book_scripts.c --- */
 
@@ -145,7 +234,50 @@ int book_sum_coins(struct book *book, struct book_state *state, struct btc_error
 /* Forget what is above `height`, within a transaction; nothing when the book ends below. */
 int book_forget_above(struct book *book, int32_t height, struct btc_error *err) BTC_MUST_CHECK;
 
-/* Put all unspent coins into the sieve. */
+/* Put all unspent coins into the sieve, and what pending transactions spend. */
 int book_sieve_coins(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
+int book_sieve_coin(struct book *book, const struct btc_outpoint *outpoint, struct btc_error *err)
+    BTC_MUST_CHECK;
+bool book_may_be_coin(const struct book *book, const struct btc_outpoint *outpoint);
+
+/* A script of the book: its id and whether its key is here. */
+struct book_match {
+    int64_t id;
+    bool is_own;
+    bool is_used;
+};
+
+/* BOOK_ROW when the output's script is the book's, 0 when not. */
+int book_match_output(struct book *book, const struct btc_tx_out *out, struct book_match *ret_match,
+                      struct btc_error *err) BTC_MUST_CHECK;
+
+/* Mark the scripts of these outputs as used, and know the ones beyond. Within a transaction. */
+int book_mark_used(struct book *book, const struct btc_tx *txs, size_t count, struct btc_error *err)
+    BTC_MUST_CHECK;
+
+/* --- book_pending.c; within a transaction --- */
+
+/* A block has this transaction: it is no longer pending, and what else spends its coins is gone. */
+int book_settle_pending(struct book *book, const struct btc_tx *tx, struct btc_error *err)
+    BTC_MUST_CHECK;
+
+/* Note which own payments lie in blocks above `height`; put them back once those are forgotten. */
+struct book_recall {
+    int64_t *drafts; /* [owned] by id, oldest first */
+    size_t count;
+};
+int book_recall_own(struct book *book, int32_t height, struct book_recall *ret_recall,
+                    struct btc_error *err) BTC_MUST_CHECK;
+int book_restore_own(struct book *book, const struct book_recall *recall, struct btc_error *err)
+    BTC_MUST_CHECK;
+void book_recall_free(struct book_recall *recall);
+
+/* Make a stored draft pending and BOOK_SENT. What it conflicts with gives way. */
+int book_add_own_pending(struct book *book, int64_t draft_id, int64_t time_s, struct btc_error *err)
+    BTC_MUST_CHECK;
+
+/* The balance of the blocks becomes that with what is pending. */
+int book_add_pending_sums(struct book *book, const struct book_state *state,
+                          struct book_balance *balance, struct btc_error *err) BTC_MUST_CHECK;
 
 #endif

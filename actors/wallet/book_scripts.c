@@ -19,7 +19,8 @@ void book_read_script(struct book *book, sqlite3_stmt *statement, int column,
     memset(ret_script, 0, sizeof(*ret_script));
     ret_script->id = sqlite3_column_int64(statement, column);
     ret_script->chain = is_watched ? BOOK_WATCHED
-                                   : (enum book_chain)sqlite3_column_int(statement, column + 1);
+                                   : (enum book_chain)(sqlite3_column_int(statement, column + 1) %
+                                                       KEYS_CHAINS);
     ret_script->index = (uint32_t)sqlite3_column_int64(statement, column + 2);
     ret_script->is_used = sqlite3_column_int(statement, column + 3) != 0;
     ret_script->kind = btc_script_classify(script).kind;
@@ -58,11 +59,11 @@ static int64_t column_or_none(sqlite3_stmt *row, int column)
     return sqlite3_column_type(row, column) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, column);
 }
 
-static int get_chain_state(struct book *book, enum book_chain chain, struct chain_state *ret_state,
+static int get_chain_state(struct book *book, int64_t chain, struct chain_state *ret_state,
                            struct btc_error *err)
 {
     sqlite3_stmt *row;
-    int rc = book_query(book, BOOK_SQL_CHAIN_STATE, &row, err, "i", (int64_t)chain);
+    int rc = book_query(book, BOOK_SQL_CHAIN_STATE, &row, err, "i", chain);
     if (rc < 0)
         return rc;
     ret_state->last_known = column_or_none(row, 0);
@@ -73,18 +74,19 @@ static int get_chain_state(struct book *book, enum book_chain chain, struct chai
 }
 
 /* Sets *was_known when the script may have been watched before. */
-static int add_own_script(struct book *book, enum book_chain chain, int64_t index, bool *was_known,
+static int add_own_script(struct book *book, int64_t chain, int64_t index, bool *was_known,
                           struct btc_error *err)
 {
     struct btc_script script;
-    int rc = keys_script(&book->chains[chain], (uint32_t)index, &script, err);
+    int rc = keys_script(&book->chains[chain], (enum keys_account)(chain / KEYS_CHAINS),
+                         (uint32_t)index, &script, err);
     if (rc < 0)
         return rc;
     *was_known |= sieve_has(&book->sieve, script.bytes, script.size);
     rc = sieve_script(book, btc_script_span(&script), err);
     if (rc == 0)
-        rc = book_run(book, BOOK_SQL_ADD_OWN_SCRIPT, err, "bii", script.bytes, script.size,
-                      (int64_t)chain, index);
+        rc = book_run(book, BOOK_SQL_ADD_OWN_SCRIPT, err, "bii", script.bytes, script.size, chain,
+                      index);
     return rc;
 }
 
@@ -92,7 +94,9 @@ static int add_own_script(struct book *book, enum book_chain chain, int64_t inde
 static int take_over_coins(struct book *book, struct btc_error *err)
 {
     struct book_state state;
-    int rc = book_run(book, BOOK_SQL_OWN_COINS, err, "");
+    int rc = book_run(book, BOOK_SQL_PENDING_OWN_OUTS, err, "");
+    if (rc == 0)
+        rc = book_run(book, BOOK_SQL_OWN_COINS, err, "");
     if (rc < 0 || sqlite3_changes(book->db) == 0)
         return rc;
     rc = book_get_state(book, &state, err);
@@ -105,12 +109,12 @@ int book_extend(struct book *book, bool *ret_has_grown, struct btc_error *err)
 {
     bool has_grown = false;
     bool was_known = false;
-    for (int chain = BOOK_RECEIVE; chain <= BOOK_CHANGE; chain++) {
+    for (int64_t chain = 0; chain < BOOK_CHAINS; chain++) {
         struct chain_state state;
-        int rc = get_chain_state(book, (enum book_chain)chain, &state, err);
+        int rc = get_chain_state(book, chain, &state, err);
         for (int64_t i = state.last_known + 1; rc == 0 && i <= state.last_taken + BOOK_GAP_LIMIT;
              i++) {
-            rc = add_own_script(book, (enum book_chain)chain, i, &was_known, err);
+            rc = add_own_script(book, chain, i, &was_known, err);
             has_grown = true;
         }
         if (rc < 0)
@@ -122,7 +126,7 @@ int book_extend(struct book *book, bool *ret_has_grown, struct btc_error *err)
     return rc;
 }
 
-static int give_next(struct book *book, enum book_chain chain, const char *label,
+static int give_next(struct book *book, int64_t chain, const char *label,
                      struct book_script *ret_script, bool *ret_beyond_gap, struct btc_error *err)
 {
     struct chain_state state;
@@ -133,7 +137,7 @@ static int give_next(struct book *book, enum book_chain chain, const char *label
     if (rc < 0)
         return rc;
     int64_t index = state.last_taken + 1;
-    rc = book_query(book, BOOK_SQL_CHAIN_SCRIPT, &row, err, "ii", (int64_t)chain, index);
+    rc = book_query(book, BOOK_SQL_CHAIN_SCRIPT, &row, err, "ii", chain, index);
     if (rc < 0)
         return rc;
     if (rc != BOOK_ROW)
@@ -152,20 +156,25 @@ static int give_next(struct book *book, enum book_chain chain, const char *label
     return rc;
 }
 
-int book_new_address(struct book *book, enum book_chain chain, const char *label,
-                     struct book_script *ret_script, bool *ret_beyond_gap, struct btc_error *err)
+int book_new_address(struct book *book, enum btc_script_kind kind, enum book_chain chain,
+                     const char *label, struct book_script *ret_script, bool *ret_beyond_gap,
+                     struct btc_error *err)
 {
+    int64_t first = KEYS_CHAINS * (kind == BTC_SCRIPT_P2TR ? KEYS_BIP86 : KEYS_BIP84);
     struct book_script script;
     bool is_beyond_gap = false;
 
     if (chain != BOOK_RECEIVE && chain != BOOK_CHANGE)
         return btc_fail(err, BTC_EUSAGE, "no new address on chain %d: there are 0 and 1", chain);
+    if (kind != BTC_SCRIPT_P2WPKH && kind != BTC_SCRIPT_P2TR)
+        return btc_fail(err, BTC_EUSAGE, "no new address of kind %s: there are p2wpkh and p2tr",
+                        btc_script_kind_name(kind));
     int rc = check_label(label, err);
     if (rc == 0)
         rc = book_begin(book, true, err);
     if (rc < 0)
         return rc;
-    rc = give_next(book, chain, label ? label : "", &script, &is_beyond_gap, err);
+    rc = give_next(book, first + chain, label ? label : "", &script, &is_beyond_gap, err);
     rc = book_end(book, rc, err);
     if (rc == 0) {
         *ret_script = script;

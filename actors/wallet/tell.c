@@ -93,7 +93,7 @@ static void tell_tx(struct troupe_actor *self, const struct book_entry *entry, b
 void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t height, size_t count)
 {
     struct book_entry *rows = wallet->page.txs.rows;
-    int64_t cursor = 0;
+    int64_t cursor = BOOK_CURSOR_BLOCKS;
     size_t got = 0;
     while (count > 0) {
         size_t wanted = count < WALLET_PAGE_MAX ? count : WALLET_PAGE_MAX;
@@ -110,7 +110,7 @@ void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t h
 void wallet_tell_removed(struct troupe_actor *self, struct wallet *wallet, int32_t height)
 {
     struct book_entry *rows = wallet->page.txs.rows;
-    int64_t cursor = 0;
+    int64_t cursor = BOOK_CURSOR_BLOCKS;
     do {
         size_t got = 0;
         if (book_list_entries(wallet->book, &cursor, rows, WALLET_PAGE_MAX, &got, NULL) != 0)

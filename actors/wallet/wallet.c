@@ -67,8 +67,9 @@ static void new_address(struct troupe_actor *self, void *state, struct troupe_ca
         wallet_fail_invalid(call, "a label has no NUL");
         return;
     }
-    int rc = book_new_address(wallet->book, BOOK_RECEIVE, label, &script, &results.is_beyond_gap,
-                              &err);
+    int rc = book_new_address(
+        wallet->book, args->kind == WALLET_ADDRESS_KIND_P2TR ? BTC_SCRIPT_P2TR : BTC_SCRIPT_P2WPKH,
+        BOOK_RECEIVE, label, &script, &results.is_beyond_gap, &err);
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
         return;

@@ -117,17 +117,23 @@ void books_apply_up_to(struct book *book, const struct blocks *chain, int32_t to
         assert_int_equal(books_apply(book, chain, height, NULL), 0);
 }
 
+struct btc_script books_script_of(enum keys_account account, uint32_t chain, uint32_t index)
+{
+    static const uint8_t entropy[16];
+    static struct btc_hd_node nodes[KEYS_ACCOUNTS][KEYS_CHAINS];
+    struct btc_script script;
+    if (nodes[account][0].depth == 0) {
+        struct btc_hd_node node;
+        assert_int_equal(
+            keys_account(entropy, 16, btc_params_get(BTC_REGTEST), account, &node, NULL), 0);
+        for (uint32_t i = 0; i < KEYS_CHAINS; i++)
+            assert_int_equal(btc_hd_child(&node, i, &nodes[account][i]), 0);
+    }
+    assert_int_equal(keys_script(&nodes[account][chain], account, index, &script, NULL), 0);
+    return script;
+}
+
 struct btc_script books_script(uint32_t chain, uint32_t index)
 {
-    static struct btc_hd_node nodes[2];
-    struct btc_script script;
-    if (nodes[0].depth == 0) {
-        static const uint8_t entropy[16];
-        struct btc_hd_node account;
-        assert_int_equal(keys_account(entropy, 16, btc_params_get(BTC_REGTEST), &account, NULL), 0);
-        for (uint32_t i = 0; i < 2; i++)
-            assert_int_equal(btc_hd_child(&account, i, &nodes[i]), 0);
-    }
-    assert_int_equal(keys_script(&nodes[chain], index, &script, NULL), 0);
-    return script;
+    return books_script_of(KEYS_BIP84, chain, index);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "actors/wallet/book.h"
+#include "actors/wallet/keys.h"
 #include "test/support/blocks.h"
 
 /* The words of 16 zero bytes, as in BIP84. */
@@ -41,7 +42,9 @@ int books_apply(struct book *book, const struct blocks *chain, int32_t height, s
 /* From where the book stands up to and with `to`. */
 void books_apply_up_to(struct book *book, const struct blocks *chain, int32_t to);
 
-/* Script `index` of the receive (0) or change (1) chain of BOOKS_SENTENCE on regtest. */
+/* Script `index` of the receive (0) or change (1) chain of BOOKS_SENTENCE on regtest: of BIP84, or
+ * of either account. */
 struct btc_script books_script(uint32_t chain, uint32_t index);
+struct btc_script books_script_of(enum keys_account account, uint32_t chain, uint32_t index);
 
 #endif
