@@ -10,6 +10,8 @@ static void tick(struct troupe_actor *self, void *user);
 static void job_free(struct job *job)
 {
     node_work_free(job);
+    if (node_job_is_scan(job))
+        node_scan_free(job->as.scan);
     free(job);
 }
 

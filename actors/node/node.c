@@ -260,6 +260,7 @@ static const struct node_handlers handlers = {
     .submit_block = submit_block,
     .mine = node_serve_mine,
     .import_file = node_serve_import_file,
+    .scan = node_serve_scan,
 };
 
 static const struct troupe_service services[] = {{&node_interface, &handlers}};

@@ -5,6 +5,7 @@
  *   publish.c  what others are told when the chain changed, and how a failure is told
  *   job.c      what takes long, a step at a time: the turns, and the streams of blocks and headers
  *   work.c     the jobs that change the chain: mining, importing a file
+ *   scan.c     the job that looks for scripts
  *
  * The actor is detached: everything here runs on its one thread, which may wait for the disk. What
  * takes long is a *job*: a call that is answered by a stream, worked off in steps of some
@@ -64,6 +65,7 @@ struct job {
             bool is_at_end;
             struct node_import_file_item progress;
         } import;
+        struct node_scan *scan; /* [owned] */
     } as;
 };
 
@@ -126,5 +128,13 @@ void node_serve_import_file(struct troupe_actor *self, void *state, struct troup
                             const struct node_import_file_args *args);
 /* Releases what a job of this file owns. */
 void node_work_free(struct job *job);
+
+/* ---- scan.c ---- */
+
+void node_serve_scan(struct troupe_actor *self, void *state, struct troupe_call *call,
+                     const struct node_scan_args *args);
+bool node_job_is_scan(const struct job *job);
+/* NULL is fine. */
+void node_scan_free(struct node_scan *scan);
 
 #endif

@@ -1,0 +1,318 @@
+/* The node's actor in one process with its askers: scans, the person it asks, the program's end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "actors/node/node.h"
+#include "bus/troupe_host.h"
+#include "interfaces/node.h"
+#include "launcher/launch.h"
+#include "test/support/chain_room.h"
+#include "test/support/craft.h"
+#include "test/support/runner.h"
+
+#define CLOSE_MS 5000
+
+struct desk {
+    struct room *room; /* whose folder is the data directory; its chain stays closed */
+    struct troupe *troupe;
+    struct troupe_ref node;
+    struct troupe_error error;
+};
+
+static struct desk desk;
+
+static const struct troupe_option options[] = {
+    {"network", "NAME", "regtest", "as of troupe-bitcoin"},
+    {"datadir", "DIR", NULL, "as of troupe-bitcoin"},
+    {"ask-reorg", "N", NULL, "as of troupe-bitcoin"},
+};
+static const struct troupe_program program = {
+    .name = "test_node", .options = options, .options_count = 3};
+static struct troupe_arguments arguments = {.program = &program};
+static const struct troupe_role node_role = {"node", &node_actor, NULL};
+
+static void start_node(void)
+{
+    struct node_get_tip_results tip;
+    assert_int_equal(troupe_open(NULL, &desk.troupe), 0);
+    assert_int_equal(troupe_host_declare(desk.troupe, &node_role, &arguments), 0);
+    assert_int_equal(troupe_host_start(desk.troupe, "node"), 0);
+    assert_int_equal(troupe_host_find(desk.troupe, "node", &desk.node), 0);
+    assert_int_equal(node_get_tip(desk.troupe, desk.node, &tip, &desk.error, NULL), 0);
+}
+
+static void stop_node(void)
+{
+    troupe_close(desk.troupe, CLOSE_MS);
+    desk.troupe = NULL;
+}
+
+static int open_desk(void **state)
+{
+    char path[128];
+    if (room_open(state) != 0)
+        return -1;
+    desk = (struct desk){.room = *state};
+    snprintf(path, sizeof(path), "%s/regtest", desk.room->folder);
+    if (mkdir(path, 0700) != 0)
+        return -1;
+    /* The room tidies up after the node, too. */
+    snprintf(desk.room->datadir, sizeof(desk.room->datadir), "%s/regtest/node", desk.room->folder);
+    arguments.values[1] = desk.room->folder;
+    arguments.values[2] = NULL;
+    start_node();
+    return 0;
+}
+
+static int close_desk(void **state)
+{
+    char path[128];
+    if (desk.troupe != NULL)
+        stop_node();
+    room_remove_chain(desk.room);
+    snprintf(path, sizeof(path), "%s/regtest", desk.room->folder);
+    (void)rmdir(path);
+    return room_close(state);
+}
+
+/* ---- steps ---- */
+
+static const uint8_t anyone[] = {0x51};
+static const uint8_t script_a[] = {0, 2, 0xaa, 0xaa};
+static const uint8_t script_b[] = {0, 2, 0xbb, 0xbb};
+
+static void on_mined(struct troupe_actor *self, void *user, const struct node_mine_item *item)
+{
+    (void)self;
+    (void)user;
+    (void)item;
+}
+
+static void mine(uint32_t count, const uint8_t *script, size_t size)
+{
+    struct node_mine_args args = {.count = count, .script = {script, size}};
+    if (node_mine(desk.troupe, desk.node, &args, on_mined, NULL, &desk.error, NULL) != 0)
+        fail_msg("%s", desk.error.text);
+}
+
+static struct node_submit_block_results submit(const struct btc_writer *block)
+{
+    struct node_submit_block_args args = {.block = {.data = block->data, .size = block->size}};
+    struct node_submit_block_results results;
+    if (node_submit_block(desk.troupe, desk.node, &args, &results, &desk.error, NULL) != 0)
+        fail_msg("%s", desk.error.text);
+    return results;
+}
+
+/* What a block on the tip needs. */
+static struct craft on_tip(void)
+{
+    struct node_get_tip_results results;
+    assert_int_equal(node_get_tip(desk.troupe, desk.node, &results, &desk.error, NULL), 0);
+    struct craft craft = {.height = (int32_t)results.tip.height + 1,
+                          .header.time_s = (uint32_t)results.tip.time_s + 1};
+    memcpy(craft.header.prev.bytes, results.tip.hash.bytes, BTC_HASH_SIZE);
+    return craft;
+}
+
+/* The id of the coinbase at a height. */
+static struct btc_hash coinbase_at(uint32_t height)
+{
+    struct node_get_block_hash_args at = {.height = height};
+    struct node_get_block_hash_results found;
+    struct node_get_block_results results;
+    struct btc_block block;
+    assert_int_equal(node_get_block_hash(desk.troupe, desk.node, &at, &found, &desk.error, NULL),
+                     0);
+    struct node_get_block_args args = {.hash = found.hash};
+    assert_int_equal(node_get_block(desk.troupe, desk.node, &args, &results, &desk.error, NULL), 0);
+    uint8_t *raw = malloc(results.block.size);
+    assert_non_null(raw);
+    troupe_blob_copy(&results.block, raw);
+    assert_int_equal(btc_block_parse(raw, results.block.size, &block, NULL), 0);
+    struct btc_hash txid = block.txs[0].txid;
+    btc_block_free(&block);
+    troupe_release(results.message);
+    free(raw);
+    return txid;
+}
+
+/* ---- scan ---- */
+
+#define HITS_MAX 1000
+
+struct found {
+    struct node_scan_hit hits[HITS_MAX];
+    size_t count;
+    size_t items;
+    uint32_t height;
+    uint32_t to;
+};
+
+static void on_scanned(struct troupe_actor *self, void *user, const struct node_scan_item *item)
+{
+    struct found *found = user;
+    (void)self;
+    assert_true(found->count + item->hits_count <= HITS_MAX);
+    assert_true(item->height >= found->height);
+    for (size_t i = 0; i < item->hits_count; i++)
+        found->hits[found->count++] = item->hits[i];
+    found->items++;
+    found->height = item->height;
+    found->to = item->to;
+}
+
+static void scan(struct found *found, const struct node_scan_args *args)
+{
+    *found = (struct found){.count = 0};
+    if (node_scan(desk.troupe, desk.node, args, on_scanned, found, &desk.error, NULL) != 0)
+        fail_msg("%s", desk.error.text);
+}
+
+static const struct troupe_bytes both[] = {{script_b, sizeof(script_b)},
+                                           {script_a, sizeof(script_a)}};
+
+static void scan_finds_outputs_in_order_and_in_range(void **state)
+{
+    static struct found found;
+    (void)state;
+    mine(3, script_a, sizeof(script_a));
+    mine(2, script_b, sizeof(script_b));
+    mine(4, anyone, sizeof(anyone));
+    mine(250, script_a, sizeof(script_a)); /* more than one item holds */
+    struct node_scan_args args = {.scripts = both, .scripts_count = 2};
+    scan(&found, &args);
+    assert_int_equal(found.count, 255);
+    assert_int_equal(found.height, 259);
+    assert_int_equal(found.to, 259);
+    assert_true(found.items >= 2);
+    for (size_t i = 0; i < found.count; i++) {
+        const struct node_scan_hit *hit = &found.hits[i];
+        struct btc_hash txid = coinbase_at(hit->height);
+        assert_int_equal(hit->height, i < 5 ? i + 1 : i + 5);
+        assert_int_equal(hit->script, i == 3 || i == 4 ? 0 : 1);
+        assert_int_equal(hit->amount_sat, (50 * BTC_COIN) >> (hit->height / 150));
+        assert_true(hit->is_coinbase && hit->is_unspent && hit->index == 0);
+        assert_memory_equal(hit->txid.bytes, txid.bytes, BTC_HASH_SIZE);
+    }
+    args = (struct node_scan_args){
+        .scripts = both, .scripts_count = 1, .from = 5, .has_to = true, .to = 100};
+    scan(&found, &args);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.hits[0].height, 5);
+    assert_int_equal(found.height, 100);
+    args = (struct node_scan_args){.scripts = both, .scripts_count = 2, .from = 1000};
+    scan(&found, &args);
+    assert_int_equal(found.count, 0);
+    args.scripts_count = 0;
+    assert_int_equal(
+        node_scan(desk.troupe, desk.node, &args, on_scanned, &found, &desk.error, NULL),
+        TROUPE_EINVAL);
+}
+
+/* A block of more outputs than an item holds, and one that spends a coin. */
+static void scan_goes_on_within_a_block_and_knows_what_was_spent(void **state)
+{
+    static struct found found;
+    static struct btc_tx_out outs[450];
+    (void)state;
+    mine(101, anyone, sizeof(anyone));
+    struct craft craft = on_tip();
+    struct btc_tx_in in = {.prev = {coinbase_at(1), 0}, .sequence = BTC_SEQUENCE_FINAL};
+    struct btc_tx tx = {.version = 2, .in_count = 1, .ins = &in, .outs = outs};
+    tx.out_count = sizeof(outs) / sizeof(outs[0]);
+    for (size_t i = 0; i < tx.out_count; i++)
+        outs[i] = (struct btc_tx_out){BTC_COIN / 10, {script_a, sizeof(script_a)}};
+    assert_int_equal(btc_tx_seal(&tx), 0);
+    craft.txs = &tx;
+    craft.tx_count = 1;
+    struct btc_writer block = craft_block(&craft, NULL);
+    assert_int_equal(submit(&block).outcome, NODE_SUBMIT_OUTCOME_CONNECTED);
+    btc_writer_free(&block);
+    struct troupe_bytes scripts[] = {{script_a, sizeof(script_a)}, {anyone, sizeof(anyone)}};
+    struct node_scan_args args = {.scripts = scripts, .scripts_count = 2};
+    scan(&found, &args);
+    assert_int_equal(found.count, 101 + 1 + 450);
+    assert_false(found.hits[0].is_unspent);
+    for (size_t i = 1; i < found.count; i++)
+        assert_true(found.hits[i].is_unspent);
+    for (size_t i = 0; i < 450; i++) {
+        const struct node_scan_hit *hit = &found.hits[102 + i];
+        assert_true(hit->index == i && hit->height == 102 && !hit->is_coinbase);
+        assert_int_equal(hit->script, 0);
+    }
+}
+
+/* An asker that cancels at the first item, and then asks something else. */
+struct canceller {
+    uint64_t token;
+    atomic_uint items;
+    atomic_bool is_over;
+    atomic_int code;
+};
+
+static void on_first(struct troupe_actor *self, void *user, const struct node_scan_item *item)
+{
+    struct canceller *canceller = user;
+    (void)item;
+    if (atomic_fetch_add(&canceller->items, 1) == 0)
+        assert_int_equal(troupe_cancel(self, canceller->token), 0);
+}
+
+static void on_over(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    struct canceller *canceller = user;
+    (void)self;
+    canceller->code = error != NULL ? error->code : 0;
+    canceller->is_over = true;
+}
+
+static int ask_and_cancel(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct canceller *canceller = (struct canceller *)(uintptr_t)argument;
+    struct node_scan_args args = {.scripts = both, .scripts_count = 2};
+    struct troupe_options how = {.ret_token = &canceller->token};
+    (void)state;
+    return node_scan_ask(self, desk.node, &args, on_first, on_over, canceller, &how);
+}
+
+static bool is_over(void *user)
+{
+    return ((struct canceller *)user)->is_over;
+}
+
+static void scan_can_be_cancelled(void **state)
+{
+    static const struct troupe_actor_def def = {.name = "canceller", .start = ask_and_cancel};
+    struct canceller canceller = {.token = 0};
+    struct troupe_ref ref;
+    (void)state;
+    mine(900, script_a, sizeof(script_a));
+    assert_int_equal(troupe_spawn(desk.troupe, &def, &canceller, &ref), 0);
+    runner_wait(is_over, &canceller);
+    assert_int_equal(canceller.items, 1);
+    assert_int_equal(canceller.code, TROUPE_ECANCELED);
+    mine(1, script_a, sizeof(script_a));
+}
+
+#define at_desk(test) cmocka_unit_test_setup_teardown(test, open_desk, close_desk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        at_desk(scan_finds_outputs_in_order_and_in_range),
+        at_desk(scan_goes_on_within_a_block_and_knows_what_was_spent),
+        at_desk(scan_can_be_cancelled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
