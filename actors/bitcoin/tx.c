@@ -182,6 +182,16 @@ int btc_tx_parse(const void *data, size_t size, struct btc_tx *ret_tx, struct bt
     return 0;
 }
 
+int btc_tx_measure(const void *data, size_t size, size_t *ret_size, struct btc_error *err)
+{
+    struct btc_tx_walk walk = {.reader = btc_reader_of(data, size, err)};
+    struct btc_tx tx;
+    int rc = btc_tx_walk(&walk, &tx);
+    if (rc == 0)
+        *ret_size = walk.reader.offset;
+    return rc;
+}
+
 void btc_tx_free(struct btc_tx *tx)
 {
     free(tx->arena);

@@ -67,6 +67,10 @@ struct btc_tx {
 int btc_tx_parse(const void *data, size_t size, struct btc_tx *ret_tx, struct btc_error *err)
     BTC_MUST_CHECK;
 
+/* How many bytes the transaction at data[0..] takes, where others may follow it. Errors as above. */
+int btc_tx_measure(const void *data, size_t size, size_t *ret_size, struct btc_error *err)
+    BTC_MUST_CHECK;
+
 /* Release what btc_tx_parse() allocated and zero the struct. Harmless on a zeroed one. */
 void btc_tx_free(struct btc_tx *tx);
 

@@ -214,6 +214,13 @@ void chain_coins_free(struct chain_coins *coins)
     *coins = (struct chain_coins){0};
 }
 
+int chain_find_tx(struct chain *chain, const struct btc_hash *txid, int32_t *ret_height,
+                  struct btc_error *err)
+{
+    chain->store.err = err;
+    return chain_store_coin_of_tx(&chain->store, txid, ret_height);
+}
+
 int chain_locator(struct chain *chain, struct btc_hash ret_hashes[CHAIN_LOCATOR_MAX],
                   size_t *ret_count, struct btc_error *err)
 {

@@ -152,6 +152,11 @@ int chain_get_coins(struct chain *chain, const struct btc_outpoint *outpoints, s
                     struct chain_coins *ret_coins, struct btc_error *err) BTC_MUST_CHECK;
 void chain_coins_free(struct chain_coins *coins);
 
+/* The height of the block that a transaction is in, by its unspent outputs: CHAIN_ABSENT also when
+ * all of them are spent. */
+int chain_find_tx(struct chain *chain, const struct btc_hash *txid, int32_t *ret_height,
+                  struct btc_error *err) BTC_MUST_CHECK;
+
 /*
  * A locator of the active chain: hashes from the tip backwards, the last ten one by one, then in
  * doubling steps, genesis last. Writes at most CHAIN_LOCATOR_MAX.

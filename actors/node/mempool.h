@@ -110,11 +110,13 @@ int mempool_accept(struct mempool *pool, const void *data, size_t size, int64_t 
 
 /*
  * What mempool_accept() would say to each of `count` <= MEMPOOL_TEST_MAX transactions, where each may
- * also spend what those before it pay. The pool stays as it is. errors has a place for each.
+ * also spend what those before it pay. The pool stays as it is. ret_errors has a sentence
+ * for each that is refused.
  * 0, or the node's own trouble.
  */
 int mempool_test(struct mempool *pool, const struct btc_span *txs, size_t count, int64_t now_s,
-                 struct mempool_verdict *ret_verdicts, struct btc_error *ret_errors) BTC_MUST_CHECK;
+                 struct mempool_verdict *ret_verdicts, struct btc_error *ret_errors,
+                 struct btc_error *err) BTC_MUST_CHECK;
 
 /* Bring the pool to the chain's new state: what is in new blocks leaves, what is at odds with them
  * leaves, what was in blocks that were taken back comes back where it still may. After a failure

@@ -10,6 +10,9 @@
 #include "actors/bitcoin/tx.h"
 #include "actors/node/chain.h"
 
+#define MINE_SPARE_WEIGHT 4000  /* of a block, for header and coinbase without its script */
+#define MINE_SIGOPS_MAX   80000 /* BIP141: their cost, in a block */
+
 struct mine_request {
     struct btc_span script; /* [borrowed] output script that gets subsidy and fees */
     const struct btc_tx *const

@@ -40,7 +40,7 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
         return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
     }
     node_publish_tip(self, node);
-    return 0;
+    return node_pool_start(self, node);
 }
 
 static void stop(struct troupe_actor *self, void *state)
@@ -48,6 +48,7 @@ static void stop(struct troupe_actor *self, void *state)
     struct node *node = state;
     (void)self;
     node_jobs_free(node);
+    mempool_free(node->pool);
     chain_close(node->chain);
 }
 
@@ -261,6 +262,12 @@ static const struct node_handlers handlers = {
     .mine = node_serve_mine,
     .import_file = node_serve_import_file,
     .scan = node_serve_scan,
+    .get_tx = node_serve_get_tx,
+    .get_tx_status = node_serve_get_tx_status,
+    .submit_tx = node_serve_submit_tx,
+    .test_txs = node_serve_test_txs,
+    .get_mempool = node_serve_get_mempool,
+    .estimate_fee = node_serve_estimate_fee,
 };
 
 static const struct troupe_service services[] = {{&node_interface, &handlers}};

@@ -6,6 +6,8 @@
  *   job.c      what takes long, a step at a time: the turns, and the streams of blocks and headers
  *   work.c     the jobs that change the chain: mining, importing a file
  *   scan.c     the job that looks for scripts
+ *   pool.c     the pool of transactions: what is asked of it, and what it tells
+ *   pool_jobs.c  the pool as a stream, transactions that are tested
  *
  * The actor is detached: everything here runs on its one thread, which may wait for the disk. What
  * takes long is a *job*: a call that is answered by a stream, worked off in steps of some
@@ -19,16 +21,19 @@
 
 #include "actors/node/chain.h"
 #include "actors/node/import.h"
+#include "actors/node/mempool.h"
 #include "bus/troupe.h"
 #include "interfaces/node.h"
 
-#define NODE_FOLDER_SIZE      4096 /* bytes of the store's path, with the NUL */
-#define NODE_JOBS_MAX         64   /* streams at one time; more are refused as busy */
-#define NODE_STEP_MS          20   /* what a step of an import takes, about */
-#define NODE_BATCH_MAX        64   /* blocks in one transaction of an import */
-#define NODE_REPORT_MS        100  /* between two reports of progress */
-#define NODE_HEADERS_ITEM_MAX 500  /* headers in one item of a stream */
-#define NODE_MINE_STEP_MAX    16   /* blocks mined in one transaction */
+#define NODE_FOLDER_SIZE      4096         /* bytes of the store's path, with the NUL */
+#define NODE_JOBS_MAX         64           /* streams at one time; more are refused as busy */
+#define NODE_STEP_MS          20           /* what a step of an import takes, about */
+#define NODE_BATCH_MAX        64           /* blocks in one transaction of an import */
+#define NODE_REPORT_MS        100          /* between two reports of progress */
+#define NODE_HEADERS_ITEM_MAX 500          /* headers in one item of a stream */
+#define NODE_MINE_STEP_MAX    16           /* blocks mined in one transaction */
+#define NODE_POOL_ITEM_BYTES  (512u << 10) /* of transactions in one item of a stream, about */
+#define NODE_EXPIRE_MS        60000        /* between two looks for what has waited too long */
 
 struct node;
 
@@ -66,11 +71,17 @@ struct job {
             struct node_import_file_item progress;
         } import;
         struct node_scan *scan; /* [owned] */
+        struct {
+            uint64_t after; /* sequence of the last one sent */
+            bool with_raw;
+            bool has_sent;
+        } pool;
     } as;
 };
 
 struct node {
     struct chain *chain;
+    struct mempool *pool;
     const struct btc_params *params;
     char folder[NODE_FOLDER_SIZE];
     struct job *jobs; /* in the order of their turns */
@@ -136,5 +147,31 @@ void node_serve_scan(struct troupe_actor *self, void *state, struct troupe_call 
 bool node_job_is_scan(const struct job *job);
 /* NULL is fine. */
 void node_scan_free(struct node_scan *scan);
+
+/* ---- pool.c ---- */
+
+/* The pool lives beside the chain. 0, or a code of the bus, reported. */
+int node_pool_start(struct troupe_actor *self, struct node *node) TROUPE_CHECKED;
+/* Brings it to the chain's new state and tells what came and went; after the changes were told. */
+void node_pool_follow(struct troupe_actor *self, struct node *node,
+                      const struct chain_change *changes, size_t count);
+/* Seconds since 1970, as the pool counts them. */
+int64_t node_now_s(void);
+
+void node_serve_get_tx(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct node_get_tx_args *args);
+void node_serve_get_tx_status(struct troupe_actor *self, void *state, struct troupe_call *call,
+                              const struct node_get_tx_status_args *args);
+void node_serve_submit_tx(struct troupe_actor *self, void *state, struct troupe_call *call,
+                          const struct node_submit_tx_args *args);
+void node_serve_estimate_fee(struct troupe_actor *self, void *state, struct troupe_call *call,
+                             const struct node_estimate_fee_args *args);
+
+/* ---- pool_jobs.c ---- */
+
+void node_serve_test_txs(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct node_test_txs_args *args);
+void node_serve_get_mempool(struct troupe_actor *self, void *state, struct troupe_call *call,
+                            const struct node_get_mempool_args *args);
 
 #endif

@@ -95,6 +95,7 @@ void node_publish_changes(struct troupe_actor *self, struct node *node,
     }
     if (count > 0)
         node_publish_tip(self, node);
+    node_pool_follow(self, node, changes, count);
 }
 
 void node_publish_tip(struct troupe_actor *self, struct node *node)

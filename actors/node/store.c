@@ -97,6 +97,7 @@ static const char *const statement_texts[ST_COUNT] = {
     [ST_BEST_TIP] = "SELECT " ENTRY " FROM best b JOIN headers h ON h.id=b.id"
                     " ORDER BY b.height DESC LIMIT 1",
     [ST_COIN_GET] = "SELECT amount,height,coinbase,script FROM coins WHERE txid=?1 AND vout=?2",
+    [ST_COIN_OF_TX] = "SELECT height FROM coins WHERE txid=?1 LIMIT 1",
     [ST_COIN_ADD] = "INSERT INTO coins(txid,vout,amount,height,coinbase,script)"
                     " VALUES(?1,?2,?3,?4,?5,?6)",
     [ST_COIN_DELETE] = "DELETE FROM coins WHERE txid=?1 AND vout=?2",
@@ -499,6 +500,21 @@ int chain_store_coin_get(struct chain_store *store, const struct btc_outpoint *o
     ret_coin->script.data = sqlite3_column_blob(row, 3);
     ret_coin->script.size = (size_t)sqlite3_column_bytes(row, 3);
     return 0;
+}
+
+int chain_store_coin_of_tx(struct chain_store *store, const struct btc_hash *txid,
+                           int32_t *ret_height)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = prepared(store, ST_COIN_OF_TX, &row);
+    if (rc != 0)
+        return rc;
+    sqlite3_bind_blob(row, 1, txid->bytes, BTC_HASH_SIZE, SQLITE_STATIC);
+    int code = sqlite3_step(row);
+    if (code == SQLITE_ROW)
+        *ret_height = sqlite3_column_int(row, 0);
+    sqlite3_reset(row);
+    return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? CHAIN_ABSENT : failed(store, code);
 }
 
 int chain_store_coin_add(struct chain_store *store, const struct btc_outpoint *outpoint,

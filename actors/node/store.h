@@ -46,6 +46,7 @@ enum chain_statement {
     ST_BEST_AT,
     ST_BEST_TIP,
     ST_COIN_GET,
+    ST_COIN_OF_TX,
     ST_COIN_ADD,
     ST_COIN_DELETE,
     ST_TOTALS_GET,
@@ -109,6 +110,9 @@ int chain_store_get_blob(struct chain_store *store, enum chain_statement which, 
 /* One unspent output. The script of a coin that was read lives until the next coin is read. */
 int chain_store_coin_get(struct chain_store *store, const struct btc_outpoint *outpoint,
                          struct chain_coin *ret_coin) BTC_MUST_CHECK;
+int chain_store_coin_of_tx(struct chain_store *store, const struct btc_hash *txid,
+                           int32_t *ret_height)
+    BTC_MUST_CHECK; /* the height of any unspent output of a transaction */
 int chain_store_coin_add(struct chain_store *store, const struct btc_outpoint *outpoint,
                          const struct chain_coin *coin)
     BTC_MUST_CHECK; /* BTC_EINVALID when it is there already */

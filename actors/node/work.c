@@ -20,21 +20,49 @@ void node_work_free(struct job *job)
 
 /* ---- mining ---- */
 
+/* Adds what the pool picks for the next block to the request. */
+static int pick_txs(struct node *node, struct mine_request *request, struct mempool_pick *ret_pick,
+                    struct btc_error *err)
+{
+    size_t weight = MINE_SPARE_WEIGHT + 4 * request->script.size;
+    size_t sigops = 4 * btc_script_sigops(request->script);
+    int rc = mempool_pick(node->pool, BTC_BLOCK_WEIGHT_MAX - weight,
+                          sigops < MINE_SIGOPS_MAX ? MINE_SIGOPS_MAX - sigops : 0, ret_pick, err);
+    if (rc != 0)
+        return rc;
+    request->txs = ret_pick->txs;
+    request->tx_count = ret_pick->count;
+    request->fees = ret_pick->fees;
+    return 0;
+}
+
 static int mine_one(struct job *job, struct chain_change *ret_change, struct btc_error *err)
 {
     struct mine_request request = {
         .script = {job->as.mine.script, job->as.mine.script_size},
     };
+    struct mempool_pick pick;
     struct chain_entry tip;
     uint8_t *data = NULL;
     size_t size = 0;
     chain_tip(job->node->chain, &tip);
     request.extra_nonce = (uint32_t)tip.height + 1;
-    int rc = mine_block(job->node->chain, &request, &data, &size, err);
+    int rc = pick_txs(job->node, &request, &pick, err);
+    if (rc != 0)
+        return rc;
+    rc = mine_block(job->node->chain, &request, &data, &size, err);
     if (rc == 0)
         rc = chain_add_block(job->node->chain, data, size, ret_change, err);
+    mempool_pick_free(&pick);
     free(data);
     return rc > 0 ? btc_fail(err, BTC_EINVALID, "another branch has as much work") : rc;
+}
+
+/* The pool learns of a block when it is committed: what it picked must not be picked again before. */
+static bool pool_is_empty(const struct job *job)
+{
+    struct mempool_tx tx;
+    return !mempool_next(job->node->pool, 0, &tx);
 }
 
 /* Mines some blocks in one transaction: items[0..ready) when it is committed. */
@@ -42,10 +70,11 @@ static int mine_some(struct troupe_actor *self, struct job *job, struct btc_erro
 {
     struct chain_change changes[NODE_MINE_STEP_MAX];
     uint32_t count = 0;
+    uint32_t count_max = pool_is_empty(job) ? NODE_MINE_STEP_MAX : 1;
     int rc = chain_batch_begin(job->node->chain, err);
     if (rc != 0)
         return rc;
-    while (rc == 0 && count < NODE_MINE_STEP_MAX && count < job->as.mine.left) {
+    while (rc == 0 && count < count_max && count < job->as.mine.left) {
         rc = mine_one(job, &changes[count], err);
         count += rc == 0;
     }
