@@ -8,6 +8,7 @@
 #ifndef ACTORS_BITCOIN_SIGN_H
 #define ACTORS_BITCOIN_SIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,23 @@ struct btc_signed {
 int btc_sign_input(const struct btc_spending *spending, size_t index,
                    const uint8_t secret[BTC_SECRET_SIZE], const struct btc_sign_options *options,
                    struct btc_signed *ret_signed, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Is it a type of ECDSA signatures: ALL, NONE or SINGLE, with or without ANYONECANPAY? */
+bool btc_sighash_is_defined(uint32_t hash_type);
+
+/*
+ * One ECDSA signature with its hash type byte, for an input of any script: script_code is what
+ * btc_sighash_legacy() or, is_segwit, btc_sighash_bip143() want. 0, BTC_EUSAGE for an index or a
+ * hash type that is none, BTC_EINVALID for a secret that is none, BTC_ENOMEM, BTC_ECRYPTO.
+ */
+int btc_sign_ecdsa(const struct btc_spending *spending, size_t index, bool is_segwit,
+                   struct btc_span script_code, uint32_t hash_type,
+                   const uint8_t secret[BTC_SECRET_SIZE],
+                   uint8_t ret_signature[BTC_SIGNATURE_SIZE_MAX], size_t *ret_size) BTC_MUST_CHECK;
+
+/* For a signature made elsewhere: the scriptSig out of kind, signature and key. 0, BTC_ENOMEM,
+ * BTC_ECRYPTO. */
+int btc_sign_assemble(struct btc_signed *it) BTC_MUST_CHECK;
 
 /*
  * Put it into its input: script_sig and witness then look into *it [borrowed], which must stay
