@@ -88,7 +88,8 @@ int btc_psbt_key(const struct btc_psbt *psbt, enum btc_psbt_side side, size_t in
                  struct btc_psbt_key *ret_key) BTC_MUST_CHECK;
 
 /*
- * Updater. Each replaces what the list had under that key. 0; BTC_EUSAGE for an index beyond the
+ * Updater. Each replaces what the list had under that key, but for coins: another one than is known
+ * is BTC_EINVALID. 0; BTC_EUSAGE for an index beyond the
  * lists or a value of a wrong shape; BTC_EINVALID for a previous transaction of another txid or
  * without that output; BTC_ELIMIT, BTC_ENOMEM, BTC_ECRYPTO. The bytes given are copied.
  */

@@ -101,7 +101,7 @@ int btc_tx_walk(struct btc_tx_walk *walk, struct btc_tx *tx)
     uint32_t lock_time;
     if (btc_read_u32(r, "version", &version) < 0)
         return BTC_EFORMAT;
-    bool has_witness = btc_reader_left(r) > 1 && r->data[r->offset] == 0;
+    bool has_witness = !walk->is_plain && btc_reader_left(r) > 1 && r->data[r->offset] == 0;
     if (has_witness) { /* no inputs: BIP144's marker, to be followed by its flag */
         if (r->data[r->offset + 1] != SEGWIT_FLAG)
             return btc_fail(r->err, BTC_EFORMAT, "transaction at offset %zu has no inputs", start);
@@ -113,7 +113,7 @@ int btc_tx_walk(struct btc_tx_walk *walk, struct btc_tx *tx)
     size_t outs;
     if (btc_read_count(r, "input count", IN_SIZE_MIN, &ins) < 0)
         return BTC_EFORMAT;
-    if (ins == 0)
+    if (ins == 0 && !walk->is_plain)
         return btc_fail(r->err, BTC_EFORMAT, "transaction at offset %zu has no inputs", start);
     if (walk_ins(walk, ins) < 0 || btc_read_count(r, "output count", OUT_SIZE_MIN, &outs) < 0 ||
         walk_outs(walk, outs) < 0)
@@ -157,12 +157,13 @@ int btc_tx_walk_alloc(struct btc_tx_walk *walk, size_t offset, size_t extra, voi
     return 0;
 }
 
-int btc_tx_parse(const void *data, size_t size, struct btc_tx *ret_tx, struct btc_error *err)
+static int parse(const void *data, size_t size, bool is_plain, struct btc_tx *ret_tx,
+                 struct btc_error *err)
 {
     if (size > BTC_TX_SIZE_MAX)
         return btc_fail(err, BTC_ELIMIT, "a transaction of %zu bytes is over the maximum of %d",
                         size, BTC_TX_SIZE_MAX);
-    struct btc_tx_walk walk = {.reader = btc_reader_of(data, size, err)};
+    struct btc_tx_walk walk = {.reader = btc_reader_of(data, size, err), .is_plain = is_plain};
     struct btc_tx tx;
     void *arena;
     int rc = btc_tx_walk(&walk, &tx);
@@ -190,6 +191,16 @@ int btc_tx_measure(const void *data, size_t size, size_t *ret_size, struct btc_e
     if (rc == 0)
         *ret_size = walk.reader.offset;
     return rc;
+}
+
+int btc_tx_parse(const void *data, size_t size, struct btc_tx *ret_tx, struct btc_error *err)
+{
+    return parse(data, size, false, ret_tx, err);
+}
+
+int btc_tx_parse_plain(const void *data, size_t size, struct btc_tx *ret_tx, struct btc_error *err)
+{
+    return parse(data, size, true, ret_tx, err);
 }
 
 void btc_tx_free(struct btc_tx *tx)

@@ -71,6 +71,10 @@ int btc_tx_parse(const void *data, size_t size, struct btc_tx *ret_tx, struct bt
 int btc_tx_measure(const void *data, size_t size, size_t *ret_size, struct btc_error *err)
     BTC_MUST_CHECK;
 
+/* The same for the form without witnesses, always, as in PSBTs: so there may be no inputs. */
+int btc_tx_parse_plain(const void *data, size_t size, struct btc_tx *ret_tx, struct btc_error *err)
+    BTC_MUST_CHECK;
+
 /* Release what btc_tx_parse() allocated and zero the struct. Harmless on a zeroed one. */
 void btc_tx_free(struct btc_tx *tx);
 

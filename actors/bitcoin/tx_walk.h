@@ -14,7 +14,8 @@
 
 struct btc_tx_walk {
     struct btc_reader reader;
-    bool fill; /* false: count only */
+    bool fill;     /* false: count only */
+    bool is_plain; /* never BIP144's form; there may be no inputs */
     struct btc_tx_in *ins;
     struct btc_tx_out *outs;
     struct btc_span *items; /* of witnesses */
