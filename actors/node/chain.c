@@ -85,7 +85,9 @@ int chain_open(const char *datadir, const struct btc_params *params, struct chai
     chain->params = params;
     chain->store.lock_fd = -1;
     chain->store.err = err;
-    int rc = open_chain(chain, datadir);
+    int rc = crew_open(crew_threads(), &chain->crew, err);
+    if (rc == 0)
+        rc = open_chain(chain, datadir);
     if (rc != 0) {
         chain_close(chain);
         return rc;
@@ -99,6 +101,7 @@ void chain_close(struct chain *chain)
     if (chain == NULL)
         return;
     chain_store_close(&chain->store);
+    crew_close(chain->crew);
     free(chain);
 }
 

@@ -207,7 +207,7 @@ static int check_inputs(struct connection *c)
     if (rc != 0)
         rc = btc_fail(err, rc, "the coins that it spends could not be kept: %s", btc_code_text(rc));
     else
-        rc = chain_check_inputs(c->block, coins, flags, &c->inputs, err);
+        rc = chain_check_inputs(c->chain->crew, c->block, coins, flags, &c->inputs, err);
     free(coins);
     return rc;
 }

@@ -17,6 +17,7 @@
 #define ACTORS_NODE_ENGINE_H
 
 #include "actors/node/chain.h"
+#include "actors/node/crew.h"
 #include "actors/node/store.h"
 
 /* Times of the last headers up to one of them: median time past without reading eleven rows for
@@ -37,6 +38,7 @@ struct chain_view {
 struct chain {
     const struct btc_params *params;
     struct chain_store store;
+    struct crew *crew; /* [owned] checks signatures */
     struct chain_entry tip;
     struct chain_entry best;
     struct chain_stats stats;
@@ -83,18 +85,20 @@ int chain_check_block(const struct btc_block *block, const struct block_context 
 
 /* What became of the inputs of a block, the coinbase's left out. */
 struct block_inputs {
+    size_t sigops_cost; /* of the whole block, BIP141 */
     int64_t checked;
     int64_t outside; /* of the templates: not checked */
 };
 
 /*
  * signatures.c: check that every input of the block may spend its coin, and that its signature
- * operations do not cost too much. `coins` are those that it spends, in the order of its inputs,
- * without the coinbase's; flags are of btc_verify_input().
+ * operations do not cost too much; the crew's threads share the work. `coins` are those that it
+ * spends, in the order of its inputs, without the coinbase's; flags are of btc_verify_input(). The
+ * error is that of the first input that fails, whatever the number of threads.
  */
-int chain_check_inputs(const struct btc_block *block, const struct btc_tx_out *coins,
-                       unsigned flags, struct block_inputs *ret_inputs, struct btc_error *err)
-    BTC_MUST_CHECK;
+int chain_check_inputs(struct crew *crew, const struct btc_block *block,
+                       const struct btc_tx_out *coins, unsigned flags,
+                       struct block_inputs *ret_inputs, struct btc_error *err) BTC_MUST_CHECK;
 
 /* connect.c: put a block whose parent is the tip on top of the chain; BTC_EINVALID when it breaks a
  * rule. */

@@ -1,57 +1,99 @@
 /* The signatures of a block, once all coins that it spends are known: see engine.h. */
 #include "actors/node/engine.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "actors/bitcoin/sig.h"
 
-static int check_tx(const struct btc_tx *tx, const struct btc_tx_out *coins, unsigned flags,
-                    struct block_inputs *inputs, struct btc_error *err)
+/* An input of the block, the coinbase's not counted. */
+struct place {
+    size_t tx;
+    size_t in;
+};
+
+/* A block under check. Pieces of work change the counts, and each its own transaction's. */
+struct check {
+    const struct btc_block *block;
+    const struct btc_tx_out *coins;
+    unsigned flags;
+    size_t in_count;
+    struct place *places;           /* of each coin */
+    const struct btc_tx_out **own;  /* per transaction: the first of its coins */
+    struct btc_spending *spendings; /* per transaction */
+    atomic_size_t sigops;
+    atomic_size_t checked;
+    atomic_size_t outside;
+};
+
+static int open_check(struct check *c)
 {
-    struct btc_spending spending;
-    int rc = btc_spending_prepare(tx, coins, &spending);
+    const struct btc_block *block = c->block;
+    for (size_t i = 1; i < block->tx_count; i++)
+        c->in_count += block->txs[i].in_count;
+    c->places = calloc(c->in_count + 1, sizeof(*c->places));
+    c->own = calloc(block->tx_count, sizeof(*c->own));
+    c->spendings = calloc(block->tx_count, sizeof(*c->spendings));
+    if (c->places == NULL || c->own == NULL || c->spendings == NULL)
+        return BTC_ENOMEM;
+    size_t count = 0;
+    for (size_t i = 1; i < block->tx_count; i++) {
+        c->own[i] = &c->coins[count];
+        for (size_t j = 0; j < block->txs[i].in_count; j++)
+            c->places[count++] = (struct place){i, j};
+    }
+    return 0;
+}
+
+static void close_check(struct check *c)
+{
+    free(c->spendings);
+    free(c->own);
+    free(c->places);
+}
+
+static int prepare_tx(void *user, size_t index, struct btc_error *err)
+{
+    struct check *c = user;
+    const struct btc_tx *tx = &c->block->txs[index];
+    atomic_fetch_add(&c->sigops, btc_tx_sigops_cost(tx, c->own[index], c->flags));
+    int rc = index == 0 ? 0 : btc_spending_prepare(tx, c->own[index], &c->spendings[index]);
+    return rc == 0 ? 0
+                   : btc_fail(err, rc,
+                              "transaction %zu: the hashes for its signatures could not be "
+                              "computed: %s",
+                              index, btc_code_text(rc));
+}
+
+static int check_input(void *user, size_t index, struct btc_error *err)
+{
+    struct check *c = user;
+    struct place at = c->places[index];
+    int rc = btc_verify_input(&c->spendings[at.tx], at.in, c->flags, err);
+    if (rc < 0)
+        return btc_fail_within(err, rc, "transaction %zu: input %zu: ", at.tx, at.in);
+    atomic_fetch_add(rc == BTC_OUTSIDE_TEMPLATES ? &c->outside : &c->checked, 1);
+    return 0;
+}
+
+int chain_check_inputs(struct crew *crew, const struct btc_block *block,
+                       const struct btc_tx_out *coins, unsigned flags,
+                       struct block_inputs *ret_inputs, struct btc_error *err)
+{
+    struct check c = {.block = block, .coins = coins, .flags = flags};
+    int rc = open_check(&c);
     if (rc != 0)
-        return btc_fail(err, rc, "the hashes for its signatures could not be computed: %s",
-                        btc_code_text(rc));
-    for (size_t i = 0; i < tx->in_count; i++) {
-        rc = btc_verify_input(&spending, i, flags, err);
-        if (rc < 0)
-            return btc_fail_within(err, rc, "input %zu: ", i);
-        if (rc == BTC_OUTSIDE_TEMPLATES)
-            inputs->outside++;
-        else
-            inputs->checked++;
-    }
-    return 0;
-}
-
-static int check_sigops(const struct btc_block *block, const struct btc_tx_out *coins,
-                        unsigned flags, struct btc_error *err)
-{
-    size_t cost = 0;
-    for (size_t i = 0; i < block->tx_count; i++) {
-        const struct btc_tx *tx = &block->txs[i];
-        cost += btc_tx_sigops_cost(tx, i == 0 ? NULL : coins, flags);
-        coins += i == 0 ? 0 : tx->in_count;
-    }
-    if (cost > CHAIN_SIGOPS_COST_MAX)
-        return btc_fail(err, BTC_EINVALID, "its signature operations cost %zu, over %d", cost,
-                        CHAIN_SIGOPS_COST_MAX);
-    return 0;
-}
-
-int chain_check_inputs(const struct btc_block *block, const struct btc_tx_out *coins,
-                       unsigned flags, struct block_inputs *ret_inputs, struct btc_error *err)
-{
-    struct block_inputs inputs = {0};
-    int rc = check_sigops(block, coins, flags, err);
-    for (size_t i = 1; rc == 0 && i < block->tx_count; i++) {
-        rc = check_tx(&block->txs[i], coins, flags, &inputs, err);
-        if (rc != 0)
-            return btc_fail_within(err, rc, "transaction %zu: ", i);
-        coins += block->txs[i].in_count;
-    }
+        rc = btc_fail(err, rc, "no memory for the block's inputs");
     if (rc == 0)
-        *ret_inputs = inputs;
+        rc = crew_run(crew, block->tx_count, prepare_tx, &c, err);
+    if (rc == 0 && c.sigops > CHAIN_SIGOPS_COST_MAX)
+        rc = btc_fail(err, BTC_EINVALID, "its signature operations cost %zu, over %d",
+                      (size_t)c.sigops, CHAIN_SIGOPS_COST_MAX);
+    if (rc == 0)
+        rc = crew_run(crew, c.in_count, check_input, &c, err);
+    if (rc == 0)
+        *ret_inputs = (struct block_inputs){
+            .sigops_cost = c.sigops, .checked = (int64_t)c.checked, .outside = (int64_t)c.outside};
+    close_check(&c);
     return rc;
 }
