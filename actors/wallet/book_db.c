@@ -12,11 +12,16 @@
 #define PENDING_SPENDS(coin) \
     "EXISTS (SELECT 1 FROM pending_in q WHERE q.txid = " coin ".txid AND q.vout = " coin ".vout)"
 
-/* Is it locked by hand, and does a draft made since ?1 hold it that is not sent? */
-#define COIN_FLAGS(coin)                                                                       \
-    "EXISTS (SELECT 1 FROM locked l WHERE l.txid = " coin ".txid AND l.vout = " coin ".vout)," \
-    " EXISTS (SELECT 1 FROM draft_in f JOIN draft d ON d.id = f.draft WHERE f.txid = " coin    \
+#define IS_LOCKED(coin) \
+    "EXISTS (SELECT 1 FROM locked l WHERE l.txid = " coin ".txid AND l.vout = " coin ".vout)"
+
+/* Does a draft made since ?1 hold it that is not sent? */
+#define IS_HELD(coin)                                                                      \
+    "EXISTS (SELECT 1 FROM draft_in f JOIN draft d ON d.id = f.draft WHERE f.txid = " coin \
     ".txid AND f.vout = " coin ".vout AND d.state < 2 AND d.made > ?1)"
+
+#define COIN_FLAGS(coin) IS_LOCKED(coin) ", " IS_HELD(coin)
+#define IS_KEPT(coin)    "(" IS_LOCKED(coin) " OR " IS_HELD(coin) ")"
 
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -138,6 +143,49 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_DRAFT_SENT] = "UPDATE draft SET state = 2, change_script = NULL WHERE id = ?",
     [BOOK_SQL_DRAFT_SIGNED] = "UPDATE draft SET state = 1, data = ? WHERE id = ?",
     [BOOK_SQL_DRAFT_DATA] = "SELECT data, paid + change + fee, fee, made FROM draft WHERE id = ?",
+    [BOOK_SQL_DRAFT] = "SELECT id, state, txid, replaces, paid, fee, change, change_index, vsize,"
+                       " inputs, outputs, made FROM draft WHERE id = ?",
+    [BOOK_SQL_DRAFT_INPUTS] = "SELECT txid, vout, amount, script FROM draft_in WHERE draft = ?"
+                              " ORDER BY position",
+    [BOOK_SQL_ADD_DRAFT] =
+        "INSERT INTO draft (state, txid, data, replaces, paid, fee, change, change_index,"
+        " change_script, vsize, inputs, outputs, made)"
+        " VALUES (0, ?, ?, nullif(?, x''), ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?)",
+    [BOOK_SQL_ADD_DRAFT_INPUT] = "INSERT INTO draft_in (draft, position, txid, vout, amount,"
+                                 " script) VALUES (?, ?, ?, ?, ?, ?)",
+    [BOOK_SQL_DROP_DRAFT] = "DELETE FROM draft WHERE id = ?",
+    [BOOK_SQL_DROP_DRAFT_INPUTS] = "DELETE FROM draft_in WHERE draft = ?",
+    [BOOK_SQL_OPEN_DRAFTS] = "SELECT count(*), min(CASE WHEN state = 0 AND made <= ? THEN id END)"
+                             " FROM draft WHERE state < 2",
+    [BOOK_SQL_CANDIDATES] =
+        "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"
+        " ON s.id = c.script WHERE c.spent_height IS NULL AND c.own = 1"
+        " AND NOT (c.coinbase = 1 AND c.height > ?2) AND NOT " IS_KEPT(
+            "c") " AND NOT " PENDING_SPENDS("c") " UNION ALL SELECT o.txid, o.vout, o.amount, "
+                                                 "s.script FROM pending_out o"
+                                                 " JOIN pending p ON p.id = o.pending JOIN script "
+                                                 "s ON s.id = o.script"
+                                                 " WHERE ?3 AND o.own = 1 AND p.own = 1 AND "
+                                                 "NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS(
+                                                     "o") " ORDER BY 3 DESC LIMIT ?4",
+    [BOOK_SQL_SPENDABLE] =
+        "SELECT c.txid, c.vout, c.amount, s.script, c.own, c.coinbase, c.height, 1 FROM coin c"
+        " JOIN script s ON s.id = c.script WHERE c.txid = ?1 AND c.vout = ?2"
+        " AND c.spent_height IS NULL AND NOT " PENDING_SPENDS(
+            "c") " UNION ALL SELECT o.txid, o.vout, o.amount, s.script, o.own, 0, 0, p.own"
+                 " FROM pending_out o JOIN pending p ON p.id = o.pending JOIN script s ON s.id = "
+                 "o.script"
+                 " WHERE o.txid = ?1 AND o.vout = ?2 AND NOT " PENDING_SPENDS("o"),
+    [BOOK_SQL_COIN_EXISTS] =
+        "SELECT 1 FROM coin WHERE txid = ?1 AND vout = ?2 AND spent_height IS NULL"
+        " UNION ALL SELECT 1 FROM pending_out WHERE txid = ?1 AND vout = ?2",
+    [BOOK_SQL_CHANGE_SCRIPT] =
+        "SELECT id, script FROM script WHERE chain = ? AND used = 0 AND given = 0"
+        " ORDER BY id IN (SELECT change_script FROM draft WHERE state < 2), child LIMIT 1",
+    [BOOK_SQL_PENDING_TREE_FEE] =
+        "WITH RECURSIVE tree (id) AS (VALUES (?1) UNION SELECT i.pending FROM tree t"
+        " JOIN pending p ON p.id = t.id JOIN pending_in i ON i.txid = p.txid)"
+        " SELECT sum(max(p.fee, 0)) FROM tree t JOIN pending p ON p.id = t.id",
     [BOOK_SQL_LOCK_COIN] = "INSERT OR IGNORE INTO locked (txid, vout) VALUES (?, ?)",
     [BOOK_SQL_UNLOCK_COIN] = "DELETE FROM locked WHERE txid = ? AND vout = ?",
 };
