@@ -43,11 +43,26 @@ bool tl_hurried(const struct tl_launcher *launcher)
 
 /* ---- roles and links ------------------------------------------------------------------------- */
 
+static bool all_ready(const struct tl_launcher *launcher)
+{
+    for (size_t role = 0; role < launcher->program->roles_count; role++) {
+        bool starts = tl_place_of(&launcher->composition, role) <
+                      launcher->composition.places_count;
+        if (starts && (launcher->ready & tl_bit(role)) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The last one makes the program a started one at once: a death that is seen in the same turn of the
+ * loop was not at the start any more. */
 static void role_ready(struct tl_launcher *launcher, struct troupe_text name)
 {
     size_t role = tl_role_find(launcher->program, name.data, name.size);
     if (role < launcher->program->roles_count) {
         launcher->ready |= tl_bit(role);
+        launcher->started = launcher->started || (all_ready(launcher) && !launcher->stop_wanted);
     }
 }
 
