@@ -188,6 +188,7 @@ static void on_fork(struct troupe_actor *self, void *user, const struct troupe_e
     if (rc == 0 && results->height < synced.height) {
         wallet_tell_removed(self, wallet, (int32_t)results->height);
         rc = book_rewind(wallet->book, (int32_t)results->height, &err);
+        wallet_pool_look_at_all(self, wallet); /* what was in those blocks is pending again */
     }
     if (rc != 0) {
         book_failed(self, wallet, rc, &err);

@@ -1,4 +1,5 @@
 /* The book's rows in the interface's types, and what the wallet publishes. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,11 +12,36 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static struct wallet_hash32 hash_of(const struct btc_hash *hash)
+struct wallet_hash32 wallet_hash_of(const struct btc_hash *hash)
 {
     struct wallet_hash32 bytes;
     memcpy(bytes.bytes, hash->bytes, sizeof(bytes.bytes));
     return bytes;
+}
+
+struct btc_outpoint wallet_outpoint_of(const struct wallet_outpoint *outpoint)
+{
+    struct btc_outpoint made = {.index = outpoint->index};
+    memcpy(made.txid.bytes, outpoint->txid.bytes, sizeof(made.txid.bytes));
+    return made;
+}
+
+enum wallet_address_kind wallet_kind_of(enum btc_script_kind kind)
+{
+    switch (kind) {
+    case BTC_SCRIPT_P2PKH:
+        return WALLET_ADDRESS_KIND_P2PKH;
+    case BTC_SCRIPT_P2SH:
+        return WALLET_ADDRESS_KIND_P2SH;
+    case BTC_SCRIPT_P2WPKH:
+        return WALLET_ADDRESS_KIND_P2WPKH;
+    case BTC_SCRIPT_P2WSH:
+        return WALLET_ADDRESS_KIND_P2WSH;
+    case BTC_SCRIPT_P2TR:
+        return WALLET_ADDRESS_KIND_P2TR;
+    default:
+        return WALLET_ADDRESS_KIND_UNKNOWN;
+    }
 }
 
 struct wallet_address wallet_address_of(const struct book_script *script)
@@ -29,13 +55,14 @@ struct wallet_address wallet_address_of(const struct book_script *script)
         .text = troupe_text(script->text),
         .label = troupe_text(script->label),
         .is_used = script->is_used,
+        .kind = wallet_kind_of(script->kind),
     };
 }
 
 struct wallet_tx wallet_tx_of(const struct book_entry *entry)
 {
     return (struct wallet_tx){
-        .txid = hash_of(&entry->txid),
+        .txid = wallet_hash_of(&entry->txid),
         .height = (uint32_t)entry->height,
         .position = entry->position,
         .time_s = entry->time_s,
@@ -45,18 +72,22 @@ struct wallet_tx wallet_tx_of(const struct book_entry *entry)
         .has_fee_sat = entry->fee >= 0,
         .fee_sat = entry->fee >= 0 ? entry->fee : 0,
         .is_coinbase = entry->is_coinbase,
+        .is_pending = entry->is_pending,
     };
 }
 
 struct wallet_coin wallet_coin_of(const struct book_coin *coin)
 {
     return (struct wallet_coin){
-        .txid = hash_of(&coin->outpoint.txid),
+        .txid = wallet_hash_of(&coin->outpoint.txid),
         .index = coin->outpoint.index,
         .amount_sat = coin->amount,
         .height = (uint32_t)coin->height,
         .is_coinbase = coin->is_coinbase,
         .is_mature = coin->is_mature,
+        .is_locked = coin->is_locked,
+        .is_pending = coin->is_pending,
+        .is_held = coin->is_held,
         .address = wallet_address_of(&coin->script),
     };
 }
@@ -77,8 +108,9 @@ int wallet_synced(struct wallet *wallet, struct wallet_synced *ret_synced, struc
     struct btc_hash hash;
     int rc = book_synced(wallet->book, &height, &hash, err);
     if (rc == 0)
-        *ret_synced = (struct wallet_synced){
-            .height = (uint32_t)height, .hash = hash_of(&hash), .node_height = wallet->node_height};
+        *ret_synced = (struct wallet_synced){.height = (uint32_t)height,
+                                             .hash = wallet_hash_of(&hash),
+                                             .node_height = wallet->node_height};
     return rc;
 }
 
@@ -88,6 +120,16 @@ static void tell_tx(struct troupe_actor *self, const struct book_entry *entry, b
 {
     struct wallet_tx_changed event = {.tx = wallet_tx_of(entry), .is_removed = is_removed};
     wallet_publish_tx_changed(self, &event);
+}
+
+void wallet_tell_pending(struct troupe_actor *self, struct wallet *wallet,
+                         const struct btc_hash *txid)
+{
+    struct book_tx tx;
+    if (book_get_tx(wallet->book, txid, &tx, NULL) != 0)
+        return;
+    free(tx.data);
+    tell_tx(self, &tx.entry, false);
 }
 
 void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t height, size_t count)
@@ -154,7 +196,23 @@ void wallet_tell_state(struct troupe_actor *self, struct wallet *wallet, bool is
 void wallet_fail_book(struct troupe_call *call, int code, const struct btc_error *err)
 {
     switch (code) {
+    case BOOK_NONE:
+        wallet_fail_not_found(call, err->text);
+        return;
+    case BOOK_LOCKED:
+        wallet_fail_locked(call, err->text);
+        return;
+    case BOOK_WRONG:
+        wallet_fail_wrong_passphrase(call, err->text);
+        return;
+    case BOOK_SHORT:
+        wallet_fail_insufficient(call, err->text);
+        return;
+    case BOOK_CONFLICT:
+        wallet_fail_conflict(call, err->text);
+        return;
     case BTC_EFORMAT:
+    case BTC_EINVALID:
     case BTC_ELIMIT:
     case BTC_EUSAGE:
         wallet_fail_invalid(call, err->text);

@@ -19,11 +19,14 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
     memcpy(wallet->folder, given->folder, sizeof(wallet->folder));
     free(given);
     int error = wallet_follow_start(self, wallet);
+    if (error == 0)
+        error = wallet_pool_start(self, wallet);
     if (error != 0) {
         troupe_report(self, "can't follow the node: %s", troupe_error_text(error));
         return error;
     }
     wallet_tell_state(self, wallet, true);
+    wallet_tell_lock(self, wallet);
     return 0;
 }
 
@@ -65,6 +68,11 @@ static void new_address(struct troupe_actor *self, void *state, struct troupe_ca
     (void)self;
     if (!wallet_read_text(args->label, label, sizeof(label))) {
         wallet_fail_invalid(call, "a label has no NUL");
+        return;
+    }
+    if (args->kind != WALLET_ADDRESS_KIND_UNKNOWN && args->kind != WALLET_ADDRESS_KIND_P2WPKH &&
+        args->kind != WALLET_ADDRESS_KIND_P2TR) {
+        wallet_fail_invalid(call, "the wallet gives out P2WPKH and P2TR addresses");
         return;
     }
     int rc = book_new_address(
@@ -117,24 +125,6 @@ static int find_address(struct wallet *wallet, const char *address, bool *ret_fo
     return 0;
 }
 
-static enum wallet_address_kind kind_of(struct btc_span script)
-{
-    switch (btc_script_classify(script).kind) {
-    case BTC_SCRIPT_P2PKH:
-        return WALLET_ADDRESS_KIND_P2PKH;
-    case BTC_SCRIPT_P2SH:
-        return WALLET_ADDRESS_KIND_P2SH;
-    case BTC_SCRIPT_P2WPKH:
-        return WALLET_ADDRESS_KIND_P2WPKH;
-    case BTC_SCRIPT_P2WSH:
-        return WALLET_ADDRESS_KIND_P2WSH;
-    case BTC_SCRIPT_P2TR:
-        return WALLET_ADDRESS_KIND_P2TR;
-    default:
-        return WALLET_ADDRESS_KIND_UNKNOWN;
-    }
-}
-
 static void validate_address(struct troupe_actor *self, void *state, struct troupe_call *call,
                              const struct wallet_validate_address_args *args)
 {
@@ -157,7 +147,7 @@ static void validate_address(struct troupe_actor *self, void *state, struct trou
     }
     struct btc_span span = btc_script_span(&script);
     results.is_valid = true;
-    results.kind = kind_of(span);
+    results.kind = wallet_kind_of(btc_script_classify(span).kind);
     results.has_script = true;
     results.script = (struct troupe_bytes){.data = span.data, .size = span.size};
     if (btc_address_encode(wallet->params, span, canonical) == 0)
@@ -230,7 +220,12 @@ static void get_info(struct troupe_actor *self, void *state, struct troupe_call 
         .name = troupe_text(wallet->name),
     };
     (void)self;
+    struct book_lock_state lock = {.is_locked = false};
     int rc = wallet_synced(wallet, &results.synced, &err);
+    if (rc == 0)
+        rc = book_lock_state(wallet->book, &lock, &err);
+    results.is_encrypted = lock.is_encrypted;
+    results.is_locked = lock.is_locked;
     if (rc != 0)
         wallet_fail_book(call, rc, &err);
     else
@@ -321,6 +316,12 @@ static const struct wallet_handlers handlers = {
     .list_coins = list_coins,
     .get_synced = get_synced,
     .wait_synced = wallet_serve_wait_synced,
+    .unlock = wallet_serve_unlock,
+    .lock = wallet_serve_lock,
+    .change_passphrase = wallet_serve_change_passphrase,
+    .lock_coins = wallet_serve_lock_coins,
+    .get_tx = wallet_serve_get_tx,
+    .get_words = wallet_serve_get_words,
 };
 
 static const struct troupe_service services[] = {{&wallet_interface, &handlers}};

@@ -3,6 +3,12 @@
  *
  *   manager.c  the role's actor: makes, opens and closes wallets (shelf.h)
  *   wallet.c   one wallet: start and stop, and what is answered from the book
+ *   lock.c     its passphrase
+ *   spend.c    drafts, signing and sending
+ *   papers.c   PSBTs, descriptors, words, messages: what leaves it, or comes to it
+ *   backup.c   the copy of its file
+ *   rescan.c   looking at blocks again
+ *   pool.c     what is in no block yet
  *   follow.c   keeping the book level with the node
  *   tell.c     the book's rows in the interface's types, and the events
  *
@@ -28,15 +34,17 @@
 #include <stdint.h>
 
 #include "actors/wallet/book.h"
+#include "actors/wallet/book_spend.h"
 #include "actors/wallet/shelf.h"
 #include "bus/troupe.h"
 #include "interfaces/node.h"
 #include "interfaces/wallet.h"
 
-#define WALLET_RETRY_MS  1000 /* until the node is asked again after a failure */
-#define WALLET_TELL_MS   100  /* between two events that say how far the book is */
-#define WALLET_WAITS_MAX 256  /* calls of wait_synced that are open */
-#define WALLET_PAGE_MAX  200  /* rows of one answer */
+#define WALLET_RETRY_MS   1000 /* until the node is asked again after a failure */
+#define WALLET_TELL_MS    100  /* between two events that say how far the book is */
+#define WALLET_WAITS_MAX  256  /* calls of wait_synced that are open */
+#define WALLET_PAGE_MAX   200  /* rows of one answer */
+#define WALLET_ERROR_SIZE 257  /* bytes of a sentence that a call fails with, with the NUL */
 
 /* What a wallet's actor is started with: [owned] by it, as is the book. */
 struct wallet_start {
@@ -47,6 +55,27 @@ struct wallet_start {
 };
 
 enum wallet_phase { WALLET_IDLE, WALLET_SCHEDULED, WALLET_FORK, WALLET_BLOCKS };
+
+enum wallet_pool_phase {
+    WALLET_POOL_IDLE,
+    WALLET_POOL_SCHEDULED,
+    WALLET_POOL_READ,
+    WALLET_POOL_STATUS,
+    WALLET_POOL_RESUBMIT,
+};
+
+/* How far the node's pool is known: see pool.c. */
+struct wallet_pool {
+    enum wallet_pool_phase phase;
+    bool is_wanted;  /* something was missed since the last look */
+    bool is_whole;   /* the next look begins with the first transaction */
+    bool has_unsent; /* the node did not take a payment of the wallet's */
+    uint64_t sequence;
+    uint64_t timer;
+    int64_t cursor;
+    struct btc_hash asked[WALLET_PAGE_MAX]; /* whose status is being asked */
+    size_t asked_count;
+};
 
 struct wallet_wait {
     struct troupe_call *call;
@@ -86,6 +115,12 @@ struct wallet {
     uint8_t *block; /* [owned] one block, gathered from its pieces */
     size_t block_size;
 
+    struct wallet_pool pool;
+    struct backup *backup; /* being made; NULL: none */
+    struct rescan *rescan; /* running; NULL: none */
+    uint64_t lock_timer;
+    bool has_lock_timer;
+
     struct book_balance balance; /* as last told */
     bool was_told;
     uint64_t told_ms;
@@ -101,6 +136,68 @@ extern const struct troupe_actor_def wallet_actor;
 /* `text` with a NUL. False: there is one within, which would let the rest go unread, or it is too
  * long. */
 bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room);
+
+/* ---- lock.c ---- */
+
+void wallet_tell_lock(struct troupe_actor *self, struct wallet *wallet);
+void wallet_serve_unlock(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct wallet_unlock_args *args);
+void wallet_serve_lock(struct troupe_actor *self, void *state, struct troupe_call *call);
+void wallet_serve_change_passphrase(struct troupe_actor *self, void *state,
+                                    struct troupe_call *call,
+                                    const struct wallet_change_passphrase_args *args);
+
+/* ---- spend.c ---- */
+
+struct wallet_draft wallet_draft_of(const struct book_draft *draft);
+void wallet_serve_draft(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct wallet_draft_args *args);
+void wallet_serve_sign(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct wallet_sign_args *args);
+void wallet_serve_send(struct troupe_actor *self, void *state, struct troupe_call *call,
+                       const struct wallet_send_args *args);
+void wallet_serve_bump_fee(struct troupe_actor *self, void *state, struct troupe_call *call,
+                           const struct wallet_bump_fee_args *args);
+
+/* ---- papers.c ---- */
+
+void wallet_serve_psbt_create(struct troupe_actor *self, void *state, struct troupe_call *call,
+                              const struct wallet_psbt_create_args *args);
+void wallet_serve_psbt_sign(struct troupe_actor *self, void *state, struct troupe_call *call,
+                            const struct wallet_psbt_sign_args *args);
+void wallet_serve_psbt_finalise(struct troupe_actor *self, void *state, struct troupe_call *call,
+                                const struct wallet_psbt_finalise_args *args);
+void wallet_serve_get_tx(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct wallet_get_tx_args *args);
+void wallet_serve_lock_coins(struct troupe_actor *self, void *state, struct troupe_call *call,
+                             const struct wallet_lock_coins_args *args);
+void wallet_serve_import_watch_only(struct troupe_actor *self, void *state,
+                                    struct troupe_call *call,
+                                    const struct wallet_import_watch_only_args *args);
+void wallet_serve_sign_message(struct troupe_actor *self, void *state, struct troupe_call *call,
+                               const struct wallet_sign_message_args *args);
+void wallet_serve_export_descriptors(struct troupe_actor *self, void *state,
+                                     struct troupe_call *call);
+void wallet_serve_get_words(struct troupe_actor *self, void *state, struct troupe_call *call);
+
+/* ---- backup.c, rescan.c: one of each at a time ---- */
+
+void wallet_serve_backup(struct troupe_actor *self, void *state, struct troupe_call *call);
+/* Ends it with the actor; its call ends by itself. */
+void wallet_backup_stop(struct wallet *wallet);
+void wallet_serve_rescan(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct wallet_rescan_args *args);
+void wallet_rescan_stop(struct wallet *wallet);
+
+/* ---- pool.c ---- */
+
+int wallet_pool_start(struct troupe_actor *self, struct wallet *wallet) TROUPE_CHECKED;
+/* Makes level with the node's pool, in a while: what is new in it, or all of it. */
+void wallet_pool_look(struct troupe_actor *self, struct wallet *wallet, uint32_t delay_ms);
+void wallet_pool_look_at_all(struct troupe_actor *self, struct wallet *wallet);
+/* Lets go of a pending transaction, and tells. */
+void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
+                 enum book_drop why);
 
 /* ---- follow.c ---- */
 
@@ -120,6 +217,13 @@ struct wallet_balance wallet_balance_of(const struct book_balance *balance);
 int wallet_synced(struct wallet *wallet, struct wallet_synced *ret_synced, struct btc_error *err)
     BTC_MUST_CHECK;
 
+enum wallet_address_kind wallet_kind_of(enum btc_script_kind kind);
+struct wallet_hash32 wallet_hash_of(const struct btc_hash *hash);
+struct btc_outpoint wallet_outpoint_of(const struct wallet_outpoint *outpoint);
+
+/* That this transaction is pending. */
+void wallet_tell_pending(struct troupe_actor *self, struct wallet *wallet,
+                         const struct btc_hash *txid);
 /* The newest `count` entries of the history, all of this block. */
 void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t height,
                      size_t count);
