@@ -325,6 +325,94 @@ static void bad_block_in_the_middle_of_a_better_branch_changes_nothing(void **st
     free_branch(&third);
 }
 
+/* ---- branches that a person is asked about ---- */
+
+static void count_held(void *user)
+{
+    ++*(int *)user;
+}
+
+static int follow(struct room *room, const struct btc_hash *hash)
+{
+    struct chain_change change;
+    int rc = chain_follow(room->chain, hash, &change, &room->err);
+    if (rc == 0)
+        assert_true(room_tip(room).id == change.new_tip.id);
+    return rc;
+}
+
+static void deep_branch_is_held_until_it_is_followed(void **state)
+{
+    struct room *room = *state;
+    struct branch own;
+    struct branch better;
+    struct chain_entry leaf;
+    struct chain_entry fork;
+    int held = 0;
+    room_open_chain(room, BTC_REGTEST);
+    make_branch(&own, 4, 1, 0);
+    make_branch(&better, 8, 2, 0);
+    chain_set_hold(room->chain, 3, count_held, &held);
+    for (int32_t height = 1; height <= 4; height++) {
+        assert_int_equal(add(room, &own, height), 0);
+        assert_int_equal(add(room, &better, height), CHAIN_SIDE);
+    }
+    assert_int_equal(chain_get_held(room->chain, &leaf, &fork), CHAIN_ABSENT);
+    assert_int_equal(follow(room, &better.hashes[3]), CHAIN_KNOWN);
+    assert_int_equal(add(room, &better, 5), CHAIN_SIDE);
+    assert_int_equal(held, 1);
+    assert_int_equal(chain_get_held(room->chain, &leaf, &fork), 0);
+    assert_true(btc_hash_equal(&leaf.hash, &better.hashes[4]));
+    assert_int_equal(fork.height, 0);
+    assert_tip(room, &own, 4);
+    chain_forget_held(room->chain); /* declined: it stays aside until there is more */
+    assert_int_equal(chain_get_held(room->chain, &leaf, &fork), CHAIN_ABSENT);
+    assert_int_equal(add(room, &better, 5), CHAIN_KNOWN);
+    assert_int_equal(held, 1);
+    assert_int_equal(add(room, &better, 6), CHAIN_SIDE);
+    assert_int_equal(held, 2);
+    assert_int_equal(follow(room, &own.hashes[0]), CHAIN_KNOWN);
+    assert_int_equal(follow(room, &better.hashes[7]), CHAIN_ABSENT);
+    assert_int_equal(follow(room, &better.hashes[0]), 0); /* with all that is stored on it */
+    assert_tip(room, &better, 6);
+    chain_set_hold(room->chain, 0, NULL, NULL);
+    free_branch(&own);
+    make_branch(&own, 8, 1, 0);
+    for (int32_t height = 5; height <= 7; height++)
+        assert_int_equal(add(room, &own, height), height == 7 ? 0 : CHAIN_SIDE);
+    assert_tip(room, &own, 7);
+    free_branch(&own);
+    free_branch(&better);
+}
+
+static void held_branch_that_breaks_a_rule_is_not_followed(void **state)
+{
+    struct room *room = *state;
+    struct branch own;
+    struct branch better;
+    struct chain_entry entry;
+    room_open_chain(room, BTC_REGTEST);
+    make_branch(&own, 3, 1, 0);
+    make_branch(&better, 6, 2, 5);
+    chain_set_hold(room->chain, 1, NULL, NULL);
+    for (int32_t height = 1; height <= 3; height++)
+        assert_int_equal(add(room, &own, height), 0);
+    for (int32_t height = 1; height <= 6; height++)
+        assert_int_equal(add(room, &better, height), CHAIN_SIDE);
+    struct chain_stats before = room_stats(room);
+    assert_int_equal(before.header_height, 6);
+    assert_int_equal(follow(room, &better.hashes[5]), BTC_EINVALID);
+    assert_non_null(strstr(room->err.text, "block 5 ("));
+    assert_tip(room, &own, 3);
+    assert_int_equal(chain_find(room->chain, &better.hashes[5], &entry, &room->err), 0);
+    assert_true(entry.failed);
+    assert_int_equal(follow(room, &better.hashes[3]), 0); /* up to the bad one it is fine */
+    assert_tip(room, &better, 4);
+    assert_int_equal(room_stats(room).header_height, 4);
+    free_branch(&own);
+    free_branch(&better);
+}
+
 #define in_room(test) cmocka_unit_test_setup_teardown(test, room_open, room_close)
 
 int main(void)
@@ -335,6 +423,8 @@ int main(void)
         in_room(first_of_equal_branches_wins_until_one_has_more),
         in_room(block_before_a_bad_one_is_taken),
         in_room(bad_block_in_the_middle_of_a_better_branch_changes_nothing),
+        in_room(deep_branch_is_held_until_it_is_followed),
+        in_room(held_branch_that_breaks_a_rule_is_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,7 @@ static int find_path(struct chain *chain, const struct chain_entry *leaf, struct
     return 0;
 }
 
-/* Connect one block of a branch: `fresh` when it is that, else as stored. */
+/* Connect one block of a branch: `fresh` when it is that, else as stored; `fresh` may be NULL. */
 static int connect_entry(struct chain *chain, struct chain_entry *entry,
                          const struct btc_block *fresh)
 {
@@ -169,7 +169,7 @@ static int connect_entry(struct chain *chain, struct chain_entry *entry,
     struct btc_block stored = {0};
     const struct btc_block *block = fresh;
     int rc = 0;
-    if (!btc_hash_equal(&entry->hash, &fresh->hash)) {
+    if (fresh == NULL || !btc_hash_equal(&entry->hash, &fresh->hash)) {
         rc = chain_store_get_blob(&chain->store, ST_BLOCK_READ, entry->id, &raw, &size);
         if (rc == 0)
             rc = btc_block_parse(raw, size, &stored, err);
@@ -209,13 +209,13 @@ static int switch_to(struct chain *chain, struct path *path, const struct btc_bl
 }
 
 /* A block that broke a rule is never tried again, nor what builds on it; the most work is elsewhere
- * now. */
+ * now. `fresh`: a header that was taken back with it, or NULL. */
 static int mark_failed(struct chain *chain, const struct btc_header *fresh,
                        const struct btc_hash *bad)
 {
     struct chain_entry entry;
     int32_t height;
-    int rc = chain_accept_header(chain, fresh, &entry, &height);
+    int rc = fresh != NULL ? chain_accept_header(chain, fresh, &entry, &height) : 0;
     if (rc >= 0)
         rc = chain_store_find(&chain->store, bad, &entry);
     if (rc == 0)
@@ -243,6 +243,46 @@ static bool remember_failure(struct chain *chain, const struct btc_header *fresh
 
 /* ---- blocks ---- */
 
+/* Is a person to be asked before this branch is followed? */
+static bool hold(struct chain *chain, const struct path *path)
+{
+    int32_t undone = chain->tip.height - path->fork.height;
+    if (chain->hold == 0 || undone <= chain->hold || undone > CHAIN_REORG_MAX)
+        return false;
+    chain->has_held = true;
+    chain->held_leaf = path->entries[0];
+    chain->held_fork = path->fork;
+    if (chain->on_held != NULL)
+        chain->on_held(chain->on_held_user);
+    return true;
+}
+
+/* Make the most work that is stored from `id` on active, if it is more than the present. `fresh`:
+ * the block that came just now; NULL: it was decided already. */
+static int follow(struct chain *chain, int64_t id, const struct btc_block *fresh,
+                  struct chain_change *change, struct chain_entry *ret_bad)
+{
+    struct chain_entry leaf;
+    struct path path = {0};
+    int rc = chain_store_branch_leaf(&chain->store, id, &leaf);
+    if (rc != 0)
+        return rc < 0 ? rc : btc_fail(chain->store.err, BTC_ECORRUPT, "a header is missing");
+    if (btc_u256_compare(&leaf.work, &chain->tip.work) <= 0)
+        return fresh != NULL ? CHAIN_SIDE : CHAIN_KNOWN;
+    rc = find_path(chain, &leaf, &path);
+    if (rc != 0)
+        return rc;
+    change->old_tip = chain->tip;
+    change->fork = path.fork;
+    if (!path.complete || (fresh != NULL && hold(chain, &path)))
+        rc = CHAIN_SIDE;
+    else
+        rc = switch_to(chain, &path, fresh, ret_bad);
+    change->new_tip = chain->tip;
+    free(path.entries);
+    return rc;
+}
+
 /* Store a block whose header was accepted and connect what it makes possible. */
 static int take_block(struct chain *chain, const struct btc_block *block, struct chain_entry *entry,
                       struct chain_change *change, struct chain_entry *ret_bad)
@@ -251,23 +291,7 @@ static int take_block(struct chain *chain, const struct btc_block *block, struct
     int rc = chain_store_put_blob(store, ST_BLOCK_ADD, entry->id, block->raw.data, block->raw.size);
     if (rc == 0)
         rc = chain_store_change(store, ST_BLOCK_FLAG, entry->id, (int64_t)block->tx_count);
-    struct chain_entry leaf;
-    if (rc == 0)
-        rc = chain_store_branch_leaf(store, entry->id, &leaf);
-    if (rc != 0)
-        return rc < 0 ? rc : btc_fail(store->err, BTC_ECORRUPT, "a header is missing");
-    if (btc_u256_compare(&leaf.work, &chain->tip.work) <= 0)
-        return CHAIN_SIDE;
-    struct path path = {0};
-    rc = find_path(chain, &leaf, &path);
-    if (rc != 0)
-        return rc;
-    change->old_tip = chain->tip;
-    change->fork = path.fork;
-    rc = path.complete ? switch_to(chain, &path, block, ret_bad) : CHAIN_SIDE;
-    change->new_tip = chain->tip;
-    free(path.entries);
-    return rc;
+    return rc != 0 ? rc : follow(chain, entry->id, block, change, ret_bad);
 }
 
 /* Header rules and shape; then it is ready to be taken. 0, CHAIN_KNOWN when only the header was
@@ -349,5 +373,63 @@ int chain_add_block(struct chain *chain, const void *data, size_t size,
         return btc_fail_within(err, rc, "block does not parse: ");
     rc = add_parsed(chain, &block, ret_change, err);
     btc_block_free(&block);
+    return rc;
+}
+
+/* ---- holding ---- */
+
+void chain_set_hold(struct chain *chain, int32_t blocks, void (*on_held)(void *user), void *user)
+{
+    chain->hold = blocks;
+    chain->on_held = on_held;
+    chain->on_held_user = user;
+}
+
+int chain_get_held(const struct chain *chain, struct chain_entry *ret_leaf,
+                   struct chain_entry *ret_fork)
+{
+    if (!chain->has_held)
+        return CHAIN_ABSENT;
+    *ret_leaf = chain->held_leaf;
+    *ret_fork = chain->held_fork;
+    return 0;
+}
+
+void chain_forget_held(struct chain *chain)
+{
+    chain->has_held = false;
+}
+
+static int follow_once(struct chain *chain, const struct btc_hash *hash,
+                       struct chain_change *ret_change, bool *ret_again, struct btc_error *err)
+{
+    struct chain_entry entry;
+    struct chain_entry bad = {0};
+    struct chain_change change = {0};
+    *ret_again = false;
+    int rc = begin_change(chain, err);
+    if (rc != 0)
+        return rc;
+    rc = chain_store_find(&chain->store, hash, &entry);
+    if (rc == 0)
+        rc = entry.has_block ? follow(chain, entry.id, NULL, &change, &bad) : CHAIN_ABSENT;
+    int outcome = rc > 0 ? rc : 0;
+    rc = end_change(chain, rc > 0 ? 0 : rc);
+    if (rc == BTC_EINVALID && bad.id != 0)
+        *ret_again = remember_failure(chain, NULL, &bad.hash) && bad.height > entry.height;
+    if (rc != 0 || outcome != 0)
+        return rc != 0 ? rc : outcome;
+    *ret_change = change;
+    return 0;
+}
+
+int chain_follow(struct chain *chain, const struct btc_hash *hash, struct chain_change *ret_change,
+                 struct btc_error *err)
+{
+    bool again;
+    int rc;
+    do {
+        rc = follow_once(chain, hash, ret_change, &again, err);
+    } while (again);
     return rc;
 }

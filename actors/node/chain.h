@@ -200,4 +200,26 @@ int chain_add_headers(struct chain *chain, const uint8_t *bytes, size_t count, s
 int chain_add_block(struct chain *chain, const void *data, size_t size,
                     struct chain_change *ret_change, struct btc_error *err) BTC_MUST_CHECK;
 
+/*
+ * Holding: a branch with more work that would undo more than `blocks` connected ones is stored, but
+ * not followed at once: chain_add_block() gives CHAIN_SIDE, and on_held (may be NULL) is called
+ * before it returns; it must not call the chain. 0 blocks: nothing is held, as at first.
+ */
+void chain_set_hold(struct chain *chain, int32_t blocks, void (*on_held)(void *user), void *user);
+
+/* The last branch that was held: its end and the block that it leaves the active chain at. 0, or
+ * CHAIN_ABSENT: none, or chain_forget_held() was called since. */
+int chain_get_held(const struct chain *chain, struct chain_entry *ret_leaf,
+                   struct chain_entry *ret_fork) BTC_MUST_CHECK;
+void chain_forget_held(struct chain *chain);
+
+/*
+ * Make the branch of this block, with what is stored on top of it, the active one, if it has more
+ * work: however much that undoes, up to CHAIN_REORG_MAX. 0: *ret_change says what moved.
+ * CHAIN_KNOWN: it has no more work. CHAIN_SIDE: blocks of it are missing. CHAIN_ABSENT: there is no
+ * such block. BTC_EINVALID: it breaks a rule, which is remembered. BTC_ELIMIT as above.
+ */
+int chain_follow(struct chain *chain, const struct btc_hash *hash, struct chain_change *ret_change,
+                 struct btc_error *err) BTC_MUST_CHECK;
+
 #endif

@@ -43,6 +43,12 @@ struct chain {
     struct chain_entry best;
     struct chain_stats stats;
     struct time_window window;
+    int32_t hold; /* blocks that a branch may undo without being held; 0: any */
+    bool has_held;
+    struct chain_entry held_leaf;
+    struct chain_entry held_fork;
+    void (*on_held)(void *user);
+    void *on_held_user;
     bool batch;
     struct chain_view before;       /* the present change */
     struct chain_view before_batch; /* the present batch */
