@@ -76,6 +76,7 @@ static struct troupe_option options[] = {
     {"words", NULL, NULL, "create: of BIP39 words, which are asked for"},
     {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
+    {"ask-reorg", "N", NULL, "ask before more than N blocks are taken back (6; regtest: 100)"},
     {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
 };
 

@@ -426,6 +426,81 @@ class Branches(Program):
         self.assertEqual(self.assert_level(22), before)
 
 
+class DeepBranches(Program):
+    """A person is asked before a branch takes back more than a few blocks."""
+
+    def setUp(self):
+        super().setUp()
+        trunk = regtest.blocks(10)
+        self.long = self.path('long.dat', regtest.framed(trunk + regtest.blocks(12, trunk, b'other')))
+        self.run_program(f'--import={self.path("short.dat", regtest.framed(trunk + regtest.blocks(10, trunk)))}')
+
+    def asked(self, *words):
+        terminal = Terminal(self, '--ask-reorg=9', f'--import={self.long}', *words)
+        terminal.read_until('would take back 10: all above block 10')
+        terminal.read_until('2  stay')
+        terminal.read_until('Ctrl-C ends')  # the import has ended
+        self.assertEqual(self.ask('status')['height'], 20)
+        return terminal
+
+    def follow(self, *words):
+        terminal = self.asked(*words)
+        terminal.type('1')
+        terminal.read_until('is followed, up to block 22')
+        self.assertEqual(self.ask('status')['height'], 22)
+        self.assertIn('it ends', self.run_program('stop').stdout)
+        terminal.read_until('ends: stopped by a command')
+        self.assertEqual(terminal.process.wait(WAIT_SECONDS), 0)
+
+    def test_person_follows(self):
+        self.follow()
+
+    def test_person_follows_in_one_process(self):
+        self.follow('--split=none')
+
+    def test_person_stays_until_the_next_start(self):
+        terminal = self.asked()
+        terminal.type('2')
+        terminal.read_until('is not followed, as was answered')
+        self.assertEqual(self.ask('status')['height'], 20)
+        self.run_program('stop')
+        self.assertEqual(terminal.process.wait(WAIT_SECONDS), 0)
+        self.assertEqual(self.ask('status')['height'], 22)
+
+    def test_program_dies_while_asked(self):
+        terminal = self.asked()
+        pids = terminal.pids()
+        terminal.process.kill()
+        terminal.process.wait()
+        self.assert_gone(pids)
+        self.assertEqual(self.ask('status')['height'], 22)
+
+    def test_nobody_is_there(self):
+        self.run_program('--ask-reorg=1', f'--import={self.long}')
+        self.assertEqual(self.ask('status')['height'], 22)
+        self.assertIn('from 0 (never ask)', self.run_program('--ask-reorg=many', status=1).stderr)
+
+    def test_node_that_came_again_can_be_stopped(self):
+        terminal = Terminal(self)
+        node = terminal.pids()[1]
+        terminal.read_until('Ctrl-C ends')
+        os.kill(node, signal.SIGKILL)
+        self.assert_gone([node])
+        self.wait_until(lambda: subprocess.run(arguments_of(self.datadir, ['stop']), capture_output=True, timeout=WAIT_SECONDS,
+                                               check=False).returncode == 0, 'the new node is to know whom to tell')
+        self.assertEqual(terminal.process.wait(WAIT_SECONDS), 0)
+        self.assertIn('no program runs', self.refused('stop'))
+
+    def test_scan(self):
+        """The address of the script that the test's blocks pay to."""
+        address, height = 'mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8', 20
+        found = self.ask('scan', address)
+        self.assertEqual((len(found['outputs']), found['unspent'], found['unspent_sat'], found['height']), (20, 20, 20 * 50 * COIN, height))
+        self.assertEqual([output['height'] for output in self.ask('scan', address, '5', '7')['outputs']], [5, 6, 7])
+        self.assertIn('3 outputs up to block 7', self.run_program('scan', address, '5', '7').stdout)
+        self.assertIn('heights of blocks', self.refused('scan', address, 'x'))
+
+
 class Mainnet(Program):
     """The first 255 blocks, with the key that was paid in block 9."""
 

@@ -15,6 +15,7 @@
 #include "actors/node/node.h"
 #include "bus/troupe_host.h"
 #include "interfaces/node.h"
+#include "interfaces/ui.h"
 #include "launcher/launch.h"
 #include "test/support/chain_room.h"
 #include "test/support/craft.h"
@@ -305,6 +306,252 @@ static void scan_can_be_cancelled(void **state)
     mine(1, script_a, sizeof(script_a));
 }
 
+/* ---- the person ---- */
+
+#define OWN    4
+#define BETTER 7
+
+enum manner { FOLLOWS, STAYS, DIES, THINKS };
+
+/* One who is asked; the test waits for what came of it. */
+struct person {
+    enum manner manner;
+    atomic_uint questions;
+    atomic_uint quits;
+    unsigned awaited;         /* questions, by the test */
+    struct troupe_call *call; /* while it thinks */
+    struct troupe_ref self;
+};
+
+static void answer_question(struct troupe_actor *self, void *state, struct troupe_call *call,
+                            const struct ui_question_args *args)
+{
+    struct person *person = *(struct person **)state;
+    struct ui_question_results results = {.choice = person->manner == FOLLOWS ? 0 : 1,
+                                          .by_person = true};
+    assert_int_equal(args->choices_count, 2);
+    assert_int_equal(args->default_choice, 0);
+    atomic_fetch_add(&person->questions, 1);
+    if (person->manner == DIES || person->manner == THINKS) {
+        troupe_defer(call);
+        person->call = call;
+        if (person->manner == DIES)
+            assert_int_equal(troupe_stop(troupe_runtime(self), troupe_self(self)), 0);
+        return;
+    }
+    ui_question_reply(call, &results);
+}
+
+static void hear(struct troupe_actor *self, void *state, struct troupe_call *call,
+                 const struct ui_notify_args *args)
+{
+    (void)self;
+    (void)state;
+    (void)call;
+    (void)args;
+}
+
+static void quit(struct troupe_actor *self, void *state, struct troupe_call *call,
+                 const struct ui_quit_args *args)
+{
+    struct person *person = *(struct person **)state;
+    (void)self;
+    (void)call;
+    assert_int_equal(args->reason.size, 5);
+    atomic_fetch_add(&person->quits, 1);
+}
+
+static int be_there(struct troupe_actor *self, void *state, const void *argument)
+{
+    (void)self;
+    *(struct person **)state = (struct person *)(uintptr_t)argument;
+    return 0;
+}
+
+static const struct ui_handlers person_handlers = {
+    .notify = hear, .question = answer_question, .quit = quit};
+static const struct troupe_service person_services[] = {{&ui_interface, &person_handlers}};
+static const struct troupe_actor_def person_def = {.name = "person",
+                                                   .state_size = sizeof(struct person *),
+                                                   .start = be_there,
+                                                   .services = person_services,
+                                                   .services_count = 1};
+
+static void introduce(struct person *person, enum manner manner)
+{
+    *person = (struct person){.manner = manner};
+    assert_int_equal(troupe_spawn(desk.troupe, &person_def, person, &person->self), 0);
+    struct node_answer_questions_args args = {
+        .has_who = true, .who = person->self, .is_person = true};
+    assert_int_equal(node_answer_questions(desk.troupe, desk.node, &args, &desk.error, NULL), 0);
+}
+
+struct branches {
+    struct btc_writer own[OWN];
+    struct btc_writer better[BETTER];
+};
+
+static void make_branch(struct btc_writer *blocks, int32_t count, uint32_t salt)
+{
+    struct btc_header header = btc_params_get(BTC_REGTEST)->genesis;
+    for (int32_t i = 0; i < count; i++) {
+        struct craft craft = craft_after(&header, i);
+        craft.salt = salt;
+        blocks[i] = craft_block(&craft, NULL);
+        btc_header_parse(blocks[i].data, &header);
+    }
+}
+
+/* A node that asks from four blocks on, at its own branch; the other one lies there, as long. */
+static void take_sides(struct branches *branches)
+{
+    stop_node();
+    arguments.values[2] = "3";
+    start_node();
+    make_branch(branches->own, OWN, 1);
+    make_branch(branches->better, BETTER, 2);
+    for (int i = 0; i < OWN; i++) {
+        assert_int_equal(submit(&branches->own[i]).outcome, NODE_SUBMIT_OUTCOME_CONNECTED);
+        assert_int_equal(submit(&branches->better[i]).outcome, NODE_SUBMIT_OUTCOME_SIDE);
+    }
+}
+
+static void free_branches(struct branches *branches)
+{
+    for (int i = 0; i < OWN; i++)
+        btc_writer_free(&branches->own[i]);
+    for (int i = 0; i < BETTER; i++)
+        btc_writer_free(&branches->better[i]);
+}
+
+static uint32_t height(void)
+{
+    struct node_get_tip_results results;
+    assert_int_equal(node_get_tip(desk.troupe, desk.node, &results, &desk.error, NULL), 0);
+    return results.tip.height;
+}
+
+static bool is_at(void *user)
+{
+    return height() == *(const uint32_t *)user;
+}
+
+static bool is_asked(void *user)
+{
+    const struct person *person = user;
+    return person->questions >= person->awaited;
+}
+
+static void wait_asked(struct person *person, unsigned times)
+{
+    person->awaited = times;
+    runner_wait(is_asked, person);
+}
+
+static void wait_at(uint32_t wanted)
+{
+    runner_wait(is_at, &wanted);
+}
+
+static void with_nobody_there_the_most_work_is_followed_at_once(void **state)
+{
+    struct branches branches;
+    (void)state;
+    take_sides(&branches);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_CONNECTED);
+    assert_int_equal(height(), 5);
+    free_branches(&branches);
+}
+
+static void person_may_follow(void **state)
+{
+    struct branches branches;
+    struct person person;
+    (void)state;
+    take_sides(&branches);
+    introduce(&person, FOLLOWS);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_at(5);
+    assert_int_equal(person.questions, 1);
+    assert_int_equal(submit(&branches.better[5]).outcome, NODE_SUBMIT_OUTCOME_CONNECTED);
+    free_branches(&branches);
+}
+
+static void person_may_stay_until_there_is_more(void **state)
+{
+    struct branches branches;
+    struct person person;
+    (void)state;
+    take_sides(&branches);
+    introduce(&person, STAYS);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_asked(&person, 1);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_KNOWN);
+    assert_int_equal(height(), OWN);
+    assert_int_equal(submit(&branches.better[5]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_asked(&person, 2);
+    assert_int_equal(height(), OWN);
+    stop_node();
+    start_node(); /* forgotten: the rule holds again */
+    assert_int_equal(height(), 6);
+    free_branches(&branches);
+}
+
+static void person_who_dies_while_asked_leaves_it_to_the_rule(void **state)
+{
+    struct branches branches;
+    struct person person;
+    (void)state;
+    take_sides(&branches);
+    introduce(&person, DIES);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_at(5);
+    assert_int_equal(person.questions, 1);
+    free_branches(&branches);
+}
+
+/* Blocks go on to come while a person thinks; the answer is about all of them. */
+static void blocks_that_come_while_a_person_thinks(void **state)
+{
+    struct branches branches;
+    struct person person;
+    (void)state;
+    take_sides(&branches);
+    introduce(&person, THINKS);
+    for (int i = 4; i < BETTER; i++)
+        assert_int_equal(submit(&branches.better[i]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_asked(&person, 1);
+    assert_int_equal(height(), OWN);
+    assert_int_equal(person.questions, 1);
+    assert_int_equal(troupe_stop(desk.troupe, person.self), 0);
+    wait_at(BETTER);
+    /* And it is known to be gone: nothing is held any more. */
+    free_branches(&branches);
+}
+
+static void program_ends_by_way_of_the_person(void **state)
+{
+    struct person person;
+    struct node_shutdown_args args = {.reason = troupe_text("enjoy")};
+    (void)state;
+    assert_int_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL),
+                     NODE_UNATTENDED);
+    introduce(&person, STAYS);
+    assert_int_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL), 0);
+    struct node_answer_questions_args nobody = {.has_who = false};
+    assert_int_equal(node_answer_questions(desk.troupe, desk.node, &nobody, &desk.error, NULL), 0);
+    assert_int_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL),
+                     NODE_UNATTENDED);
+    stop_node();
+    assert_int_equal(person.quits, 1);
+    arguments.values[2] = "many";
+    assert_int_equal(troupe_open(NULL, &desk.troupe), 0);
+    assert_int_equal(troupe_host_declare(desk.troupe, &node_role, &arguments), 0);
+    assert_int_equal(troupe_host_start(desk.troupe, "node"), 0);
+    assert_int_equal(troupe_host_find(desk.troupe, "node", &desk.node), 0);
+    assert_int_not_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL), 0);
+}
+
 #define at_desk(test) cmocka_unit_test_setup_teardown(test, open_desk, close_desk)
 
 int main(void)
@@ -313,6 +560,12 @@ int main(void)
         at_desk(scan_finds_outputs_in_order_and_in_range),
         at_desk(scan_goes_on_within_a_block_and_knows_what_was_spent),
         at_desk(scan_can_be_cancelled),
+        at_desk(with_nobody_there_the_most_work_is_followed_at_once),
+        at_desk(person_may_follow),
+        at_desk(person_may_stay_until_there_is_more),
+        at_desk(person_who_dies_while_asked_leaves_it_to_the_rule),
+        at_desk(blocks_that_come_while_a_person_thinks),
+        at_desk(program_ends_by_way_of_the_person),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

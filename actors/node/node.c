@@ -34,9 +34,15 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
     struct node *node = state;
     struct btc_error err;
     int rc = open_store(node, argument, &err);
+    if (rc == 0)
+        rc = node_question_start(self, node, argument, &err);
+    if (rc == 0)
+        rc = node_question_resume(node, &err);
     if (rc != 0) {
         troupe_report(self, "%s%s", err.text,
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
+        chain_close(node->chain);
+        node->chain = NULL;
         return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
     }
     node_publish_tip(self, node);
@@ -228,6 +234,7 @@ static void submit_block(struct troupe_actor *self, void *state, struct troupe_c
         return;
     }
     troupe_blob_copy(&args->block, data);
+    uint64_t held = node->question.held_count;
     int rc = chain_add_block(node->chain, data, args->block.size, &change, &err);
     if (rc < 0) {
         node_fail_refusal(call, node, data, args->block.size, true, rc, &err);
@@ -238,8 +245,9 @@ static void submit_block(struct troupe_actor *self, void *state, struct troupe_c
     node_publish_changes(self, node, &change, rc == 0);
     chain_tip(node->chain, &tip);
     struct node_submit_block_results results = {
-        .outcome = rc == CHAIN_KNOWN  ? NODE_SUBMIT_OUTCOME_KNOWN
-                   : rc == CHAIN_SIDE ? NODE_SUBMIT_OUTCOME_SIDE
+        .outcome = rc == CHAIN_KNOWN ? NODE_SUBMIT_OUTCOME_KNOWN
+                   : rc == CHAIN_SIDE && node->question.held_count > held ? NODE_SUBMIT_OUTCOME_HELD
+                   : rc == CHAIN_SIDE                                     ? NODE_SUBMIT_OUTCOME_SIDE
                                       : NODE_SUBMIT_OUTCOME_CONNECTED,
         .tip = node_tip_of(&tip),
     };
@@ -262,6 +270,8 @@ static const struct node_handlers handlers = {
     .mine = node_serve_mine,
     .import_file = node_serve_import_file,
     .scan = node_serve_scan,
+    .shutdown = node_serve_shutdown,
+    .answer_questions = node_serve_answer_questions,
     .get_tx = node_serve_get_tx,
     .get_tx_status = node_serve_get_tx_status,
     .submit_tx = node_serve_submit_tx,

@@ -6,6 +6,7 @@
  *   job.c      what takes long, a step at a time: the turns, and the streams of blocks and headers
  *   work.c     the jobs that change the chain: mining, importing a file
  *   scan.c     the job that looks for scripts
+ *   question.c what a person is asked, and does for the node
  *   pool.c     the pool of transactions: what is asked of it, and what it tells
  *   pool_jobs.c  the pool as a stream, transactions that are tested
  *
@@ -24,6 +25,7 @@
 #include "actors/node/mempool.h"
 #include "bus/troupe.h"
 #include "interfaces/node.h"
+#include "launcher/launcher.h"
 
 #define NODE_FOLDER_SIZE      4096         /* bytes of the store's path, with the NUL */
 #define NODE_JOBS_MAX         64           /* streams at one time; more are refused as busy */
@@ -33,6 +35,7 @@
 #define NODE_HEADERS_ITEM_MAX 500          /* headers in one item of a stream */
 #define NODE_MINE_STEP_MAX    16           /* blocks mined in one transaction */
 #define NODE_POOL_ITEM_BYTES  (512u << 10) /* of transactions in one item of a stream, about */
+#define NODE_QUESTION_S       60           /* that a person has for an answer */
 #define NODE_EXPIRE_MS        60000        /* between two looks for what has waited too long */
 
 struct node;
@@ -79,6 +82,19 @@ struct job {
     } as;
 };
 
+/* A person to ask, and what is open. */
+struct node_question {
+    struct troupe_actor *self;
+    struct troupe_ref who;
+    bool has_who;
+    bool is_person;
+    bool is_due;   /* a branch was held and a turn is on its way */
+    bool is_asked; /* about the branch that leaves the chain at `fork` */
+    struct btc_hash fork;
+    int32_t blocks;      /* that a branch may take back without a question; 0: any */
+    uint64_t held_count; /* branches that were held, a further block counting again */
+};
+
 struct node {
     struct chain *chain;
     struct mempool *pool;
@@ -89,6 +105,7 @@ struct node {
     bool is_ticking; /* a turn is on its way */
     enum node_sync_phase phase;
     bool has_warned; /* of blocks that were checked in part; they are counted, too */
+    struct node_question question;
 };
 
 /* ---- publish.c ---- */
@@ -173,5 +190,18 @@ void node_serve_test_txs(struct troupe_actor *self, void *state, struct troupe_c
                          const struct node_test_txs_args *args);
 void node_serve_get_mempool(struct troupe_actor *self, void *state, struct troupe_call *call,
                             const struct node_get_mempool_args *args);
+
+/* ---- question.c ---- */
+
+/* Reads --ask-reorg. */
+int node_question_start(struct troupe_actor *self, struct node *node,
+                        const struct troupe_arguments *arguments, struct btc_error *err)
+    BTC_MUST_CHECK;
+/* Follows the most work that is stored: a branch may have been held when the node ended. */
+int node_question_resume(struct node *node, struct btc_error *err) BTC_MUST_CHECK;
+void node_serve_answer_questions(struct troupe_actor *self, void *state, struct troupe_call *call,
+                                 const struct node_answer_questions_args *args);
+void node_serve_shutdown(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct node_shutdown_args *args);
 
 #endif

@@ -106,3 +106,45 @@ void ui_serve_question(struct troupe_actor *self, void *state, struct troupe_cal
     tcflush(STDIN_FILENO, TCIFLUSH);
     look(self, ui);
 }
+
+/* ---- being there for the node ---- */
+
+static void offer(struct troupe_actor *self, void *user);
+
+static void offer_later(struct troupe_actor *self, struct ui *ui)
+{
+    if (troupe_after(self, UI_BACK_STEP_MS, offer, ui, NULL) != 0)
+        screen_line(&ui->screen, "ui", "the node will ask nothing: there is no memory");
+}
+
+/* Its next process does not know whom to ask. */
+static void on_node_gone(struct troupe_actor *self, void *user, struct troupe_ref node, int why)
+{
+    (void)node;
+    (void)why;
+    offer_later(self, user);
+}
+
+static void on_offered(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    struct ui *ui = user;
+    if (error == NULL && troupe_watch(self, ui->node, on_node_gone, ui, NULL) == 0)
+        return;
+    if (error == NULL || error->code != TROUPE_EUNIMPLEMENTED)
+        offer_later(self, ui);
+}
+
+static void offer(struct troupe_actor *self, void *user)
+{
+    struct ui *ui = user;
+    struct node_answer_questions_args args = {
+        .has_who = true, .who = troupe_self(self), .is_person = ui->screen.is_interactive};
+    int code = node_answer_questions_ask(self, ui->node, &args, on_offered, ui, NULL);
+    if (code != 0 && code != TROUPE_EUNIMPLEMENTED)
+        offer_later(self, ui);
+}
+
+void ui_offer_answers(struct troupe_actor *self, struct ui *ui)
+{
+    offer(self, ui);
+}

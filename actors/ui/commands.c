@@ -14,6 +14,9 @@ const struct troupe_command ui_commands[] = {
      ui_run_create},
     {"open", "NAME", "open a wallet: it follows the chain from now on", 1, 1, ui_run_open},
     {"close", "NAME", "close a wallet", 1, 1, ui_run_close},
+    {"scan", "ADDRESS [FROM [TO]]", "look for outputs to an address in the blocks", 1, 3,
+     ui_run_scan},
+    {"stop", "", "end the program that runs on this data directory", 0, 0, ui_run_stop},
     {"mine", "N", "mine blocks to the wallet (regtest)", 1, 1, ui_run_mine},
 };
 const size_t ui_commands_count = sizeof(ui_commands) / sizeof(ui_commands[0]);

@@ -85,5 +85,9 @@ int ui_run_open(struct troupe *troupe, const struct troupe_arguments *arguments,
                 int count, char *const *values);
 int ui_run_close(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values);
+int ui_run_scan(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_stop(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
 
 #endif

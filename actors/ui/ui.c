@@ -20,6 +20,7 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
         troupe_report(self, "can't reach node and wallet: %s", troupe_error_text(error));
         return error;
     }
+    ui_offer_answers(self, ui);
     ui_plan_start(self, ui);
     return 0;
 }

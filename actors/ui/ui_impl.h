@@ -118,6 +118,9 @@ int ui_purse_take(struct troupe_actor *self, struct ui *ui, struct troupe_ref re
 void ui_serve_question(struct troupe_actor *self, void *state, struct troupe_call *call,
                        const struct ui_question_args *args);
 
+/* Gives this actor to the node as whom to ask, now and whenever the node is a new one. */
+void ui_offer_answers(struct troupe_actor *self, struct ui *ui);
+
 /* ---- plan.c ---- */
 
 void ui_plan_start(struct troupe_actor *self, struct ui *ui);
