@@ -18,5 +18,13 @@ const struct troupe_command ui_commands[] = {
      ui_run_scan},
     {"stop", "", "end the program that runs on this data directory", 0, 0, ui_run_stop},
     {"mine", "N", "mine blocks to the wallet (regtest)", 1, 1, ui_run_mine},
+    {"mempool", "[N]", "the transactions that wait for a block, the N newest by name", 0, 1,
+     ui_run_mempool},
+    {"tx", "TXID [BLOCK]", "a transaction: where it is, what it spends and pays", 1, 2, ui_run_tx},
+    {"send-raw", "HEX", "hand a signed transaction to the node; or @FILE that holds it", 1, 1,
+     ui_run_send_raw},
+    {"test-raw", "HEX...", "would the node take these? Each may spend from those before it", 1, 25,
+     ui_run_test_raw},
+    {"fee", "[BLOCKS]", "the fee rate to be in one of the next blocks", 0, 1, ui_run_fee},
 };
 const size_t ui_commands_count = sizeof(ui_commands) / sizeof(ui_commands[0]);

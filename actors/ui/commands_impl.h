@@ -90,4 +90,15 @@ int ui_run_scan(struct troupe *troupe, const struct troupe_arguments *arguments,
 int ui_run_stop(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);
 
+int ui_run_mempool(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_tx(struct troupe *troupe, const struct troupe_arguments *arguments, bool json, int count,
+              char *const *values);
+int ui_run_send_raw(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                    int count, char *const *values);
+int ui_run_test_raw(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                    int count, char *const *values);
+int ui_run_fee(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+               int count, char *const *values);
+
 #endif
