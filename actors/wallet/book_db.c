@@ -179,6 +179,10 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_COIN_EXISTS] =
         "SELECT 1 FROM coin WHERE txid = ?1 AND vout = ?2 AND spent_height IS NULL"
         " UNION ALL SELECT 1 FROM pending_out WHERE txid = ?1 AND vout = ?2",
+    [BOOK_SQL_ANY_COIN] =
+        "SELECT c.amount, s.script FROM coin c JOIN script s ON s.id = c.script"
+        " WHERE c.txid = ?1 AND c.vout = ?2 UNION ALL SELECT o.amount, s.script FROM pending_out o"
+        " JOIN script s ON s.id = o.script WHERE o.txid = ?1 AND o.vout = ?2",
     [BOOK_SQL_CHANGE_SCRIPT] =
         "SELECT id, script FROM script WHERE chain = ? AND used = 0 AND given = 0"
         " ORDER BY id IN (SELECT change_script FROM draft WHERE state < 2), child LIMIT 1",

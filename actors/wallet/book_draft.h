@@ -76,4 +76,10 @@ int book_plan_change(struct book_plan *plan, enum btc_script_kind kind) BTC_MUST
 int book_draft_inputs(struct book *book, int64_t id, struct book_input **ret_inputs,
                       size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
 
+/* --- book_send.c --- */
+
+/* The stored bytes of a draft. [owned] *ret_data: free(). BOOK_NONE. */
+int book_draft_data(struct book *book, int64_t id, uint8_t **ret_data, size_t *ret_size,
+                    struct btc_error *err) BTC_MUST_CHECK;
+
 #endif

@@ -9,9 +9,8 @@
 #include "actors/bitcoin/sign.h"
 #include "actors/wallet/book_draft.h"
 
-/* The stored bytes of a draft. [owned] */
-static int copy_data(struct book *book, int64_t id, uint8_t **ret_data, size_t *ret_size,
-                     struct btc_error *err)
+int book_draft_data(struct book *book, int64_t id, uint8_t **ret_data, size_t *ret_size,
+                    struct btc_error *err)
 {
     sqlite3_stmt *row;
     int rc = book_query(book, BOOK_SQL_DRAFT_DATA, &row, err, "i", id);
@@ -150,7 +149,7 @@ static int sign_data(struct book *book, int64_t id, const struct book_input *inp
     struct signing it = {.book = book, .inputs = inputs, .err = err};
     uint8_t *unsigned_data = NULL;
     size_t unsigned_size;
-    int rc = copy_data(book, id, &unsigned_data, &unsigned_size, err);
+    int rc = book_draft_data(book, id, &unsigned_data, &unsigned_size, err);
     if (rc == 0)
         rc = btc_tx_parse(unsigned_data, unsigned_size, &it.tx, err);
     if (rc == 0 && it.tx.in_count != count)
@@ -184,7 +183,7 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
     if (rc != 0)
         return rc;
     if (draft.state != BOOK_DRAFTED)
-        return copy_data(book, id, ret_data, ret_size, err);
+        return book_draft_data(book, id, ret_data, ret_size, err);
     rc = book_draft_inputs(book, id, &inputs, &count, err);
     if (rc != 0)
         return rc;
@@ -233,7 +232,7 @@ int book_send_draft(struct book *book, int64_t id, int64_t now_s, uint8_t **ret_
                         (long long)id);
     uint8_t *data;
     size_t size;
-    rc = copy_data(book, id, &data, &size, err);
+    rc = book_draft_data(book, id, &data, &size, err);
     if (rc != 0)
         return rc;
     if (draft.state == BOOK_SIGNED) {
@@ -349,7 +348,7 @@ int book_bump_fee(struct book *book, const struct btc_hash *txid,
     if (rc == 0)
         rc = find_payment(book, txid, &pending_id, &draft, err);
     if (rc == 0)
-        rc = copy_data(book, draft.id, &data, &size, err);
+        rc = book_draft_data(book, draft.id, &data, &size, err);
     if (rc == 0)
         rc = btc_tx_parse(data, size, &tx, err);
     if (rc == 0 && getrandom(&plan.seed, sizeof(plan.seed), 0) != (ssize_t)sizeof(plan.seed))
