@@ -321,6 +321,10 @@ static const struct wallet_handlers handlers = {
     .change_passphrase = wallet_serve_change_passphrase,
     .lock_coins = wallet_serve_lock_coins,
     .get_tx = wallet_serve_get_tx,
+    .draft = wallet_serve_draft,
+    .sign = wallet_serve_sign,
+    .send = wallet_serve_send,
+    .bump_fee = wallet_serve_bump_fee,
     .get_words = wallet_serve_get_words,
 };
 

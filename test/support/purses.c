@@ -163,3 +163,67 @@ struct wallet_balance purses_balance(struct purses *purses, struct troupe_ref wa
     check(wallet_get_balance(purses->troupe, wallet, &results, &error, NULL), &error);
     return results.balance;
 }
+
+/* ---- spending ---- */
+
+int purses_draft(struct purses *purses, struct troupe_ref wallet, const struct purses_payee *payees,
+                 size_t count, uint64_t rate_sat, struct wallet_draft *ret_draft)
+{
+    struct wallet_recipient recipients[8];
+    struct wallet_draft_results results;
+    struct wallet_draft_args args = {
+        .recipients = recipients, .recipients_count = count, .fee_rate_sat = rate_sat};
+    assert_true(count <= 8);
+    for (size_t i = 0; i < count; i++)
+        recipients[i] = (struct wallet_recipient){.address = troupe_text(payees[i].address),
+                                                  .amount_sat = payees[i].amount_sat};
+    int code = wallet_draft(purses->troupe, wallet, &args, &results, NULL, NULL);
+    if (code == 0)
+        *ret_draft = results.draft;
+    return code;
+}
+
+int purses_send(struct purses *purses, struct troupe_ref wallet, int64_t id,
+                struct wallet_draft *ret_draft)
+{
+    struct wallet_send_args args = {.id = id};
+    struct wallet_send_results results;
+    struct troupe_error error;
+    int code = wallet_send(purses->troupe, wallet, &args, &results, &error, NULL);
+    if (code == 0)
+        *ret_draft = results.draft;
+    else
+        print_message("send: %s\n", error.text);
+    return code;
+}
+
+void purses_await(struct purses *purses, struct troupe_ref wallet, int64_t confirmed_sat,
+                  int64_t pending_sat)
+{
+    double due = now_s() + bound_ms(20000) / 1000.0;
+    struct wallet_balance balance = purses_balance(purses, wallet);
+    while ((balance.confirmed_sat != confirmed_sat || balance.pending_sat != pending_sat) &&
+           now_s() < due) {
+        troupe_step(purses->troupe, 10);
+        balance = purses_balance(purses, wallet);
+    }
+    assert_int_equal(balance.confirmed_sat, confirmed_sat);
+    assert_int_equal(balance.pending_sat, pending_sat);
+}
+
+void purses_feed(struct purses *from, struct purses *to, uint32_t height)
+{
+    struct node_get_block_hash_args at = {.height = height + 1};
+    struct node_get_block_hash_results hash;
+    struct troupe_error error;
+    while (node_get_block_hash(from->troupe, from->node, &at, &hash, NULL, NULL) == 0) {
+        struct node_get_block_args which = {.hash = hash.hash};
+        struct node_get_block_results block;
+        struct node_submit_block_results outcome;
+        check(node_get_block(from->troupe, from->node, &which, &block, &error, NULL), &error);
+        struct node_submit_block_args args = {.block = block.block};
+        check(node_submit_block(to->troupe, to->node, &args, &outcome, &error, NULL), &error);
+        troupe_release(block.message);
+        at.height++;
+    }
+}

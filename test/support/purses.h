@@ -33,4 +33,21 @@ struct wallet_balance purses_balance(struct purses *purses, struct troupe_ref wa
 void purses_address(struct purses *purses, struct troupe_ref wallet, enum wallet_address_kind kind,
                     char ret_text[WALLET_ADDRESS_TEXT_BYTES_MAX + 1]);
 
+/* ---- spending ---- */
+
+struct purses_payee {
+    const char *address;
+    int64_t amount_sat;
+};
+/* 0, or what drafting answered. The results own nothing. */
+int purses_draft(struct purses *purses, struct troupe_ref wallet, const struct purses_payee *payees,
+                 size_t count, uint64_t rate_sat, struct wallet_draft *ret_draft);
+int purses_send(struct purses *purses, struct troupe_ref wallet, int64_t id,
+                struct wallet_draft *ret_draft);
+/* Until the wallet has so much confirmed, immature apart, and so much pending. */
+void purses_await(struct purses *purses, struct troupe_ref wallet, int64_t confirmed_sat,
+                  int64_t pending_sat);
+/* Gives the blocks of one node's active chain above `height` to another node. */
+void purses_feed(struct purses *from, struct purses *to, uint32_t height);
+
 #endif
