@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -136,6 +139,34 @@ class Vectors(unittest.TestCase):
             self.assertEqual(fine, '; '.join(['ok'] * 9))
             for i, answer in enumerate(changed):
                 self.assertIn('the Schnorr signature does not verify', answer, f'amount {i}')
+
+    def test_block_866342_is_checked_but_for_the_scripts_outside_the_templates(self):
+        block, spent = shared('mainnet-block-866342.blk'), shared('mainnet-block-866342-spent.json.zst')
+        if not shutil.which('zstd'):
+            self.skipTest('no zstd to unpack the spent outputs with: apt-get install zstd')
+        unpacked = subprocess.run(['zstd', '-dcq', spent], capture_output=True, check=True).stdout
+        coins = [(coin['txout']['value'], coin['txout']['script_pubkey']) for coin in json.loads(unpacked)]
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix='troupe-test-'))
+        good, bad = os.path.join(folder, 'good'), os.path.join(folder, 'bad')
+
+        def write(path):
+            with open(path, 'w', encoding='ascii') as file:
+                file.writelines(f'{amount} {script}\n' for amount, script in coins)
+
+        write(good)
+        coins[5000] = (coins[5000][0] + 1, coins[5000][1])
+        coins[7000] = (coins[7000][0] + 1, coins[7000][1])
+        write(bad)
+        threads = min(16, len(os.sched_getaffinity(0)))
+        for count in dict.fromkeys((1, threads)):
+            self.verifier.ask('block', ALL, count, block, good)
+            self.verifier.ask('block', ALL, count, block, bad)
+        answers = self.verifier.answers()
+        for count, answer in zip(dict.fromkeys((1, threads)), answers[::2]):
+            *counts, took_ms = map(int, answer.split())
+            print(f'block 866342: {took_ms} ms with {count} thread(s)')
+            self.assertEqual(counts, [7764, 208, 5666])  # inputs checked, inputs outside, cost of signature operations
+        self.assertEqual(set(answers[1::2]), {'error: transaction 3518: input 0: the signature does not verify'})
 
 
 if __name__ == '__main__':

@@ -368,8 +368,7 @@ static int check_p2sh(const struct check *c, struct btc_span script_hash)
         return rc != 0 ? rc : check_script(c, &script, stack, false);
     }
     /* Only the one push, in its shortest form: a program has at most 42 bytes. */
-    if (c->in->script_sig.size != 1 + script.code.size ||
-        c->in->script_sig.data[0] != script.code.size)
+    if (c->in->script_sig.size != 1 + script.code.size)
         return invalid(c, "the input script is not just the push of the witness program");
     return check_program(c, version, program, true);
 }

@@ -1,5 +1,5 @@
 /*
- * verifier: the checks of actors/bitcoin/sig.h, one line in, one line out, for tests that read their
+ * verifier: the checks of actors/bitcoin/sig.h and of a block's inputs, one line in, one line out, for tests that read their
  * vectors with Python. All numbers are decimal, all bytes hexadecimal ("-" for none).
  *
  *   verify FLAGS TX AMOUNT SCRIPT [AMOUNT SCRIPT]...   the coins in the order of the inputs
@@ -7,14 +7,18 @@
  *   cost FLAGS TX AMOUNT SCRIPT...                     -> the cost of signature operations
  *   bip341 INDEX TYPE TX AMOUNT SCRIPT...              -> the hash to sign
  *   bip143 INDEX TYPE CODE TX AMOUNT SCRIPT...         -> the hash to sign
+ *   block FLAGS THREADS FILE COINS      a block's bytes; a file of "AMOUNT SCRIPT" lines
+ *       -> inputs checked, inputs outside, cost of signature operations, milliseconds
  *   schnorr KEY SIGNATURE MESSAGE                      -> "true" or "false"
  * What cannot be done is answered with "error: why".
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "actors/bitcoin/sig.h"
+#include "actors/node/engine.h"
 
 /* The words of the line that are left, and bytes decoded from them, which live until its end. */
 struct line {
@@ -158,16 +162,79 @@ static void schnorr(struct line *line)
         puts(btc_schnorr_verify(key.data, signature.data, message) ? "true" : "false");
 }
 
+/* All of a file, with a NUL behind it. */
+static struct btc_span read_file(struct line *line, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    long size = -1;
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    if (size < 0 || fseek(file, 0, SEEK_SET) != 0)
+        abort();
+    char *bytes = keep(line, malloc((size_t)size + 1));
+    if (fread(bytes, 1, (size_t)size, file) != (size_t)size)
+        abort();
+    bytes[size] = '\0';
+    fclose(file);
+    return (struct btc_span){(uint8_t *)bytes, (size_t)size};
+}
+
+/* The coins in a file of lines, their scripts decoded in its own bytes. */
+static struct btc_tx_out *read_coins(struct line *line, struct btc_span file)
+{
+    struct line coin_line = {.rest = (char *)(uintptr_t)file.data};
+    size_t room = file.size / 4 + 1;
+    struct btc_tx_out *coins = keep(line, calloc(room, sizeof *coins));
+    for (size_t i = 0; i < room && *coin_line.rest != '\0'; i++) {
+        coins[i].amount = strtoll(next_word(&coin_line), NULL, 10);
+        char *hex = (char *)(uintptr_t)next_word(&coin_line);
+        size_t size = strlen(hex) / 2;
+        if (btc_hex_decode(hex, size, (uint8_t *)hex) != 0)
+            abort();
+        coins[i].script = (struct btc_span){(uint8_t *)hex, size};
+    }
+    return coins;
+}
+
+static void check_block(struct line *line)
+{
+    unsigned flags = next_number(line);
+    size_t threads = next_number(line);
+    struct btc_span raw = read_file(line, next_word(line));
+    struct btc_tx_out *coins = read_coins(line, read_file(line, next_word(line)));
+    struct btc_error err = {.text = "no crew"};
+    struct btc_block block;
+    struct block_inputs inputs;
+    struct crew *crew = NULL;
+    struct timespec begin;
+    struct timespec end;
+    if (btc_block_parse(raw.data, raw.size, &block, &err) != 0) {
+        printf("error: %s\n", err.text);
+        return;
+    }
+    int rc = crew_open(threads, &crew, &err);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    if (rc == 0)
+        rc = chain_check_inputs(crew, &block, coins, flags, &inputs, &err);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    if (rc == 0)
+        printf("%lld %lld %zu %lld\n", (long long)inputs.checked, (long long)inputs.outside,
+               inputs.sigops_cost,
+               (long long)(end.tv_sec - begin.tv_sec) * 1000 +
+                   (end.tv_nsec - begin.tv_nsec) / 1000000);
+    else
+        printf("error: %s\n", err.text);
+    crew_close(crew);
+    btc_block_free(&block);
+}
+
 int main(void)
 {
     static const struct {
         const char *name;
         void (*answer)(struct line *line);
-    } verbs[] = {{"verify", verify},
-                 {"cost", cost},
-                 {"bip341", bip341},
-                 {"bip143", bip143},
-                 {"schnorr", schnorr}};
+    } verbs[] = {{"verify", verify}, {"cost", cost},         {"bip341", bip341},
+                 {"bip143", bip143}, {"block", check_block}, {"schnorr", schnorr}};
     static struct line line;
     char *text = NULL;
     size_t room = 0;
