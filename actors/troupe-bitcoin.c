@@ -77,6 +77,9 @@ static struct troupe_option options[] = {
     {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
     {"ask-reorg", "N", NULL, "ask before more than N blocks are taken back (6; regtest: 100)"},
+    {"connect", "HOST:PORT,...", NULL, "peers to stay connected to: IP addresses"},
+    {"listen", "[ADDR:]PORT", NULL,
+     "let peers connect; from this machine only unless ADDR says more"},
     {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
 };
 
@@ -92,7 +95,12 @@ static const struct troupe_role roles[] = {
 static const char *const node_reads[] = {"import", "import-headers", NULL};
 
 static const struct troupe_sandbox sandboxes[] = {
-    {.role = "node", .folder = "node", .reads = node_reads, .beside = "xor.dat", .connects = true},
+    {.role = "node",
+     .folder = "node",
+     .reads = node_reads,
+     .beside = "xor.dat",
+     .connects = true,
+     .listens = "listen"},
     {.role = "wallet", .folder = "wallet", .secret = true},
 };
 

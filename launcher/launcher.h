@@ -46,9 +46,11 @@ struct troupe_sandbox {
     const char *folder;       /* its own, below the data directory, made if missing; NULL: none */
     const char *const *reads; /* options whose values are files, or folders with all in them, to
                                  read; ends with NULL, or NULL */
-    const char *beside; /* a file that is read, too, where it lies beside one of these, or NULL */
-    bool connects;      /* over TCP; nobody may listen */
-    bool secret;        /* other processes of the user may not look into its memory */
+    const char *beside;  /* a file that is read, too, where it lies beside one of these, or NULL */
+    bool connects;       /* over TCP */
+    const char *listens; /* an option that ends in a TCP port (PORT, ADDRESS:PORT): if it is given,
+                            others may connect there; NULL: never */
+    bool secret;         /* other processes of the user may not look into its memory */
 };
 
 /* What happens when a process ends that was not told to, or hangs: with a failure (a signal, another

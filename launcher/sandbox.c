@@ -90,7 +90,11 @@ struct rule {
     uint64_t access;
     int32_t fd;
 } __attribute__((packed));
-enum { RULE_PATH_BENEATH = 1, ASK_VERSION = 1 };
+struct port_rule {
+    uint64_t access;
+    uint64_t port;
+};
+enum { RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2, ASK_VERSION = 1 };
 #define BIT(n)      (UINT64_C(1) << (n))
 #define WRITE_FILE  BIT(1)
 #define READ_FILE   BIT(2)
@@ -232,6 +236,34 @@ static bool allow_role(int ruleset, uint64_t handled, const struct troupe_argume
     return good;
 }
 
+/* The port that an option names, or a negative number: it is not given, or names none. */
+static int port_of(const struct troupe_arguments *arguments, const char *option)
+{
+    const char *value = option != NULL ? troupe_argument(arguments, option) : NULL;
+    const char *colon = value != NULL ? strrchr(value, ':') : NULL;
+    const char *digits = colon != NULL ? colon + 1 : value;
+    char *end = NULL;
+    if (digits == NULL || *digits < '0' || *digits > '9') {
+        return -1;
+    }
+    unsigned long port = strtoul(digits, &end, 10);
+    return *end == '\0' && port <= UINT16_MAX ? (int)port : -1;
+}
+
+/* Ports that roles of the set listen on: these and no others. */
+static bool allow_ports(int ruleset, const struct troupe_arguments *arguments, uint64_t roles)
+{
+    const struct troupe_program *program = arguments->program;
+    bool good = true;
+    for (size_t role = 0; role < program->roles_count; role++) {
+        int port = roles & tl_bit(role) ? port_of(arguments, find(program, role)->listens) : -1;
+        struct port_rule rule = {.access = NET_BIND, .port = port >= 0 ? (uint64_t)port : 0};
+        good = good &&
+               (port < 0 || syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) == 0);
+    }
+    return good;
+}
+
 /* 1: done; 0: this kernel has no Landlock; -1 with errno. */
 static int close_files(const struct troupe_arguments *arguments, uint64_t roles, bool connects)
 {
@@ -255,6 +287,7 @@ static int close_files(const struct troupe_arguments *arguments, uint64_t roles,
         good = good && ((roles & tl_bit(role)) == 0 ||
                         allow_role(ruleset, all.files, arguments, find(program, role)));
     }
+    good = good && (all.net == 0 || allow_ports(ruleset, arguments, roles));
     good = good && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     int error = errno;
     close(ruleset);
@@ -292,6 +325,7 @@ bool tl_sandbox_enter(const struct troupe_arguments *arguments, uint64_t roles, 
 {
     const struct troupe_program *program = arguments->program;
     bool connects = false;
+    bool listens = false;
     bool secret = false;
     ret_text[0] = '\0';
     if (tl_sandbox_lacks(program, roles) < program->roles_count) {
@@ -301,6 +335,7 @@ bool tl_sandbox_enter(const struct troupe_arguments *arguments, uint64_t roles, 
     for (size_t role = 0; role < program->roles_count; role++) {
         if (roles & tl_bit(role)) {
             connects = connects || find(program, role)->connects;
+            listens = listens || port_of(arguments, find(program, role)->listens) >= 0;
             secret = secret || find(program, role)->secret;
         }
     }
@@ -316,7 +351,7 @@ bool tl_sandbox_enter(const struct troupe_arguments *arguments, uint64_t roles, 
     if (files < 0) {
         return fail(ret_text, size, "files");
     }
-    int calls = tl_sandbox_close_calls(connects);
+    int calls = tl_sandbox_close_calls(connects, listens);
     if (calls < 0) {
         return fail(ret_text, size, "system calls");
     }

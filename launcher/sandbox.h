@@ -26,6 +26,6 @@ bool tl_sandbox_enter(const struct troupe_arguments *arguments, uint64_t roles, 
 /* ---- sandbox_calls.c ------------------------------------------------------------------------- */
 
 /* 1: done; 0: this kernel has no filters of system calls; -1 with errno. */
-int tl_sandbox_close_calls(bool connects);
+int tl_sandbox_close_calls(bool connects, bool listens);
 
 #endif

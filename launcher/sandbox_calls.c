@@ -44,9 +44,10 @@ static const char *const forbidden[] = {
     "clock_settime", "clock_adjtime", "adjtimex", "iopl", "ioperm", "modify_ldt", "vhangup",
     "fanotify_init", "fanotify_mark", "lookup_dcookie", "memfd_secret", "uselib", "vmsplice",
     /* queues and memory that any process of the user may open */
-    "msgget", "semget", "shmget", "shmat", "mq_open",
-    /* sockets: `socket` and `connect` below */
-    "bind", "listen", "accept", "accept4"};
+    "msgget", "semget", "shmget", "shmat", "mq_open"};
+
+/* Sockets; `socket` and `connect` below. */
+static const char *const listening[] = {"bind", "listen", "accept", "accept4"};
 
 /* fchmodat2, setxattrat, removexattrat, file_setattr: the same everywhere. */
 static const int forbidden_numbers[] = {452, 463, 466, 469};
@@ -106,7 +107,7 @@ static void allow_tcp(scmp_filter_ctx filter, int *result)
     deny(filter, result, EPERM, call, &(struct scmp_arg_cmp){2, SCMP_CMP_GT, IPPROTO_TCP, 0});
 }
 
-static int fill(scmp_filter_ctx filter, bool connects)
+static int fill(scmp_filter_ctx filter, bool connects, bool listens)
 {
     int result = 0;
     struct scmp_arg_cmp other_process = {0, SCMP_CMP_NE, (scmp_datum_t)getpid(), 0};
@@ -132,16 +133,21 @@ static int fill(scmp_filter_ctx filter, bool connects)
     deny_equal(filter, &result, SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCLINUX);
     deny(filter, &result, EPERM, SCMP_SYS(socketpair),
          &(struct scmp_arg_cmp){0, SCMP_CMP_NE, AF_UNIX, 0});
-    if (connects) {
+    if (connects || listens) {
         allow_tcp(filter, &result);
     } else {
         deny_name(filter, &result, EPERM, "socket", NULL);
+    }
+    if (!connects) {
         deny_name(filter, &result, EPERM, "connect", NULL);
+    }
+    for (size_t i = 0; !listens && i < COUNT(listening); i++) {
+        deny_name(filter, &result, EPERM, listening[i], NULL);
     }
     return result;
 }
 
-int tl_sandbox_close_calls(bool connects)
+int tl_sandbox_close_calls(bool connects, bool listens)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     if (filter == NULL) {
@@ -150,7 +156,7 @@ int tl_sandbox_close_calls(bool connects)
     }
     int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
     result = result != 0 ? result : seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
-    result = result != 0 ? result : fill(filter, connects);
+    result = result != 0 ? result : fill(filter, connects, listens);
     bool filled = result == 0;
     result = filled ? seccomp_load(filter) : result;
     seccomp_release(filter);

@@ -151,6 +151,37 @@ static void test_connections_are_for_who_declares_them(void **state)
     end();
 }
 
+/* From version 4 on Landlock knows ports. */
+static bool has_ports(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1) >= 4;
+}
+
+static void test_listening_is_for_who_declares_it_where_it_was_told(void **state)
+{
+    char option[48];
+    char other[16];
+    (void)state;
+    if (lacks(has_filters(), "filters")) {
+        skip();
+    }
+    int free_port = atoi(port) < 40000 ? atoi(port) + 7 : atoi(port) - 7;
+    snprintf(option, sizeof option, "--listen=127.0.0.1:%d", free_port);
+    snprintf(other, sizeof other, "%d", free_port + 1);
+    begin(NULL, NULL);
+    expect("line", "bind", strchr(option, ':') + 1, "EPERM");
+    end();
+    begin(NULL, option);
+    expect("line", "bind", strchr(option, ':') + 1, "let");
+    if (has_ports()) {
+        expect("line", "bind", other, "EACCES");
+    }
+    expect("line", "tcp", port, "let");
+    expect("vault", "bind", strchr(option, ':') + 1, "EPERM");
+    expect("vault", "listen", NULL, "EPERM");
+    end();
+}
+
 static void test_other_programs_are_refused(void **state)
 {
     (void)state;
@@ -395,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_files_are_its_own_and_those_named),
         TEST(test_connections_are_for_who_declares_them),
+        TEST(test_listening_is_for_who_declares_it_where_it_was_told),
         TEST(test_other_programs_are_refused),
         TEST(test_neighbours_are_out_of_reach),
         TEST(test_the_kernels_parts_are_refused),

@@ -8,6 +8,7 @@
 
 #include "actors/bitcoin/version.h"
 #include "actors/node/node_impl.h"
+#include "interfaces/p2p.h"
 #include "launcher/launcher.h"
 
 /* ---- start and stop ---- */
@@ -29,6 +30,16 @@ static int open_store(struct node *node, const struct troupe_arguments *argument
     return chain_open(node->folder, node->params, &node->chain, err);
 }
 
+static void release(struct node *node)
+{
+    node_jobs_free(node);
+    node_peers_stop(node);
+    mempool_free(node->pool);
+    chain_close(node->chain);
+    node->pool = NULL;
+    node->chain = NULL;
+}
+
 static int start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct node *node = state;
@@ -46,16 +57,18 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
         return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
     }
     node_publish_tip(self, node);
-    return node_pool_start(self, node);
+    rc = node_pool_start(self, node);
+    if (rc == 0)
+        rc = node_peers_start(self, node, argument);
+    if (rc != 0)
+        release(node);
+    return rc;
 }
 
 static void stop(struct troupe_actor *self, void *state)
 {
-    struct node *node = state;
     (void)self;
-    node_jobs_free(node);
-    mempool_free(node->pool);
-    chain_close(node->chain);
+    release(state);
 }
 
 /* ---- what it answers at once ---- */
@@ -278,9 +291,17 @@ static const struct node_handlers handlers = {
     .test_txs = node_serve_test_txs,
     .get_mempool = node_serve_get_mempool,
     .estimate_fee = node_serve_estimate_fee,
+    .list_peers = node_serve_list_peers,
+    .add_peer = node_serve_add_peer,
+    .drop_peer = node_serve_drop_peer,
+    .ban = node_serve_ban,
+    .set_network_active = node_serve_set_network_active,
 };
 
-static const struct troupe_service services[] = {{&node_interface, &handlers}};
+static const struct p2p_handlers network_handlers = {.arrived = node_peers_arrived};
+
+static const struct troupe_service services[] = {{&node_interface, &handlers},
+                                                 {&p2p_interface, &network_handlers}};
 
 const struct troupe_actor_def node_actor = {
     .name = "node",
@@ -288,6 +309,6 @@ const struct troupe_actor_def node_actor = {
     .start = start,
     .stop = stop,
     .services = services,
-    .services_count = 1,
+    .services_count = 2,
     .flags = TROUPE_DETACHED,
 };

@@ -9,6 +9,7 @@
  *   question.c what a person is asked, and does for the node
  *   pool.c     the pool of transactions: what is asked of it, and what it tells
  *   pool_jobs.c  the pool as a stream, transactions that are tested
+ *   peers.c    other nodes; see peers_impl.h
  *
  * The actor is detached: everything here runs on its one thread, which may wait for the disk. What
  * takes long is a *job*: a call that is answered by a stream, worked off in steps of some
@@ -98,6 +99,7 @@ struct node_question {
 struct node {
     struct chain *chain;
     struct mempool *pool;
+    struct node_peers *peers; /* [owned] */
     const struct btc_params *params;
     char folder[NODE_FOLDER_SIZE];
     struct job *jobs; /* in the order of their turns */
@@ -203,5 +205,27 @@ void node_serve_answer_questions(struct troupe_actor *self, void *state, struct 
                                  const struct node_answer_questions_args *args);
 void node_serve_shutdown(struct troupe_actor *self, void *state, struct troupe_call *call,
                          const struct node_shutdown_args *args);
+
+/* ---- peers.c, peers_serve.c ---- */
+
+struct troupe_arguments;
+/* Connects and listens as the program's options say. 0, or a code of the bus, reported. */
+int node_peers_start(struct troupe_actor *self, struct node *node,
+                     const struct troupe_arguments *arguments) TROUPE_CHECKED;
+void node_peers_stop(struct node *node);
+/* Blocks were added or taken back: peers are to hear of it. */
+void node_peers_chain_changed(struct troupe_actor *self, struct node *node);
+/* The network thread has something. */
+void node_peers_arrived(struct troupe_actor *self, void *state, struct troupe_call *call);
+
+void node_serve_list_peers(struct troupe_actor *self, void *state, struct troupe_call *call);
+void node_serve_add_peer(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct node_add_peer_args *args);
+void node_serve_drop_peer(struct troupe_actor *self, void *state, struct troupe_call *call,
+                          const struct node_drop_peer_args *args);
+void node_serve_ban(struct troupe_actor *self, void *state, struct troupe_call *call,
+                    const struct node_ban_args *args);
+void node_serve_set_network_active(struct troupe_actor *self, void *state, struct troupe_call *call,
+                                   const struct node_set_network_active_args *args);
 
 #endif

@@ -96,6 +96,8 @@ void node_publish_changes(struct troupe_actor *self, struct node *node,
     if (count > 0)
         node_publish_tip(self, node);
     node_pool_follow(self, node, changes, count);
+    if (count > 0)
+        node_peers_chain_changed(self, node);
 }
 
 void node_publish_tip(struct troupe_actor *self, struct node *node)

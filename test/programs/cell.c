@@ -90,6 +90,23 @@ static int try_listen(const struct cell_attempt_args *args, const char *path)
     return result;
 }
 
+static int try_bind(const struct cell_attempt_args *args, const char *path)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)args->number),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)path;
+    int result = fd < 0 ? -1 : setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    result = result != 0 ? result : bind(fd, (struct sockaddr *)&address, sizeof address);
+    result = result != 0 ? result : listen(fd, 1);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
 static int try_udp(const struct cell_attempt_args *args, const char *path)
 {
     (void)args;
@@ -221,16 +238,27 @@ static int try_call(const struct cell_attempt_args *args, const char *path)
 static const struct {
     const char *what;
     int (*attempt)(const struct cell_attempt_args *args, const char *path);
-} attempts[] = {{"read", try_read},         {"write", try_write},
-                {"remove", try_remove},     {"chmod", try_chmod},
-                {"tcp", try_tcp},           {"listen", try_listen},
-                {"udp", try_udp},           {"unix", try_unix},
-                {"pair", try_pair},         {"exec", try_exec},
-                {"spawn", try_spawn},       {"ptrace", try_ptrace},
-                {"vm-read", try_vm_read},   {"mem", try_mem},
-                {"signal", try_signal},     {"own-signal", try_own_signal},
-                {"terminal", try_terminal}, {"dumpable", try_dumpable},
-                {"core", try_core},         {"call", try_call}};
+} attempts[] = {{"read", try_read},
+                {"write", try_write},
+                {"remove", try_remove},
+                {"chmod", try_chmod},
+                {"tcp", try_tcp},
+                {"listen", try_listen},
+                {"bind", try_bind},
+                {"udp", try_udp},
+                {"unix", try_unix},
+                {"pair", try_pair},
+                {"exec", try_exec},
+                {"spawn", try_spawn},
+                {"ptrace", try_ptrace},
+                {"vm-read", try_vm_read},
+                {"mem", try_mem},
+                {"signal", try_signal},
+                {"own-signal", try_own_signal},
+                {"terminal", try_terminal},
+                {"dumpable", try_dumpable},
+                {"core", try_core},
+                {"call", try_call}};
 
 /* ---- the roles ------------------------------------------------------------------------------- */
 
@@ -359,12 +387,13 @@ static const struct troupe_role roles[] = {
 };
 static const char *const line_reads[] = {"import", NULL};
 static const struct troupe_sandbox sandboxes[] = {
-    {.role = "line", .folder = "line", .reads = line_reads, .connects = true},
+    {.role = "line", .folder = "line", .reads = line_reads, .connects = true, .listens = "listen"},
     {.role = "vault", .folder = "vault", .secret = true},
 };
 static const struct troupe_option options[] = {
     {.name = "datadir", .value = "DIR", .help = "where the control socket is"},
     {.name = "import", .value = "FILE", .help = "line may read it"},
+    {.name = "listen", .value = "[ADDRESS:]PORT", .help = "line may listen there"},
 };
 static const struct troupe_command commands[] = {
     {"try", "ROLE WHAT [PATH|NUMBER|NEIGHBOUR]", "prints the errno", 2, 3, command_try},
