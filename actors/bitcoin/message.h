@@ -2,7 +2,8 @@
  * Signed messages: text that the holder of an address signed.
  *
  * P2PKH: the "Bitcoin Signed Message" form, a recoverable signature. P2WPKH and P2TR: BIP322's
- * simple form, the witness of a transaction that can never be mined. Both as base64. Pure
+ * simple form, the witness of a transaction that can never be mined. Both as base64, the
+ * latter read with or without the prefix "smp" of the BIP's later revisions, written without. Pure
  * functions, any thread.
  */
 #ifndef ACTORS_BITCOIN_MESSAGE_H
