@@ -102,15 +102,16 @@ int book_match_output(struct book *book, const struct btc_tx_out *out, struct bo
     ret_match->id = sqlite3_column_int64(row, 0);
     ret_match->is_own = sqlite3_column_int(row, 1) != 0;
     ret_match->is_used = sqlite3_column_int(row, 2) != 0;
+    ret_match->is_ranged = sqlite3_column_int(row, 3) != 0;
     sqlite3_reset(row);
     return BOOK_ROW;
 }
 
-/* First pass: mark scripts as used; *ret_own_used tells whether one on our chains newly is. */
-static int mark_once(struct book *book, const struct btc_tx *txs, size_t count, bool *ret_own_used,
-                     struct btc_error *err)
+/* First pass: mark scripts as used; *ret_own_used tells whether one of many newly is. */
+static int mark_once(struct book *book, const struct btc_tx *txs, size_t count,
+                     bool *ret_ranged_used, struct btc_error *err)
 {
-    *ret_own_used = false;
+    *ret_ranged_used = false;
     for (size_t i = 0; i < count; i++) {
         const struct btc_tx *tx = &txs[i];
         for (size_t j = 0; j < tx->out_count; j++) {
@@ -123,7 +124,7 @@ static int mark_once(struct book *book, const struct btc_tx *txs, size_t count, 
             rc = book_run(book, BOOK_SQL_USE_SCRIPT, err, "i", match.id);
             if (rc < 0)
                 return rc;
-            *ret_own_used |= match.is_own;
+            *ret_ranged_used |= match.is_ranged;
         }
     }
     return 0;
@@ -133,10 +134,10 @@ int book_mark_used(struct book *book, const struct btc_tx *txs, size_t count, st
 {
     bool has_grown = true;
     while (has_grown) {
-        bool is_own_used;
-        int rc = mark_once(book, txs, count, &is_own_used, err);
+        bool is_ranged_used;
+        int rc = mark_once(book, txs, count, &is_ranged_used, err);
         has_grown = false;
-        if (rc == 0 && is_own_used)
+        if (rc == 0 && is_ranged_used)
             rc = book_extend(book, &has_grown, err);
         if (rc < 0)
             return rc;

@@ -39,7 +39,8 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_ADD_OWN_SCRIPT] = "INSERT INTO script (script, chain, child) VALUES (?, ?, ?)"
                                 " ON CONFLICT (script) DO UPDATE"
                                 " SET chain = excluded.chain, child = excluded.child",
-    [BOOK_SQL_FIND_SCRIPT] = "SELECT id, chain IS NOT NULL, used FROM script WHERE script = ?",
+    [BOOK_SQL_FIND_SCRIPT] = "SELECT id, chain IS NOT NULL, used, chain IS NOT NULL OR source"
+                             " IS NOT NULL FROM script WHERE script = ?",
     [BOOK_SQL_USE_SCRIPT] = "UPDATE script SET used = 1 WHERE id = ?",
     [BOOK_SQL_GIVE_SCRIPT] = "UPDATE script SET given = 1, label = ? WHERE id = ?",
     [BOOK_SQL_LABEL_SCRIPT] = "UPDATE script SET label = ? WHERE id = ?",
@@ -76,8 +77,9 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                  " FROM coin c JOIN script s ON s.id = c.script WHERE c.spent_height IS NULL"
                  " AND (c.height, c.id) < (?2, ?3) AND NOT " PENDING_SPENDS(
                      "c") " ORDER BY c.height DESC, c.id DESC LIMIT ?4",
-    [BOOK_SQL_LIST_SCRIPTS] = "SELECT " BOOK_SCRIPT_COLUMNS " FROM script s WHERE s.id > ?"
-                              " AND (s.used OR s.given OR s.chain IS NULL) ORDER BY s.id LIMIT ?",
+    [BOOK_SQL_LIST_SCRIPTS] =
+        "SELECT " BOOK_SCRIPT_COLUMNS " FROM script s WHERE s.id > ?"
+        " AND (s.used OR s.given OR (s.chain IS NULL AND s.source IS NULL)) ORDER BY s.id LIMIT ?",
     [BOOK_SQL_ALL_SCRIPTS] = "SELECT script FROM script",
     [BOOK_SQL_ALL_COINS] = "SELECT txid, vout FROM coin WHERE spent_height IS NULL",
     [BOOK_SQL_SEED] = "SELECT entropy, box FROM seed",
@@ -190,6 +192,17 @@ static const char *const statements[BOOK_SQL_COUNT] = {
         "WITH RECURSIVE tree (id) AS (VALUES (?1) UNION SELECT i.pending FROM tree t"
         " JOIN pending p ON p.id = t.id JOIN pending_in i ON i.txid = p.txid)"
         " SELECT sum(max(p.fee, 0)) FROM tree t JOIN pending p ON p.id = t.id",
+    [BOOK_SQL_DESCRIPTOR] = "SELECT d.id, d.text, d.label, d.known, (SELECT s.source_child"
+                            " FROM script s WHERE s.source = d.id AND s.used = 1"
+                            " ORDER BY s.source_child DESC LIMIT 1)"
+                            " FROM descriptor d WHERE d.id > ? ORDER BY d.id LIMIT 1",
+    [BOOK_SQL_COUNT_DESCRIPTORS] = "SELECT count(*), total(text = ?) FROM descriptor",
+    [BOOK_SQL_ADD_DESCRIPTOR] = "INSERT INTO descriptor (text, label) VALUES (?, ?)",
+    [BOOK_SQL_KNOW_DESCRIPTOR] = "UPDATE descriptor SET known = ? WHERE id = ?",
+    [BOOK_SQL_ADD_SOURCE_SCRIPT] =
+        "INSERT INTO script (script, label, source, source_child, given) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (script) DO UPDATE SET source = excluded.source,"
+        " source_child = excluded.source_child WHERE source IS NULL",
     [BOOK_SQL_LOCK_COIN] = "INSERT OR IGNORE INTO locked (txid, vout) VALUES (?, ?)",
     [BOOK_SQL_UNLOCK_COIN] = "DELETE FROM locked WHERE txid = ? AND vout = ?",
 };

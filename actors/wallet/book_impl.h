@@ -98,6 +98,11 @@ enum book_sql {
     BOOK_SQL_ANY_COIN,
     BOOK_SQL_CHANGE_SCRIPT,
     BOOK_SQL_PENDING_TREE_FEE,
+    BOOK_SQL_DESCRIPTOR,
+    BOOK_SQL_COUNT_DESCRIPTORS,
+    BOOK_SQL_ADD_DESCRIPTOR,
+    BOOK_SQL_KNOW_DESCRIPTOR,
+    BOOK_SQL_ADD_SOURCE_SCRIPT,
     BOOK_SQL_LOCK_COIN,
     BOOK_SQL_UNLOCK_COIN,
     BOOK_SQL_COUNT,
@@ -228,9 +233,16 @@ void book_signer_close(struct book_signer *signer);
 int book_extend(struct book *book, bool *ret_has_grown, struct btc_error *err) BTC_MUST_CHECK;
 
 /* Read a script's columns, which start at `column` in the order of BOOK_SCRIPT_COLUMNS. */
-#define BOOK_SCRIPT_COLUMNS "s.id, s.chain, s.child, s.used, s.label, s.script"
+#define BOOK_SCRIPT_COLUMNS \
+    "s.id, s.chain, coalesce(s.child, s.source_child), s.used, s.label, s.script"
 void book_read_script(struct book *book, sqlite3_stmt *statement, int column,
                       struct book_script *ret_script);
+
+/* --- book_descriptors.c --- */
+
+/* The same for the descriptors that are watched. Sets *has_grown if there are new scripts. */
+int book_extend_descriptors(struct book *book, bool *has_grown, struct btc_error *err)
+    BTC_MUST_CHECK;
 
 /* --- book_blocks.c, book_chain.c --- */
 
@@ -258,6 +270,7 @@ struct book_match {
     int64_t id;
     bool is_own;
     bool is_used;
+    bool is_ranged; /* one of many, so that more of them are to be known once it is used */
 };
 
 /* BOOK_ROW when the output's script is the book's, 0 when not. */

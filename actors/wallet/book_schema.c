@@ -50,7 +50,7 @@ static const char *const versions[SCHEMA_VERSION] = {
     "CREATE INDEX script_free ON script (chain, child) WHERE used = 0 AND given = 0;"
     "CREATE INDEX entry_txid ON entry (txid);"
     "CREATE TABLE descriptor (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL UNIQUE,"
-    " label TEXT NOT NULL);"
+    " label TEXT NOT NULL, known INTEGER NOT NULL DEFAULT 0);" /* scripts of it */
     /* own: a draft of ours. gone: about to be deleted, within one transaction. */
     "CREATE TABLE pending (id INTEGER PRIMARY KEY AUTOINCREMENT, txid BLOB NOT NULL UNIQUE,"
     " data BLOB NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL, sent INTEGER NOT NULL,"

@@ -121,6 +121,8 @@ int book_extend(struct book *book, bool *ret_has_grown, struct btc_error *err)
             return rc;
     }
     int rc = was_known ? take_over_coins(book, err) : 0;
+    if (rc == 0)
+        rc = book_extend_descriptors(book, &has_grown, err);
     if (rc == 0 && ret_has_grown)
         *ret_has_grown = has_grown;
     return rc;
