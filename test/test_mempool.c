@@ -355,12 +355,12 @@ static void refuses_signatures_that_do_not_verify(void **state)
     size_t at = (size_t)(tx.ins[0].witness[0].data - w.data);
     btc_tx_free(&tx);
     w.data[at + 10] ^= 1; /* in R */
-    refuses(&f, w, BTC_EINVALID, "mandatory-script-verify-flag-failed");
+    refuses(&f, w, BTC_EINVALID, "mempool-script-verify-flag-failed");
     /* Whose amount is not the coin's. */
     struct pay_coin coin = f.coins[0];
     coin.amount--;
     refuses(&f, pay_split(&coin, 1, 1000, NULL), BTC_EINVALID,
-            "mandatory-script-verify-flag-failed");
+            "mempool-script-verify-flag-failed");
     close_pool(&f);
 }
 

@@ -230,7 +230,7 @@ int mempool_check_signatures(struct mempool *pool, struct candidate *c)
                                   "takes only what it has verified in full",
                                   i);
         if (rc == BTC_EINVALID) {
-            strcpy(c->verdict->reason, "mandatory-script-verify-flag-failed");
+            strcpy(c->verdict->reason, "mempool-script-verify-flag-failed");
             btc_fail_within(c->err, rc, "input %zu: ", i);
         }
     }

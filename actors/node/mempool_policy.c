@@ -285,7 +285,7 @@ int mempool_check_input_forms(struct candidate *c)
 
 static int refuse_form(struct candidate *c, size_t index, const char *what)
 {
-    return mempool_refuse(c, BTC_ELIMIT, "non-mandatory-script-verify-flag", "input %zu has %s",
+    return mempool_refuse(c, BTC_ELIMIT, "mempool-script-verify-flag-failed", "input %zu has %s",
                           index, what);
 }
 
