@@ -434,6 +434,43 @@ static void signature_operations_of_a_block_are_bounded(void **state)
     assert_int_equal(room_mine(room, (struct btc_span){script, 1000}, NULL, 0, 0), 0);
 }
 
+/* Those in the script of a witness are seen once its coin is known. */
+static void signature_operations_of_witnesses_count(void **state)
+{
+    struct room *room = *state;
+    static uint8_t code[4001];
+    memset(code, BTC_OP_CHECKMULTISIG, sizeof(code));
+    const size_t sizes[] = {4001, 4000};
+    struct purse purses[2];
+    struct btc_hash hash;
+    room_open_chain(room, BTC_REGTEST);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(btc_sha256(code, sizes[i], &hash), 0);
+        assert_int_equal(
+            btc_script_build(BTC_SCRIPT_P2WSH, hash.bytes, sizeof(hash.bytes), &purses[i].script),
+            0);
+        room_mine_many(room, btc_script_span(&purses[i].script), 1, 0);
+    }
+    struct btc_span own = btc_script_span(&purses[0].script);
+    room_mine_many(room, own, 100, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct btc_span item = {code, sizes[i]};
+        struct payment p;
+        struct purse signer = purse_of(BTC_SCRIPT_P2PK, 1); /* replaced by the script itself */
+        pay(room, &p, (int32_t)i + 1, &signer, own, 0);
+        btc_writer_free(&p.script_sig);
+        p.in.script_sig = (struct btc_span){NULL, 0};
+        p.in.witness = &item;
+        p.in.witness_count = 1;
+        assert_int_equal(btc_tx_seal(&p.tx), 0);
+        assert_int_equal(room_mine(room, own, &p.tx, 0, 0), i == 0 ? BTC_EINVALID : 0);
+        if (i == 0)
+            assert_non_null(
+                strstr(room->err.text, "its signature operations cost 80020, over 80000"));
+    }
+    assert_int_equal(room_tip(room).validation, CHAIN_PARTIAL);
+}
+
 static void clock_and_version_bind_a_header(void **state)
 {
     struct room *room = *state;
@@ -656,6 +693,7 @@ int main(void)
         in_room(coinbase_is_one_and_first_and_names_its_height),
         in_room(repeated_transactions_are_refused_but_not_the_block),
         in_room(signature_operations_of_a_block_are_bounded),
+        in_room(signature_operations_of_witnesses_count),
         in_room(clock_and_version_bind_a_header),
         in_room(mining_is_for_regtest),
         in_room(branch_with_more_work_wins_and_coins_come_back),
