@@ -67,25 +67,58 @@ def tx(prev, index, script_sig, amount, script, witness=()):
     return struct.pack('<i', 1) + (b'\0\1' if witness else b'') + body + items + bytes(4)
 
 
+class Tx:
+    """A transaction taken apart, to be changed and written again."""
+
+    def __init__(self, raw):
+        self.raw, self.at = raw, 4
+        segwit = raw[4:6] == b'\0\1'
+        self.version, self.at = raw[:4], 6 if segwit else 4
+        self.ins = [{'prev': self._take(36), 'script_sig': self._var(), 'sequence': self._take(4), 'witness': []} for _ in range(self._count())]
+        self.outs = [(self._take(8), self._var()) for _ in range(self._count())]
+        for spent in self.ins if segwit else []:
+            spent['witness'] = [self._var() for _ in range(self._count())]
+        self.lock_time = self._take(4)
+
+    def _take(self, size):
+        self.at += size
+        return self.raw[self.at - size:self.at]
+
+    def _count(self):
+        first = self._take(1)[0]
+        size = {0xfd: 2, 0xfe: 4}.get(first, 0)
+        return int.from_bytes(self._take(size), 'little') if size else first
+
+    def _var(self):
+        return self._take(self._count())
+
+    def write(self):
+        def var(data):
+            return compact(len(data)) + data
+
+        segwit = any(spent['witness'] for spent in self.ins)
+        raw = self.version + (b'\0\1' if segwit else b'') + compact(len(self.ins))
+        raw += b''.join(spent['prev'] + var(spent['script_sig']) + spent['sequence'] for spent in self.ins)
+        raw += compact(len(self.outs)) + b''.join(amount + var(script) for amount, script in self.outs)
+        if segwit:
+            raw += b''.join(compact(len(spent['witness'])) + b''.join(map(var, spent['witness'])) for spent in self.ins)
+        return raw + self.lock_time
+
+
 def outpoints(raw):
     """(txid as people write it, index) of each input of a transaction."""
-    found, at = [], 4
-    if raw[at:at + 2] == b'\0\1':
-        at += 2
+    return [(spent['prev'][:32][::-1].hex(), int.from_bytes(spent['prev'][32:], 'little')) for spent in Tx(raw).ins]
 
-    def count():
-        nonlocal at
-        first, at = raw[at], at + 1
-        size = {0xfd: 2, 0xfe: 4}.get(first, 0)
-        value, at = (int.from_bytes(raw[at:at + size], 'little') if size else first), at + size
-        return value
 
-    for _ in range(count()):
-        found.append((raw[at:at + 32][::-1].hex(), int.from_bytes(raw[at + 32:at + 36], 'little')))
-        at += 36
-        size = count()
-        at += size + 4
-    return found
+def pushes(script):
+    """What a script of nothing but pushes of bytes pushes."""
+    items = []
+    while script:
+        head = {0x4c: 2, 0x4d: 3}.get(script[0], 1)
+        size = int.from_bytes(script[1:head], 'little') if head > 1 else script[0]
+        items.append(script[head:head + size])
+        script = script[head + size:]
+    return items
 
 
 class Verifier:
