@@ -74,6 +74,8 @@ static struct troupe_option options[] = {
     {"passphrase-file", "FILE", NULL, "its first line is the passphrase that a command needs"},
     {"encrypt", NULL, NULL, "create: put the keys under a passphrase, which is asked for"},
     {"words", NULL, NULL, "create: of BIP39 words, which are asked for"},
+    {"kind", "KIND", "p2wpkh", "address: p2wpkh or p2tr"},
+    {"fee-rate", "SAT", NULL, "draft, send, bump: satoshi for a virtual byte, else an estimate"},
     {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
     {"ask-reorg", "N", NULL, "ask before more than N blocks are taken back (6; regtest: 100)"},

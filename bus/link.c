@@ -330,21 +330,33 @@ void ti_link_progress(struct ti_link *link)
 
 /* ---- opening ---------------------------------------------------------------------------------------------- */
 
+static size_t list_interface(struct frame_interface *to, size_t count, size_t max,
+                             const struct troupe_interface *interface)
+{
+    for (size_t k = 0; k < count; k++) {
+        if (to[k].id == interface->id) {
+            return count;
+        }
+    }
+    if (count < max) {
+        to[count++] = (struct frame_interface){
+            .id = interface->id, .version = interface->version, .hash = interface->hash};
+    }
+    return count;
+}
+
+/* Of the roles that the peer may use, and of those whose refs they hand out. */
 static size_t list_interfaces(const struct ti_link *link, struct frame_interface *to, size_t max)
 {
     size_t count = 0;
     for (size_t i = 0; i < link->exports_count; i++) {
-        const struct troupe_role *role = ti_role_at(link->troupe, link->exports[i].number)->role;
-        for (size_t s = 0; s < role->actor->services_count; s++) {
-            const struct troupe_interface *interface = role->actor->services[s].interface;
-            bool known = false;
-            for (size_t k = 0; k < count; k++) {
-                known = known || to[k].id == interface->id;
-            }
-            if (!known && count < max) {
-                to[count++] = (struct frame_interface){
-                    .id = interface->id, .version = interface->version, .hash = interface->hash};
-            }
+        const struct troupe_actor_def *def =
+            ti_role_at(link->troupe, link->exports[i].number)->role->actor;
+        for (size_t s = 0; s < def->services_count; s++) {
+            count = list_interface(to, count, max, def->services[s].interface);
+        }
+        for (size_t k = 0; def->hands_out != NULL && def->hands_out[k] != NULL; k++) {
+            count = list_interface(to, count, max, def->hands_out[k]);
         }
     }
     return count;

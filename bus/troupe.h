@@ -218,6 +218,9 @@ struct troupe_actor_def {
     size_t services_count;
     unsigned flags;       /* enum troupe_actor_flags */
     uint32_t mailbox_max; /* waiting messages; 0: TROUPE_MAILBOX_MAX */
+    /* Of a role: what the actors serve whose refs it hands out, so that peers know their versions.
+     * Ends with NULL; may be NULL. */
+    const struct troupe_interface *const *hands_out;
 };
 
 /* Creates an actor and returns at once; its start runs as its first message. Called inside an

@@ -29,6 +29,9 @@
 #define UI_LEVEL_MS 5000
 #define UI_WORK_MS  300000
 
+#define UI_PAYEES_MAX     (2 * WALLET_DRAFT_RECIPIENTS_MAX) /* words: an address and an amount each */
+#define UI_LOCK_COINS_MAX WALLET_LOCK_COINS_COINS_MAX
+
 /* As the interfaces number the networks. */
 extern const char *const ui_network_names[];
 
@@ -59,6 +62,10 @@ int ui_desk_fail_code(const struct desk *desk, int code, const struct troupe_err
 
 /* Waits until the wallet has seen the node's tip. 0 also when it has not, having said so. */
 int ui_desk_wait_level(const struct desk *desk, uint32_t deadline_ms) TROUPE_CHECKED;
+
+/* The bytes of an id as people write it. 0, or 1 having said why. */
+int ui_read_txid(const struct desk *desk, const char *text,
+                 struct wallet_hash32 *ret_txid) TROUPE_CHECKED;
 
 /* Prints the wallet's balance; the exit status. */
 int ui_show_balance(const struct desk *desk, bool json);
@@ -100,5 +107,36 @@ int ui_run_test_raw(struct troupe *troupe, const struct troupe_arguments *argume
                     int count, char *const *values);
 int ui_run_fee(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                int count, char *const *values);
+
+int ui_run_addresses(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                     int count, char *const *values);
+int ui_run_coins(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_lock_coins(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                      int count, char *const *values);
+int ui_run_unlock_coins(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                        int count, char *const *values);
+int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_psbt(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_unlock(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
+int ui_run_lock(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_passphrase(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                      int count, char *const *values);
+int ui_run_words(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_backup(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
+int ui_run_restore(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_rescan(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
 
 #endif

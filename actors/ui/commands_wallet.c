@@ -1,6 +1,7 @@
 /* The commands that look into the wallet: balance, history, address, watch. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "actors/bitcoin/version.h"
 #include "actors/ui/commands_impl.h"
@@ -54,15 +55,21 @@ static void print_tx(const struct wallet_tx *tx, bool json, bool is_first)
     char amount[FORMAT_BTC_SIZE];
     char when[FORMAT_TIME_SIZE];
     format_hash(tx->txid.bytes, txid);
+    if (!json && tx->is_pending) {
+        printf("%s  pending       %20s  %s\n", format_time(tx->time_s, when),
+               format_btc(tx->net_sat, true, amount), txid);
+        return;
+    }
     if (!json) {
         printf("%s  block %-7" PRIu32 " %20s  %s%s\n", format_time(tx->time_s, when), tx->height,
                format_btc(tx->net_sat, true, amount), txid, tx->is_coinbase ? "  mined" : "");
         return;
     }
     printf("%s{\"txid\":\"%s\",\"height\":%" PRIu32 ",\"time_s\":%" PRId64 ",\"net_sat\":%" PRId64
-           ",\"received_sat\":%" PRId64 ",\"sent_sat\":%" PRId64 ",\"is_coinbase\":%s",
+           ",\"received_sat\":%" PRId64 ",\"sent_sat\":%" PRId64
+           ",\"is_coinbase\":%s,\"is_pending\":%s",
            is_first ? "" : ",\n ", txid, tx->height, tx->time_s, tx->net_sat, tx->received_sat,
-           tx->sent_sat, tx->is_coinbase ? "true" : "false");
+           tx->sent_sat, tx->is_coinbase ? "true" : "false", tx->is_pending ? "true" : "false");
     if (tx->has_fee_sat)
         printf(",\"fee_sat\":%" PRId64, tx->fee_sat);
     putchar('}');
@@ -101,6 +108,14 @@ int ui_run_history(struct troupe *troupe, const struct troupe_arguments *argumen
 
 /* ---- address ---- */
 
+static bool read_kind(const struct troupe_arguments *arguments, enum wallet_address_kind *ret_kind)
+{
+    const char *kind = troupe_argument(arguments, "kind");
+    bool is_taproot = kind != NULL && strcmp(kind, "p2tr") == 0;
+    *ret_kind = is_taproot ? WALLET_ADDRESS_KIND_P2TR : WALLET_ADDRESS_KIND_P2WPKH;
+    return is_taproot || kind == NULL || strcmp(kind, "p2wpkh") == 0;
+}
+
 int ui_run_address(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                    int count, char *const *values)
 {
@@ -110,6 +125,8 @@ int ui_run_address(struct troupe *troupe, const struct troupe_arguments *argumen
     struct troupe_error error;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "address") != 0)
         return 1;
+    if (!read_kind(arguments, &args.kind))
+        return ui_desk_fail(&desk, "--kind is p2wpkh or p2tr");
     int code = wallet_new_address(troupe, desk.wallet, &args, &results, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);

@@ -177,12 +177,20 @@ static void on_tx(struct troupe_actor *self, void *user, const struct wallet_tx_
 {
     struct ui *ui = user;
     char hash[FORMAT_HASH_SIZE];
+    char amount[FORMAT_BTC_SIZE];
     (void)info;
     if (event == NULL)
         return; /* the balance says what counts */
     if (event->is_removed) {
         ui_news_flush(ui);
-        screen_line(&ui->screen, "wallet", "left the history with its block: %s",
+        screen_line(&ui->screen, "wallet", "%s: %s",
+                    event->tx.is_pending ? "no longer pending" : "left the history with its block",
+                    format_hash(event->tx.txid.bytes, hash));
+        return;
+    }
+    if (event->tx.is_pending) {
+        screen_line(&ui->screen, "wallet", "%s BTC pending: %s",
+                    format_btc(event->tx.net_sat, true, amount),
                     format_hash(event->tx.txid.bytes, hash));
         return;
     }

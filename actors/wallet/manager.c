@@ -327,6 +327,8 @@ static const struct wallets_handlers handlers = {.create = serve_create,
 
 static const struct troupe_service services[] = {{&wallets_interface, &handlers}};
 
+static const struct troupe_interface *const hands_out[] = {&wallet_interface, NULL};
+
 const struct troupe_actor_def wallets_actor = {
     .name = "wallet",
     .state_size = sizeof(struct manager),
@@ -334,4 +336,5 @@ const struct troupe_actor_def wallets_actor = {
     .services = services,
     .services_count = 1,
     .flags = TROUPE_DETACHED,
+    .hands_out = hands_out,
 };

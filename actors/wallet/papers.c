@@ -6,6 +6,109 @@
 #include "actors/bitcoin/bip32.h"
 #include "actors/wallet/wallet_impl.h"
 
+/* ---- PSBT ---- */
+
+/* A blob that lies in pieces, gathered [owned]. NULL: it has failed the call. */
+static uint8_t *gather(struct troupe_call *call, const struct troupe_blob *blob)
+{
+    uint8_t *bytes = malloc(blob->size > 0 ? blob->size : 1);
+    if (bytes == NULL)
+        troupe_fail(call, TROUPE_ENOMEM, NULL);
+    else if (blob->size > 0)
+        troupe_blob_copy(blob, bytes);
+    return bytes;
+}
+
+/* False: it has failed the call. */
+static bool fits(struct troupe_call *call, size_t size, size_t size_max)
+{
+    if (size > size_max)
+        troupe_fail(call, TROUPE_ETOOLARGE, "it is larger than 1 MiB: pay in smaller parts");
+    return size <= size_max;
+}
+
+void wallet_serve_psbt_create(struct troupe_actor *self, void *state, struct troupe_call *call,
+                              const struct wallet_psbt_create_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    (void)self;
+    int rc = book_psbt_create(wallet->book, args->id, &data, &size, &err);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    struct wallet_psbt_create_results results = {.psbt = {.data = data, .size = size}};
+    if (fits(call, size, WALLET_PSBT_CREATE_RESULTS_PSBT_BYTES_MAX))
+        wallet_psbt_create_reply(call, &results);
+    free(data);
+}
+
+void wallet_serve_psbt_sign(struct troupe_actor *self, void *state, struct troupe_call *call,
+                            const struct wallet_psbt_sign_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    size_t count = 0;
+    uint8_t *given = gather(call, &args->psbt);
+    (void)self;
+    if (given == NULL)
+        return;
+    int rc = book_psbt_sign(wallet->book, given, args->psbt.size, &data, &size, &count, &err);
+    free(given);
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    struct wallet_psbt_sign_results results = {.psbt = {.data = data, .size = size},
+                                               .signed_count = (uint32_t)count};
+    if (fits(call, size, WALLET_PSBT_SIGN_RESULTS_PSBT_BYTES_MAX))
+        wallet_psbt_sign_reply(call, &results);
+    free(data);
+}
+
+static int txid_of(const uint8_t *data, size_t size, struct wallet_hash32 *ret_txid,
+                   struct btc_error *err)
+{
+    struct btc_tx tx;
+    int rc = btc_tx_parse(data, size, &tx, err);
+    if (rc != 0)
+        return rc;
+    *ret_txid = wallet_hash_of(&tx.txid);
+    btc_tx_free(&tx);
+    return 0;
+}
+
+void wallet_serve_psbt_finalise(struct troupe_actor *self, void *state, struct troupe_call *call,
+                                const struct wallet_psbt_finalise_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    struct wallet_psbt_finalise_results results = {.has_id = false};
+    uint8_t *given = gather(call, &args->psbt);
+    (void)self;
+    if (given == NULL)
+        return;
+    int rc = book_psbt_finalise(wallet->book, given, args->psbt.size, &data, &size, &results.id,
+                                &err);
+    free(given);
+    if (rc == 0)
+        rc = txid_of(data, size, &results.txid, &err);
+    results.has_id = results.id != 0;
+    results.tx = (struct troupe_blob){.data = data, .size = size};
+    if (rc != 0)
+        wallet_fail_book(call, rc, &err);
+    else if (fits(call, size, WALLET_PSBT_FINALISE_RESULTS_TX_BYTES_MAX))
+        wallet_psbt_finalise_reply(call, &results);
+    free(data);
+}
+
 /* ---- one transaction ---- */
 
 void wallet_serve_get_tx(struct troupe_actor *self, void *state, struct troupe_call *call,

@@ -34,6 +34,8 @@ static void stop(struct troupe_actor *self, void *state)
 {
     struct wallet *wallet = state;
     (void)self;
+    wallet_rescan_stop(wallet);
+    wallet_backup_stop(wallet);
     book_close(wallet->book);
     free(wallet->block);
 }
@@ -321,6 +323,11 @@ static const struct wallet_handlers handlers = {
     .change_passphrase = wallet_serve_change_passphrase,
     .lock_coins = wallet_serve_lock_coins,
     .get_tx = wallet_serve_get_tx,
+    .psbt_create = wallet_serve_psbt_create,
+    .psbt_sign = wallet_serve_psbt_sign,
+    .psbt_finalise = wallet_serve_psbt_finalise,
+    .rescan = wallet_serve_rescan,
+    .backup = wallet_serve_backup,
     .draft = wallet_serve_draft,
     .sign = wallet_serve_sign,
     .send = wallet_serve_send,

@@ -1,0 +1,129 @@
+/* The commands about a wallet's keys: unlock, lock, passphrase, words. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/ui/commands_impl.h"
+#include "actors/ui/secret.h"
+
+#define UNLOCK_S 300
+
+static int say(bool json, bool is_locked, const char *text)
+{
+    if (json)
+        printf("{\"is_locked\":%s}\n", is_locked ? "true" : "false");
+    else
+        puts(text);
+    return 0;
+}
+
+int ui_run_unlock(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values)
+{
+    struct desk desk;
+    struct troupe_error error;
+    char passphrase[SECRET_SIZE] = "";
+    char text[64];
+    char *end = NULL;
+    errno = 0;
+    long seconds = count > 0 ? strtol(values[0], &end, 10) : UNLOCK_S;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "unlock") != 0)
+        return 1;
+    if (errno != 0 || (end != NULL && *end != '\0') || seconds < 1 ||
+        seconds > WALLET_UNLOCK_SECONDS_MAX)
+        return ui_desk_fail(&desk, "say for how many seconds, from 1 to 86400: unlock 300");
+    int rc = secret_passphrase(&desk, "passphrase", passphrase);
+    if (rc == 0) {
+        struct wallet_unlock_args args = {.passphrase = troupe_text(passphrase),
+                                          .seconds = (uint32_t)seconds};
+        int code = wallet_unlock(troupe, desk.wallet, &args, &error, NULL);
+        snprintf(text, sizeof(text), "unlocked for %ld second%s", seconds,
+                 format_plural((uint64_t)seconds));
+        rc = code == 0 ? say(json, false, text) : ui_desk_fail_code(&desk, code, &error);
+    }
+    explicit_bzero(passphrase, sizeof(passphrase));
+    return rc;
+}
+
+int ui_run_lock(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_get_info_results info;
+    struct troupe_error error;
+    (void)count;
+    (void)values;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "lock") != 0)
+        return 1;
+    int code = wallet_lock(troupe, desk.wallet, &error, NULL);
+    if (code == 0)
+        code = wallet_get_info(troupe, desk.wallet, &info, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    bool is_locked = info.is_locked;
+    troupe_release(info.message);
+    return is_locked ? say(json, true, "locked")
+                     : ui_desk_fail(&desk, "its keys are under no passphrase: `passphrase` puts "
+                                           "them under one");
+}
+
+static int change(const struct desk *desk, bool is_encrypted, char *old, char *fresh)
+{
+    struct troupe_error error;
+    int rc = is_encrypted ? secret_line(desk, "the passphrase until now", old) : 0;
+    if (rc == 0)
+        rc = secret_new_passphrase(desk, fresh);
+    if (rc != 0)
+        return rc;
+    struct wallet_change_passphrase_args args = {.old = troupe_text(old),
+                                                 .fresh = troupe_text(fresh)};
+    int code = wallet_change_passphrase(desk->troupe, desk->wallet, &args, &error, NULL);
+    return code == 0 ? 0 : ui_desk_fail_code(desk, code, &error);
+}
+
+int ui_run_passphrase(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                      int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_get_info_results info;
+    struct troupe_error error;
+    char old[SECRET_SIZE] = "";
+    char fresh[SECRET_SIZE] = "";
+    (void)count;
+    (void)values;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "passphrase") != 0)
+        return 1;
+    int code = wallet_get_info(troupe, desk.wallet, &info, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    bool is_encrypted = info.is_encrypted;
+    troupe_release(info.message);
+    int rc = change(&desk, is_encrypted, old, fresh);
+    explicit_bzero(old, sizeof(old));
+    explicit_bzero(fresh, sizeof(fresh));
+    return rc != 0 ? rc
+                   : say(json, true,
+                         "the keys are under this passphrase now; nobody can restore it for you");
+}
+
+int ui_run_words(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_get_words_results results;
+    struct troupe_error error;
+    (void)count;
+    (void)values;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "words") != 0)
+        return 1;
+    int code = wallet_get_words(troupe, desk.wallet, &results, &error, NULL);
+    if (code == WALLET_LOCKED)
+        return ui_desk_fail(&desk, "the wallet is locked: `unlock` it first");
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    printf(json ? "{\"words\":\"%.*s\"}\n" : "%.*s\n", (int)results.words.size, results.words.data);
+    troupe_release(results.message);
+    return 0;
+}

@@ -1,0 +1,219 @@
+/* The commands that pay: draft, send, bump. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/bitcoin/tx.h"
+#include "actors/ui/commands_impl.h"
+
+#define SEND_MS 60000
+
+/* ---- what was given ---- */
+
+/* Decimal digits with at most `places` behind the point, as a whole number of the last place. */
+static bool read_decimal(const char *text, unsigned places, int64_t *ret_number)
+{
+    int64_t number = 0;
+    unsigned behind = 0;
+    bool has_point = false;
+    bool has_digit = false;
+    for (; *text != '\0'; text++) {
+        if (*text == '.' && !has_point) {
+            has_point = true;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || (has_point && behind == places) ||
+            number > (INT64_MAX - 9) / 10)
+            return false;
+        number = number * 10 + (*text - '0');
+        behind += has_point;
+        has_digit = true;
+    }
+    for (; behind < places; behind++) {
+        if (number > INT64_MAX / 10)
+            return false;
+        number *= 10;
+    }
+    *ret_number = number;
+    return has_digit;
+}
+
+/* --fee-rate, in satoshi for a virtual byte; 0 when it is not given: the node estimates. */
+static int read_rate(const struct desk *desk, uint64_t *ret_rate)
+{
+    const char *text = troupe_argument(desk->arguments, "fee-rate");
+    int64_t rate = 0;
+    *ret_rate = 0;
+    if (text == NULL)
+        return 0;
+    if (!read_decimal(text, 3, &rate) || rate == 0 || rate > 10000000)
+        return ui_desk_fail(desk, "--fee-rate is in satoshi for a virtual byte, up to 10000: 2.5");
+    *ret_rate = (uint64_t)rate;
+    return 0;
+}
+
+/* ADDRESS AMOUNT, as often as there are recipients; the amount is in BTC, or "all". */
+static int read_recipients(const struct desk *desk, int count, char *const *values,
+                           struct wallet_recipient *recipients, size_t *ret_count)
+{
+    char text[256];
+    if (count % 2 != 0)
+        return ui_desk_fail(desk, "say who gets how much: ADDRESS AMOUNT, each time");
+    for (int i = 0; i < count / 2; i++) {
+        struct wallet_recipient *recipient = &recipients[i];
+        const char *amount = values[2 * i + 1];
+        *recipient = (struct wallet_recipient){.address = troupe_text(values[2 * i])};
+        recipient->takes_rest = strcmp(amount, "all") == 0;
+        if (recipient->address.size > WALLET_RECIPIENT_ADDRESS_BYTES_MAX)
+            return ui_desk_fail(desk, "that is too long for an address");
+        if (!recipient->takes_rest && !read_decimal(amount, 8, &recipient->amount_sat)) {
+            snprintf(text, sizeof(text),
+                     "\"%.64s\" is no amount: say it in BTC, with at most eight digits behind the "
+                     "point, or `all`",
+                     amount);
+            return ui_desk_fail(desk, text);
+        }
+    }
+    *ret_count = (size_t)count / 2;
+    return 0;
+}
+
+int ui_read_txid(const struct desk *desk, const char *text, struct wallet_hash32 *ret_txid)
+{
+    uint8_t bytes[32];
+    if (strlen(text) != 64 || btc_hex_decode(text, sizeof(bytes), bytes) != 0)
+        return ui_desk_fail(desk, "the id of a transaction is 64 hexadecimal digits: `history` "
+                                  "has them");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        ret_txid->bytes[i] = bytes[sizeof(bytes) - 1 - i];
+    return 0;
+}
+
+/* ---- what is told ---- */
+
+static const char *state_name(enum wallet_draft_state state)
+{
+    return state == WALLET_DRAFT_STATE_DRAFTED  ? "drafted"
+           : state == WALLET_DRAFT_STATE_SIGNED ? "signed"
+           : state == WALLET_DRAFT_STATE_SENT   ? "sent"
+                                                : "gave way";
+}
+
+static int show_draft(const struct wallet_draft *draft, bool json)
+{
+    char txid[FORMAT_HASH_SIZE];
+    char text[FORMAT_BTC_SIZE];
+    format_hash(draft->txid.bytes, txid);
+    if (json) {
+        printf("{\"draft\":%" PRId64 ",\"state\":\"%s\",\"txid\":\"%s\",\"paid_sat\":%" PRId64
+               ",\"fee_sat\":%" PRId64 ",\"change_sat\":%" PRId64 ",\"vsize\":%" PRIu32
+               ",\"inputs\":%" PRIu32 ",\"outputs\":%" PRIu32 "}\n",
+               draft->id, state_name(draft->state), txid, draft->paid_sat, draft->fee_sat,
+               draft->change_sat, draft->vsize_vbytes, draft->input_count, draft->output_count);
+        return 0;
+    }
+    printf("draft %" PRId64 "  %s\n", draft->id, state_name(draft->state));
+    printf("txid     %s\n", txid);
+    printf("pays     %20s BTC\n", format_btc(draft->paid_sat, false, text));
+    printf("fee      %20s BTC, %.2f sat/vB\n", format_btc(draft->fee_sat, false, text),
+           draft->vsize_vbytes == 0 ? 0.0 : (double)draft->fee_sat / draft->vsize_vbytes);
+    printf("change   %20s BTC\n", format_btc(draft->change_sat, false, text));
+    printf("size     %20" PRIu32 " vB, %" PRIu32 " input%s, %" PRIu32 " output%s\n",
+           draft->vsize_vbytes, draft->input_count, format_plural(draft->input_count),
+           draft->output_count, format_plural(draft->output_count));
+    return 0;
+}
+
+/* ---- draft, send ---- */
+
+static int make_draft(struct desk *desk, int count, char *const *values,
+                      struct wallet_draft *ret_draft)
+{
+    struct wallet_recipient recipients[WALLET_DRAFT_RECIPIENTS_MAX];
+    struct wallet_draft_args args = {.recipients = recipients};
+    struct wallet_draft_results results;
+    struct troupe_error error;
+    if (read_recipients(desk, count, values, recipients, &args.recipients_count) != 0 ||
+        read_rate(desk, &args.fee_rate_sat) != 0 || ui_desk_wait_level(desk, UI_LEVEL_MS) != 0)
+        return 1;
+    int code = wallet_draft(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(desk, code, &error);
+    *ret_draft = results.draft;
+    return 0;
+}
+
+static int send_draft(const struct desk *desk, int64_t id, bool json)
+{
+    struct wallet_send_args args = {.id = id};
+    struct wallet_send_results results;
+    struct troupe_error error;
+    struct troupe_options options = {.deadline_ms = SEND_MS};
+    char text[TROUPE_TEXT_BYTES_MAX + 128];
+    int code = wallet_send(desk->troupe, desk->wallet, &args, &results, &error, &options);
+    if (code == WALLET_LOCKED) {
+        snprintf(text, sizeof(text),
+                 "the wallet is locked: `unlock` it, then `send %" PRId64 "` sends this draft", id);
+        return ui_desk_fail(desk, text);
+    }
+    if (code == WALLET_UNCERTAIN || code == TROUPE_ELOST || code == TROUPE_ETIMEOUT) {
+        snprintf(text, sizeof(text),
+                 "%s; `send %" PRId64 "` again can't pay twice, a new payment would", error.text,
+                 id);
+        return ui_desk_fail(desk, text);
+    }
+    return code == 0 ? show_draft(&results.draft, json) : ui_desk_fail_code(desk, code, &error);
+}
+
+int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_draft draft;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "draft") != 0 ||
+        make_draft(&desk, count, values, &draft) != 0)
+        return 1;
+    return show_draft(&draft, json);
+}
+
+/* The number of a draft, or recipients for a new one. */
+int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_draft draft = {.id = 0};
+    char *end = NULL;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "send") != 0)
+        return 1;
+    errno = 0;
+    if (count == 1) {
+        draft.id = strtoll(values[0], &end, 10);
+        if (errno != 0 || *end != '\0' || draft.id < 1)
+            return ui_desk_fail(&desk, "say ADDRESS AMOUNT, or the number of a draft");
+    } else if (make_draft(&desk, count, values, &draft) != 0) {
+        return 1;
+    }
+    return send_draft(&desk, draft.id, json);
+}
+
+/* ---- bump ---- */
+
+int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_bump_fee_args args;
+    struct wallet_bump_fee_results results;
+    struct troupe_error error;
+    (void)count;
+    memset(&args, 0, sizeof(args));
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "bump") != 0 ||
+        ui_read_txid(&desk, values[0], &args.txid) != 0 ||
+        read_rate(&desk, &args.fee_rate_sat) != 0)
+        return 1;
+    int code = wallet_bump_fee(troupe, desk.wallet, &args, &results, &error, NULL);
+    return code == 0 ? send_draft(&desk, results.draft.id, json)
+                     : ui_desk_fail_code(&desk, code, &error);
+}

@@ -1,0 +1,189 @@
+/* The command that passes partially signed transactions on: psbt create, sign, finalise. Their text is
+ * base64, as other programs write it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/bitcoin/base64.h"
+#include "actors/bitcoin/bytes.h"
+#include "actors/ui/commands_impl.h"
+
+#define TEXT_SIZE_MAX (2 * 1024 * 1024) /* of a PSBT in base64 */
+
+/* ---- reading ---- */
+
+/* The text of "@FILE", or a copy of what was given, without blanks around. NULL, having said why.
+ * [owned] */
+static char *read_text(const struct desk *desk, const char *value)
+{
+    char why[512];
+    char *text = malloc(TEXT_SIZE_MAX + 1);
+    size_t size = 0;
+    if (text == NULL) {
+        (void)ui_desk_fail(desk, "no memory");
+        return NULL;
+    }
+    if (value[0] == '@') {
+        FILE *file = fopen(value + 1, "rb");
+        size = file != NULL ? fread(text, 1, TEXT_SIZE_MAX, file) : 0;
+        if (file == NULL || ferror(file) != 0) {
+            snprintf(why, sizeof(why), "%.256s: %s", value + 1,
+                     file == NULL ? strerror(errno) : "can't be read");
+            (void)ui_desk_fail(desk, why);
+            free(text);
+            text = NULL;
+        }
+        if (file != NULL)
+            fclose(file);
+    } else {
+        size = strnlen(value, TEXT_SIZE_MAX);
+        memcpy(text, value, size);
+    }
+    while (text != NULL && size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
+        size--;
+    if (text != NULL)
+        text[size] = '\0';
+    return text;
+}
+
+static int read_psbt(const struct desk *desk, const char *value, struct btc_writer *w)
+{
+    struct btc_error err;
+    char *text = read_text(desk, value);
+    if (text == NULL)
+        return 1;
+    int rc = btc_base64_decode(text, strlen(text), w, &err);
+    free(text);
+    return rc == 0 ? 0 : ui_desk_fail(desk, "that is no PSBT in base64, nor @FILE that holds one");
+}
+
+/* ---- telling ---- */
+
+static char *gather(const struct troupe_blob *blob)
+{
+    char *bytes = malloc(blob->size + 1);
+    if (bytes != NULL && blob->size > 0)
+        troupe_blob_copy(blob, bytes);
+    return bytes;
+}
+
+/* The PSBT, and in JSON how many inputs were signed if that is not negative. */
+static int show_psbt(const struct desk *desk, const struct troupe_blob *psbt, int64_t signed_count,
+                     bool json)
+{
+    char *text = NULL;
+    char *bytes = gather(psbt);
+    if (bytes == NULL || btc_base64_encode(bytes, psbt->size, &text) != 0) {
+        free(bytes);
+        return ui_desk_fail(desk, "no memory");
+    }
+    if (json && signed_count >= 0)
+        printf("{\"psbt\":\"%s\",\"signed_count\":%" PRId64 "}\n", text, signed_count);
+    else
+        printf(json ? "{\"psbt\":\"%s\"}\n" : "%s\n", text);
+    if (!json && signed_count == 0)
+        fprintf(stderr, "no input was signed: none of its keys that is missing is here\n");
+    free(text);
+    free(bytes);
+    return 0;
+}
+
+static int show_tx(const struct desk *desk, const struct wallet_psbt_finalise_results *results,
+                   bool json)
+{
+    char txid[FORMAT_HASH_SIZE];
+    uint8_t *bytes = (uint8_t *)gather(&results->tx);
+    if (bytes == NULL)
+        return ui_desk_fail(desk, "no memory");
+    if (json)
+        printf("{\"txid\":\"%s\",\"tx\":\"", format_hash(results->txid.bytes, txid));
+    for (size_t i = 0; i < results->tx.size; i++)
+        printf("%02x", bytes[i]);
+    if (json && results->has_id)
+        printf("\",\"draft\":%" PRId64 "}\n", results->id);
+    else
+        puts(json ? "\"}" : "");
+    if (!json && results->has_id)
+        fprintf(stderr, "`send %" PRId64 "` pays it\n", results->id);
+    else if (!json)
+        fputs("`send-raw` hands it to the node\n", stderr);
+    free(bytes);
+    return 0;
+}
+
+/* ---- create, sign, finalise ---- */
+
+static int create(const struct desk *desk, const char *value, bool json)
+{
+    struct wallet_psbt_create_args args;
+    struct wallet_psbt_create_results results;
+    struct troupe_error error;
+    char *end = NULL;
+    errno = 0;
+    args.id = strtoll(value, &end, 10);
+    if (errno != 0 || *end != '\0' || args.id < 1)
+        return ui_desk_fail(desk, "say the number of a draft, which `draft` gives: psbt create 3");
+    int code = wallet_psbt_create(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(desk, code, &error);
+    int rc = show_psbt(desk, &results.psbt, -1, json);
+    troupe_release(results.message);
+    return rc;
+}
+
+static int sign(const struct desk *desk, const char *value, bool json)
+{
+    struct wallet_psbt_sign_results results;
+    struct troupe_error error;
+    struct btc_writer w = {.data = NULL};
+    int rc = read_psbt(desk, value, &w);
+    if (rc == 0) {
+        struct wallet_psbt_sign_args args = {.psbt = {.data = w.data, .size = w.size}};
+        int code = wallet_psbt_sign(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+        if (code == WALLET_LOCKED)
+            rc = ui_desk_fail(desk, "the wallet is locked: `unlock` it first");
+        else if (code != 0)
+            rc = ui_desk_fail_code(desk, code, &error);
+        else
+            rc = show_psbt(desk, &results.psbt, results.signed_count, json);
+        if (code == 0)
+            troupe_release(results.message);
+    }
+    free(w.data);
+    return rc;
+}
+
+static int finalise(const struct desk *desk, const char *value, bool json)
+{
+    struct wallet_psbt_finalise_results results;
+    struct troupe_error error;
+    struct btc_writer w = {.data = NULL};
+    int rc = read_psbt(desk, value, &w);
+    if (rc == 0) {
+        struct wallet_psbt_finalise_args args = {.psbt = {.data = w.data, .size = w.size}};
+        int code = wallet_psbt_finalise(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+        rc = code == 0 ? show_tx(desk, &results, json) : ui_desk_fail_code(desk, code, &error);
+        if (code == 0)
+            troupe_release(results.message);
+    }
+    free(w.data);
+    return rc;
+}
+
+int ui_run_psbt(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values)
+{
+    struct desk desk;
+    (void)count;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "psbt") != 0)
+        return 1;
+    if (strcmp(values[0], "create") == 0)
+        return create(&desk, values[1], json);
+    if (strcmp(values[0], "sign") == 0)
+        return sign(&desk, values[1], json);
+    if (strcmp(values[0], "finalise") == 0)
+        return finalise(&desk, values[1], json);
+    return ui_desk_fail(&desk, "say psbt create DRAFT, psbt sign PSBT or psbt finalise PSBT");
+}
