@@ -78,6 +78,8 @@ static struct troupe_option options[] = {
     {"fee-rate", "SAT", NULL, "draft, send, bump: satoshi for a virtual byte, else an estimate"},
     {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
+    {"check", NULL, NULL, "check all of the node's store first"},
+    {"compact", NULL, NULL, "and write it anew without its gaps"},
     {"ask-reorg", "N", NULL, "ask before more than N blocks are taken back (6; regtest: 100)"},
     {"connect", "HOST:PORT,...", NULL, "peers to stay connected to: IP addresses"},
     {"listen", "[ADDR:]PORT", NULL,

@@ -55,6 +55,50 @@ static int load(struct chain *chain)
     return rc;
 }
 
+/* Is the block at the tip there, with what it takes to undo it? The cheap part of chain_check(). */
+static int check_tip(struct chain *chain)
+{
+    struct chain_store *store = &chain->store;
+    uint8_t *data = NULL;
+    uint8_t *undo = NULL;
+    size_t size = 0;
+    size_t undo_size = 0;
+    struct btc_hash hash;
+    int rc = chain_store_get_blob(store, ST_BLOCK_READ, chain->tip.id, &data, &size);
+    if (rc == 0 && chain->tip.height > 0)
+        rc = chain_store_get_blob(store, ST_UNDO_READ, chain->tip.id, &undo, &undo_size);
+    if (rc == 0 && (size < BTC_HEADER_SIZE || btc_sha256d(data, BTC_HEADER_SIZE, &hash) != 0 ||
+                    !btc_hash_equal(&hash, &chain->tip.hash)))
+        rc = CHAIN_ABSENT;
+    free(undo);
+    free(data);
+    if (rc <= 0 && btc_u256_compare(&chain->best.work, &chain->tip.work) >= 0)
+        return rc;
+    return rc < 0 ? rc
+                  : btc_fail(store->err, BTC_ECORRUPT,
+                             "%s is damaged (block %d, its last one, is not whole); move it away "
+                             "and import again",
+                             store->path, chain->tip.height);
+}
+
+int chain_check(struct chain *chain, struct btc_error *err)
+{
+    chain->store.err = err;
+    return chain_store_check(&chain->store);
+}
+
+int chain_compact(struct chain *chain, int64_t *ret_before, int64_t *ret_after,
+                  struct btc_error *err)
+{
+    chain->store.err = err;
+    if (chain->batch)
+        return btc_fail(err, BTC_EUSAGE, "a batch is open");
+    *ret_before = chain_store_size(&chain->store);
+    int rc = chain_store_compact(&chain->store);
+    *ret_after = chain_store_size(&chain->store);
+    return rc;
+}
+
 static int open_chain(struct chain *chain, const char *datadir)
 {
     int rc = chain_store_open(&chain->store, datadir, chain->params);
@@ -68,8 +112,11 @@ static int open_chain(struct chain *chain, const char *datadir)
     struct chain_entry genesis;
     if (rc == 0)
         rc = chain_store_at(&chain->store, ST_ACTIVE_AT, 0, &genesis);
-    if (rc == 0 && btc_hash_equal(&genesis.hash, &chain->params->genesis_hash))
-        return 0;
+    if (rc == 0 && btc_hash_equal(&genesis.hash, &chain->params->genesis_hash)) {
+        rc = check_tip(chain);
+        bool whole = chain->store.was_killed && chain_store_size(&chain->store) <= CHAIN_CHECK_SIZE;
+        return rc == 0 && whole ? chain_store_check(&chain->store) : rc;
+    }
     return rc < 0 ? rc
                   : btc_fail(chain->store.err, BTC_ECORRUPT,
                              "%s does not begin with the genesis block of %s", chain->store.path,

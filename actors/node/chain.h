@@ -35,6 +35,8 @@
 #define CHAIN_HEADERS_MAX 2000 /* headers handed over by one call, as in one P2P message */
 #define CHAIN_REORG_MAX   1000 /* blocks that one reorganisation may disconnect */
 
+#define CHAIN_CHECK_SIZE (64ll << 20) /* bytes of a store that is checked whole after a crash */
+
 /* Positive outcomes. */
 #define CHAIN_KNOWN  1 /* nothing to do: it is here already */
 #define CHAIN_SIDE   2 /* stored, but not on the active chain: less work, or a gap before it */
@@ -102,10 +104,22 @@ struct chain; /* opaque */
  * Open, or create, the chain in folder datadir (made when absent; its parent must exist) for one
  * network. The folder stays locked until chain_close(). BTC_EINUSE names the process that holds it;
  * BTC_ENETWORK: the folder belongs to another network; BTC_ECORRUPT: made by a newer version, or
- * damaged; BTC_EIO: path and reason.
+ * damaged (an older version is brought up to date); BTC_EIO: path and reason.
  */
 int chain_open(const char *datadir, const struct btc_params *params, struct chain **ret_chain,
                struct btc_error *err) BTC_MUST_CHECK;
+
+/*
+ * Check all of the store: what SQLite has to say, and that coins, blocks and undo data are those that
+ * were counted. Takes as long as reading the file. chain_open() checks the tip only; all, up to
+ * CHAIN_CHECK_SIZE, when the last one who had it open was killed. BTC_ECORRUPT says what to do.
+ */
+int chain_check(struct chain *chain, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Write the store anew without its gaps, which needs as much room as it has for that time. The sizes
+ * are in bytes. BTC_EIO: nothing changed. */
+int chain_compact(struct chain *chain, int64_t *ret_before, int64_t *ret_after,
+                  struct btc_error *err) BTC_MUST_CHECK;
 
 /* Close and release; an open batch is rolled back. NULL is fine. */
 void chain_close(struct chain *chain);

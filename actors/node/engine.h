@@ -9,6 +9,7 @@
  *   connect.c   connecting a block to the coins, and taking it off again
  *   signatures.c  whether a block's inputs may spend their coins
  *   store.c     rows
+ *   store_open.c  the file as a whole
  *
  * The cached tip, best header and totals in the handle always equal the store's: whoever undoes a
  * change puts them back as they were before it. Reading them again might fail, too.

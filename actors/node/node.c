@@ -40,11 +40,35 @@ static void release(struct node *node)
     node->chain = NULL;
 }
 
+/* --check and --compact. A store that can't be compacted is as good as before. */
+static int look_after_store(struct troupe_actor *self, struct node *node,
+                            const struct troupe_arguments *arguments, struct btc_error *err)
+{
+    int64_t before = 0;
+    int64_t after = 0;
+    if (troupe_argument(arguments, "check") != NULL) {
+        int rc = chain_check(node->chain, err);
+        if (rc != 0)
+            return rc;
+        troupe_report(self, "the store is sound");
+    }
+    if (troupe_argument(arguments, "compact") == NULL)
+        return 0;
+    if (chain_compact(node->chain, &before, &after, err) != 0)
+        troupe_report(self, "not compacted: %s", err->text);
+    else
+        troupe_report(self, "the store was compacted from %lld to %lld KiB",
+                      (long long)before / 1024, (long long)after / 1024);
+    return 0;
+}
+
 static int start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct node *node = state;
     struct btc_error err;
     int rc = open_store(node, argument, &err);
+    if (rc == 0)
+        rc = look_after_store(self, node, argument, &err);
     if (rc == 0)
         rc = node_question_start(self, node, argument, &err);
     if (rc == 0)

@@ -1,60 +1,14 @@
-/* The SQLite file of a chain: see store.h. */
+/* The rows in the SQLite file of a chain: see store.h. */
 #include "actors/node/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "actors/bitcoin/sqlite.h"
 
-#define SCHEMA_VERSION   1
-#define FLAG_BLOCK       1 /* headers.flags: the raw block is in `blocks` */
-#define FLAG_FAILED      2 /* it or an ancestor broke a rule */
-#define PAGE_CACHE_KIB   65536
-#define TO_TEXT(number)  TO_TEXT_(number)
-#define TO_TEXT_(number) #number
-
-/*
- * Write-ahead log: readers and the writer do not wait for one another, and a commit is one append.
- * synchronous=FULL makes each commit wait for the disk. NORMAL would do against kill -9, but may
- * lose the last commits with the power, and a block of a regtest chain that was acknowledged to the
- * wallet can be had from nobody again. The price is one fsync per transaction (milliseconds), which
- * an import spreads over a batch of blocks.
- */
-static const char connection_setup[] = "PRAGMA journal_mode=WAL;"
-                                       "PRAGMA synchronous=FULL;"
-                                       "PRAGMA foreign_keys=OFF;"
-                                       "PRAGMA temp_store=MEMORY;"
-                                       "PRAGMA cache_size=-" TO_TEXT(PAGE_CACHE_KIB) ";";
-
-/*
- * headers: all that were ever accepted, with the cumulated work as 32 bytes, most significant
- * first, so that it sorts. active and best: which headers make up the chain of connected blocks and
- * the one with the most work, by height. coins: unspent outputs; clustered by outpoint because
- * every access is by it. totals: one row.
- */
-static const char schema[] =
-    "CREATE TABLE headers(id INTEGER PRIMARY KEY, prev INTEGER NOT NULL, height INTEGER NOT NULL,"
-    " hash BLOB NOT NULL UNIQUE, header BLOB NOT NULL, work BLOB NOT NULL,"
-    " period_time INTEGER NOT NULL, flags INTEGER NOT NULL DEFAULT 0,"
-    " validation INTEGER NOT NULL DEFAULT 0, tx_count INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX headers_prev ON headers(prev);"
-    "CREATE TABLE active(height INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
-    "CREATE TABLE best(height INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
-    "CREATE TABLE blocks(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
-    "CREATE TABLE undo(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
-    "CREATE TABLE coins(txid BLOB NOT NULL, vout INTEGER NOT NULL, amount INTEGER NOT NULL,"
-    " height INTEGER NOT NULL, coinbase INTEGER NOT NULL, script BLOB NOT NULL,"
-    " PRIMARY KEY(txid, vout)) WITHOUT ROWID;"
-    "CREATE TABLE totals(one INTEGER PRIMARY KEY CHECK(one = 1), txs INTEGER NOT NULL,"
-    " coins INTEGER NOT NULL, amount INTEGER NOT NULL, signatures INTEGER NOT NULL,"
-    " partial INTEGER NOT NULL);"
-    "INSERT INTO totals VALUES(1, 0, 0, 0, 0, 0);";
+#define FLAG_BLOCK  1 /* headers.flags: the raw block is in `blocks` */
+#define FLAG_FAILED 2 /* it or an ancestor broke a rule */
 
 #define ENTRY \
     "h.id,h.prev,h.height,h.hash,h.header,h.work,h.period_time,h.flags,h.validation,h.tx_count"
@@ -106,7 +60,7 @@ static const char *const statement_texts[ST_COUNT] = {
 };
 
 /* SQLite's last error in our words. */
-static int failed(struct chain_store *store, int code)
+int chain_store_fail(struct chain_store *store, int code)
 {
     if ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_NOTADB)
         return btc_sqlite_fail(store->err, store->db, code, store->path);
@@ -128,7 +82,7 @@ static int prepared(struct chain_store *store, enum chain_statement which, sqlit
         int code = sqlite3_prepare_v3(store->db, statement_texts[which], -1,
                                       SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);
         if (code != SQLITE_OK)
-            return failed(store, code);
+            return chain_store_fail(store, code);
     }
     *ret = store->statements[which];
     return 0;
@@ -140,7 +94,7 @@ static int finish(struct chain_store *store, sqlite3_stmt *statement)
     int code = sqlite3_step(statement);
     int rc = 0;
     if (code != SQLITE_DONE && code != SQLITE_ROW)
-        rc = failed(store, code);
+        rc = chain_store_fail(store, code);
     sqlite3_reset(statement);
     return rc;
 }
@@ -185,93 +139,8 @@ int chain_store_end(struct chain_store *store, int rc)
     return rc;
 }
 
-/* ---- open and close ---- */
-
-/* One process per folder: a lock on a file in it, which goes away with the process however that
- * ends. */
-static int lock_folder(struct chain_store *store, const char *datadir)
-{
-    char path[4096];
-    if (snprintf(path, sizeof(path), "%s/lock", datadir) >= (int)sizeof(path))
-        return btc_fail(store->err, BTC_EUSAGE, "the path of the data directory is too long");
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return btc_fail(store->err, BTC_EIO, "data directory %s: %s", datadir, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        int reason = errno;
-        char pid[24] = "";
-        ssize_t size = read(fd, pid, sizeof(pid) - 1);
-        close(fd);
-        if (reason != EWOULDBLOCK)
-            return btc_fail(store->err, BTC_EIO, "%s: %s", path, strerror(reason));
-        pid[size > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        return btc_fail(store->err, BTC_EINUSE,
-                        "data directory %s is in use by another process (pid %s); stop that one, "
-                        "or name another directory",
-                        datadir, pid[0] != '\0' ? pid : "unknown");
-    }
-    char text[24];
-    int size = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)size, 0) != size) {
-        int reason = errno;
-        close(fd);
-        return btc_fail(store->err, BTC_EIO, "%s: %s", path, strerror(reason));
-    }
-    store->lock_fd = fd;
-    return 0;
-}
-
-static int execute(struct chain_store *store, const char *sql)
-{
-    int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? 0 : failed(store, code);
-}
-
-static int pragma_number(struct chain_store *store, const char *sql, int *ret_value)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
-        *ret_value = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return code == SQLITE_ROW ? 0 : failed(store, code);
-}
-
-/* SQLite's application id holds the network's magic, its user version our schema's. */
-static int check_or_create(struct chain_store *store, const struct btc_params *params)
-{
-    int version = 0;
-    int application = 0;
-    int rc = pragma_number(store, "PRAGMA user_version", &version);
-    if (rc == 0)
-        rc = pragma_number(store, "PRAGMA application_id", &application);
-    if (rc != 0)
-        return rc;
-    uint32_t id = (uint32_t)application;
-    uint8_t magic[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
-    const struct btc_params *owner = btc_params_by_magic(magic);
-    if (version == 0) {
-        char text[sizeof(schema) + 128];
-        const uint8_t *m = params->magic;
-        uint32_t own = (uint32_t)m[0] << 24 | (uint32_t)m[1] << 16 | (uint32_t)m[2] << 8 | m[3];
-        snprintf(text, sizeof(text),
-                 "BEGIN; %s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", schema,
-                 (int)own, SCHEMA_VERSION);
-        return execute(store, text);
-    }
-    if (owner != params)
-        return btc_fail(store->err, BTC_ENETWORK, "%s holds a chain of %s, not of %s", store->path,
-                        owner != NULL ? owner->name : "something else", params->name);
-    if (version != SCHEMA_VERSION)
-        return btc_fail(store->err, BTC_ECORRUPT,
-                        "%s was made by another version of this program (its format is %d, this "
-                        "one reads %d)",
-                        store->path, version, SCHEMA_VERSION);
-    return 0;
-}
-
 /* Undoing must not need memory: a transaction that can't be undone would swallow all later ones. */
-static int prepare_undoing(struct chain_store *store)
+int chain_store_prepare_undoing(struct chain_store *store)
 {
     static const enum chain_statement undoing[] = {ST_ROLL_BACK, ST_ROLL_BACK_TO, ST_RELEASE};
     sqlite3_stmt *statement;
@@ -281,29 +150,7 @@ static int prepare_undoing(struct chain_store *store)
     return rc;
 }
 
-int chain_store_open(struct chain_store *store, const char *datadir,
-                     const struct btc_params *params)
-{
-    if (mkdir(datadir, 0700) < 0 && errno != EEXIST)
-        return btc_fail(store->err, BTC_EIO, "data directory %s can't be made: %s", datadir,
-                        strerror(errno));
-    int rc = lock_folder(store, datadir);
-    if (rc != 0)
-        return rc;
-    char *path = NULL;
-    if (asprintf(&path, "%s/chain.sqlite", datadir) < 0)
-        return btc_fail(store->err, BTC_ENOMEM, "no memory");
-    store->path = path;
-    int code = sqlite3_open_v2(
-        path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK)
-        return failed(store, code);
-    sqlite3_extended_result_codes(store->db, 1);
-    rc = execute(store, connection_setup);
-    if (rc == 0)
-        rc = check_or_create(store, params);
-    return rc != 0 ? rc : prepare_undoing(store);
-}
+/* ---- close ---- */
 
 void chain_store_close(struct chain_store *store)
 {
@@ -336,7 +183,7 @@ static int read_entry(struct chain_store *store, sqlite3_stmt *row, struct chain
     if (code == SQLITE_DONE) {
         rc = CHAIN_ABSENT;
     } else if (code != SQLITE_ROW) {
-        rc = failed(store, code);
+        rc = chain_store_fail(store, code);
     } else if (!column_bytes(row, 3, entry.hash.bytes, BTC_HASH_SIZE) ||
                !column_bytes(row, 4, header, BTC_HEADER_SIZE) ||
                !column_bytes(row, 5, entry.work.bytes, sizeof(entry.work.bytes))) {
@@ -461,7 +308,7 @@ int chain_store_get_blob(struct chain_store *store, enum chain_statement which, 
             *ret_size = size;
         }
     } else {
-        rc = code == SQLITE_DONE ? CHAIN_ABSENT : failed(store, code);
+        rc = code == SQLITE_DONE ? CHAIN_ABSENT : chain_store_fail(store, code);
     }
     sqlite3_reset(statement);
     return rc;
@@ -489,7 +336,7 @@ int chain_store_coin_get(struct chain_store *store, const struct btc_outpoint *o
     int code = sqlite3_step(row);
     if (code != SQLITE_ROW) {
         sqlite3_reset(row);
-        return code == SQLITE_DONE ? CHAIN_ABSENT : failed(store, code);
+        return code == SQLITE_DONE ? CHAIN_ABSENT : chain_store_fail(store, code);
     }
     *ret_coin = (struct chain_coin){
         .found = true,
@@ -514,7 +361,9 @@ int chain_store_coin_of_tx(struct chain_store *store, const struct btc_hash *txi
     if (code == SQLITE_ROW)
         *ret_height = sqlite3_column_int(row, 0);
     sqlite3_reset(row);
-    return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? CHAIN_ABSENT : failed(store, code);
+    return code == SQLITE_ROW    ? 0
+           : code == SQLITE_DONE ? CHAIN_ABSENT
+                                 : chain_store_fail(store, code);
 }
 
 int chain_store_coin_add(struct chain_store *store, const struct btc_outpoint *outpoint,
@@ -535,7 +384,7 @@ int chain_store_coin_add(struct chain_store *store, const struct btc_outpoint *o
         rc = btc_fail(store->err, BTC_EINVALID,
                       "an unspent output of a transaction with the same id is still there (BIP30)");
     else if (code != SQLITE_DONE)
-        rc = failed(store, code);
+        rc = chain_store_fail(store, code);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return rc;
@@ -564,7 +413,8 @@ int chain_store_get_totals(struct chain_store *store, struct chain_stats *stats)
         stats->signature_count = sqlite3_column_int64(row, 3);
         stats->partial_count = sqlite3_column_int64(row, 4);
     } else {
-        rc = code == SQLITE_DONE ? damaged(store, "the row of totals") : failed(store, code);
+        rc = code == SQLITE_DONE ? damaged(store, "the row of totals")
+                                 : chain_store_fail(store, code);
     }
     sqlite3_reset(row);
     return rc;

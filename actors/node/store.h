@@ -57,7 +57,8 @@ enum chain_statement {
 struct chain_store {
     sqlite3 *db;
     int lock_fd;
-    char *path; /* [owned] of the SQLite file, for error texts */
+    bool was_killed; /* whoever had it open last did not close it */
+    char *path;      /* [owned] of the SQLite file, for error texts */
     struct btc_error
         *err; /* [borrowed] where the current public call wants its error; may be NULL */
     sqlite3_stmt *statements[ST_COUNT];
@@ -67,6 +68,17 @@ struct chain_store {
 int chain_store_open(struct chain_store *store, const char *datadir,
                      const struct btc_params *params) BTC_MUST_CHECK;
 void chain_store_close(struct chain_store *store);
+
+/* All of the file: SQLite's own check of it, and whether coins, active chain and undo data are as
+ * many as the totals say. Takes as long as reading it. BTC_ECORRUPT. */
+int chain_store_check(struct chain_store *store) BTC_MUST_CHECK;
+int64_t chain_store_size(const struct chain_store *store); /* bytes of the file */
+/* Write the file anew without its gaps; needs as much room as it has, for that time. */
+int chain_store_compact(struct chain_store *store) BTC_MUST_CHECK;
+
+/* For store_open.c: SQLite's last error in our words; statements that are needed when memory is out. */
+int chain_store_fail(struct chain_store *store, int code) BTC_MUST_CHECK;
+int chain_store_prepare_undoing(struct chain_store *store) BTC_MUST_CHECK;
 
 /*
  * Transactions. A savepoint outside a batch is a transaction of its own; inside one it is a part
