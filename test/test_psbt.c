@@ -496,6 +496,77 @@ static void single_keys_sign_and_verify(void **state)
     tear_down(&room);
 }
 
+/* What Bitcoin Core's descriptorprocesspsbt makes of the PSBT of give_coins(), not finalised. */
+static const char signed_by_core[] =
+    "cHNidP8BANkCAAAABPRu7jIDk2yApmlA30QHV/m/0BjDUoh0+hwv9SLdGwNzAAAAAAD9////9G7uMgOTbICmaUDfRAdX"
+    "+b/QGMNSiHT6HC/1It0bA3MBAAAAAP3////0bu4yA5NsgKZpQN9EB1f5v9AYw1KIdPocL/Ui3RsDcwIAAAAA/f////Ru"
+    "7jIDk2yApmlA30QHV/m/0BjDUoh0+hwv9SLdGwNzAwAAAAD9////AViYAAAAAAAAIlEgYxGwHnR/cMdopkx4OUxOTOVL"
+    "QeGWHuW/kvrOlLrU/l0AAAAAAAEBHxAnAAAAAAAAFgAUzJc3a/sYZ+/C/LiULy17o9xbwyciAgPiyw4BcvV6Gxiv4xVG"
+    "i8j2KrDV1+IzVAgt7Jv2x5a3tkcwRAIgQ7xzIepuz/MqvpcFVCQ+mlJjRJVqRIdrT/VqPLjlWb4CIEY/BjtBrCTnXn2Z"
+    "7CJItv+1GFMsfKJSCzqaL5RJq5CIASIGA+LLDgFy9XobGK/jFUaLyPYqsNXX4jNUCC3sm/bHlre2BMyXN2sAAQErECcA"
+    "AAAAAAAiUSBjEbAedH9wx2imTHg5TE5M5UtB4ZYe5b+S+s6UutT+XQETQPeodLgMMl2sA/g5QzyDFLtsyN6iZuU7jy7O"
+    "Rk3Gw+JVvYK3GhQxgESavhnJksHLImR0rH4Os3wk7wV8v3ND3bohFuLLDgFy9XobGK/jFUaLyPYqsNXX4jNUCC3sm/bH"
+    "lre2BQDMlzdrARcg4ssOAXL1ehsYr+MVRovI9iqw1dfiM1QILeyb9seWt7YAAQEgECcAAAAAAAAXqRT2VXIjlUNycM2u"
+    "GX2QTkLYBoTCYociAgPiyw4BcvV6Gxiv4xVGi8j2KrDV1+IzVAgt7Jv2x5a3tkcwRAIgD0k5Wc/n+5+IS7s8HEkFWGPp"
+    "7Ec6AqSeoobq+yVM3nQCICr1nKnB/4LPgfHDeZbu8QcjG5AE7dIzELBrxuryWKhHAQEEFgAUzJc3a/sYZ+/C/LiULy17"
+    "o9xbwyciBgPiyw4BcvV6Gxiv4xVGi8j2KrDV1+IzVAgt7Jv2x5a3tgTMlzdrAAEAvwIAAAABAQAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEECcAAAAAAAAWABTMlzdr+xhn78L8uJQvLXuj3FvDJxAnAAAAAAAAIlEg"
+    "YxGwHnR/cMdopkx4OUxOTOVLQeGWHuW/kvrOlLrU/l0QJwAAAAAAABepFPZVciOVQ3Jwza4ZfZBOQtgGhMJihxAnAAAA"
+    "AAAAGXapFMyXN2v7GGfvwvy4lC8te6PcW8MniKwAAAAAIgID4ssOAXL1ehsYr+MVRovI9iqw1dfiM1QILeyb9seWt7ZH"
+    "MEQCIHAQDc9R7aivZ3PMX8uwo2tBpZ0zz5NVsNN1yz7Z60pFAiAkl+pvW7OhLkFoXyGIkj8VMEhiOOCcj4v7ClGthJtd"
+    "FAEiBgPiyw4BcvV6Gxiv4xVGi8j2KrDV1+IzVAgt7Jv2x5a3tgTMlzdrAAEFIOLLDgFy9XobGK/jFUaLyPYqsNXX4jNU"
+    "CC3sm/bHlre2IQfiyw4BcvV6Gxiv4xVGi8j2KrDV1+IzVAgt7Jv2x5a3tgUAzJc3awA=";
+
+/* Their ECDSA signatures are ours, byte for byte; taproot's has other randomness, and verifies. */
+static void what_core_signed_is_finalised(void **state)
+{
+    (void)state;
+    struct room room;
+    struct btc_psbt *theirs = NULL;
+    struct btc_error err = {0};
+    set_up(&room);
+    give_coins(&room);
+    if (btc_psbt_parse_base64(signed_by_core, strlen(signed_by_core), &theirs, &err) != 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < COIN_COUNT; i++)
+        assert_int_equal(btc_psbt_sign(room.psbt, i, secret_of_all, 0, NULL), 0);
+    /* Of records that both have, those of the first stay. */
+    assert_int_equal(btc_psbt_combine(room.psbt, theirs, NULL), 0);
+    for (size_t i = 0; i < COIN_COUNT; i++) {
+        assert_int_equal(btc_psbt_signature_count(room.psbt, i), 1);
+        if (btc_psbt_finalise(theirs, i, &err) != 0 || btc_psbt_finalise(room.psbt, i, &err) != 0)
+            fail_msg("%s", err.text);
+    }
+    struct btc_writer a;
+    struct btc_writer b;
+    struct btc_tx x;
+    struct btc_tx y;
+    btc_writer_init(&a, BTC_TX_SIZE_MAX);
+    btc_writer_init(&b, BTC_TX_SIZE_MAX);
+    assert_int_equal(btc_psbt_extract(room.psbt, &a, NULL), 0);
+    assert_int_equal(btc_psbt_extract(theirs, &b, NULL), 0);
+    assert_int_equal(btc_tx_parse(a.data, a.size, &x, NULL), 0);
+    assert_int_equal(btc_tx_parse(b.data, b.size, &y, NULL), 0);
+    assert_true(btc_hash_equal(&x.txid, &y.txid));
+    for (size_t i = 0; i < COIN_COUNT; i++) {
+        if (i == TAPROOT)
+            continue;
+        assert_int_equal(x.ins[i].witness_count, y.ins[i].witness_count);
+        for (size_t j = 0; j < x.ins[i].witness_count; j++)
+            assert_memory_equal(x.ins[i].witness[j].data, y.ins[i].witness[j].data,
+                                x.ins[i].witness[j].size);
+        assert_int_equal(x.ins[i].script_sig.size, y.ins[i].script_sig.size);
+        assert_memory_equal(x.ins[i].script_sig.data, y.ins[i].script_sig.data,
+                            x.ins[i].script_sig.size);
+    }
+    btc_tx_free(&x);
+    btc_tx_free(&y);
+    btc_writer_free(&a);
+    btc_writer_free(&b);
+    btc_psbt_free(theirs);
+    tear_down(&room);
+}
+
 static void taproot_wants_every_coin(void **state)
 {
     (void)state;
@@ -845,6 +916,7 @@ int main(void)
         cmocka_unit_test(creator_makes_the_bips),
         cmocka_unit_test(each_role_makes_the_bips_result),
         cmocka_unit_test(single_keys_sign_and_verify),
+        cmocka_unit_test(what_core_signed_is_finalised),
         cmocka_unit_test(taproot_wants_every_coin),
         cmocka_unit_test(wrong_signatures_are_never_final),
         cmocka_unit_test(coins_that_contradict_are_refused),
