@@ -122,7 +122,9 @@ int psbt_put(struct btc_psbt *psbt, struct psbt_list *list, struct btc_span key,
         list->count++;
         psbt->record_count++;
     }
-    *record = (struct psbt_record){{own, key.size}, {own + key.size, value.size}, own};
+    record->own = own;
+    record->key = (struct btc_span){own, key.size};
+    record->value = (struct btc_span){own + key.size, value.size};
     psbt->size = size + span_size(key) + span_size(value);
     return 0;
 }

@@ -270,6 +270,12 @@ static int coin_of_prev_tx(const struct btc_psbt *psbt, size_t index, struct btc
     return rc;
 }
 
+static bool is_same_coin(const struct btc_tx_out *a, const struct btc_tx_out *b)
+{
+    return a->amount == b->amount && a->script.size == b->script.size &&
+           (a->script.size == 0 || memcmp(a->script.data, b->script.data, a->script.size) == 0);
+}
+
 int psbt_refresh_coin(struct btc_psbt *psbt, size_t index, struct btc_error *err)
 {
     const struct psbt_list *list = &psbt->ins[index];
@@ -287,9 +293,7 @@ int psbt_refresh_coin(struct btc_psbt *psbt, size_t index, struct btc_error *err
     bool has_alone = psbt_find(list, PSBT_IN_WITNESS_UTXO, &value);
     if (rc == 0 && has_alone)
         rc = read_coin(value, &alone, err);
-    if (rc == 0 && has_whole && has_alone &&
-        (whole.amount != alone.amount || whole.script.size != alone.script.size ||
-         memcmp(whole.script.data, alone.script.data, whole.script.size) != 0))
+    if (rc == 0 && has_whole && has_alone && !is_same_coin(&whole, &alone))
         rc = btc_fail(err, BTC_EINVALID,
                       "spent coin (type 0x01): it is not the output of the previous transaction");
     if (rc == 0 && (has_whole || has_alone)) {
