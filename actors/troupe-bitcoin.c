@@ -135,7 +135,19 @@ static const char epilog[] =
     "you\n"
     "  troupe-bitcoin balance                  what you have there\n"
     "  troupe-bitcoin --network=main --import=bootstrap.dat\n"
-    "  troupe-bitcoin --network=main watch 12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S\n";
+    "  troupe-bitcoin --network=main watch 12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S\n"
+    "\n"
+    "  address --kind=p2tr 'from Ann'          send ADDRESS 0.5 --fee-rate=2.5\n"
+    "  draft ADDRESS 0.5 ADDRESS all           send 3                   (draft 3)\n"
+    "  bump TXID --fee-rate=20                 lock-coins TXID:0        unlock-coins TXID:0\n"
+    "  create savings --encrypt                create old --words       (both asked for)\n"
+    "  --wallet=savings balance                open savings             close savings\n"
+    "  passphrase                              unlock 300               lock\n"
+    "  --passphrase-file=FILE send 3           words                    descriptors\n"
+    "  psbt create 3 > p.txt                   psbt sign @p.txt         psbt finalise @p.txt\n"
+    "  backup wallet.bak                       --wallet=again restore wallet.bak\n"
+    "  rescan 100                              sign-message ADDRESS 'it is mine'\n"
+    "  watch 'wpkh(xpub.../0/*)#checksum'      addresses                coins\n";
 
 int main(int argc, char **argv)
 {

@@ -67,6 +67,9 @@ int ui_desk_wait_level(const struct desk *desk, uint32_t deadline_ms) TROUPE_CHE
 int ui_read_txid(const struct desk *desk, const char *text,
                  struct wallet_hash32 *ret_txid) TROUPE_CHECKED;
 
+/* Unlocks the wallet for one command, with --passphrase-file. 0, or 1 having said why. */
+int ui_unlock_briefly(const struct desk *desk) TROUPE_CHECKED;
+
 /* Prints the wallet's balance; the exit status. */
 int ui_show_balance(const struct desk *desk, bool json);
 
@@ -138,5 +141,10 @@ int ui_run_restore(struct troupe *troupe, const struct troupe_arguments *argumen
                    int count, char *const *values);
 int ui_run_rescan(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                   int count, char *const *values);
+
+int ui_run_descriptors(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                       int count, char *const *values);
+int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                        int count, char *const *values);
 
 #endif

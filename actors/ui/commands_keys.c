@@ -1,4 +1,4 @@
-/* The commands about a wallet's keys: unlock, lock, passphrase, words. */
+/* The commands about a wallet's keys: unlock, lock, passphrase, words, descriptors, sign-message. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "actors/ui/secret.h"
 
 #define UNLOCK_S 300
+#define BRIEF_S  10 /* for one command */
 
 static int say(bool json, bool is_locked, const char *text)
 {
@@ -119,11 +120,88 @@ int ui_run_words(struct troupe *troupe, const struct troupe_arguments *arguments
     if (ui_desk_open_wallet(&desk, troupe, arguments, "words") != 0)
         return 1;
     int code = wallet_get_words(troupe, desk.wallet, &results, &error, NULL);
+    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+        return 1;
     if (code == WALLET_LOCKED)
-        return ui_desk_fail(&desk, "the wallet is locked: `unlock` it first");
+        code = wallet_get_words(troupe, desk.wallet, &results, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     printf(json ? "{\"words\":\"%.*s\"}\n" : "%.*s\n", (int)results.words.size, results.words.data);
+    troupe_release(results.message);
+    return 0;
+}
+
+int ui_unlock_briefly(const struct desk *desk)
+{
+    struct troupe_error error;
+    char passphrase[SECRET_SIZE] = "";
+    if (troupe_argument(desk->arguments, "passphrase-file") == NULL)
+        return ui_desk_fail(desk, "the wallet is locked: `unlock` it first, or give "
+                                  "--passphrase-file");
+    int rc = secret_passphrase(desk, "passphrase", passphrase);
+    if (rc == 0) {
+        struct wallet_unlock_args args = {.passphrase = troupe_text(passphrase),
+                                          .seconds = BRIEF_S};
+        int code = wallet_unlock(desk->troupe, desk->wallet, &args, &error, NULL);
+        rc = code == 0 ? 0 : ui_desk_fail_code(desk, code, &error);
+    }
+    explicit_bzero(passphrase, sizeof(passphrase));
+    return rc;
+}
+
+int ui_run_descriptors(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                       int count, char *const *values)
+{
+    static const char *const owners[] = {"watched", "receive", "change"};
+    struct desk desk;
+    struct wallet_export_descriptors_results results;
+    struct troupe_error error;
+    (void)count;
+    (void)values;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "descriptors") != 0)
+        return 1;
+    int code = wallet_export_descriptors(troupe, desk.wallet, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    if (json)
+        putchar('[');
+    for (size_t i = 0; i < results.descriptors_count; i++) {
+        const struct wallet_descriptor *one = &results.descriptors[i];
+        const char *owner = one->owner <= WALLET_SCRIPT_OWNER_CHANGE ? owners[one->owner] : "";
+        if (json) {
+            printf("%s{\"owner\":\"%s\",\"descriptor\":", i == 0 ? "" : ",\n ", owner);
+            format_json_text(stdout, one->text);
+            putchar('}');
+        } else {
+            printf("%-8s %.*s\n", owner, (int)one->text.size, one->text.data);
+        }
+    }
+    if (json)
+        puts("]");
+    troupe_release(results.message);
+    return 0;
+}
+
+int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                        int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_sign_message_args args = {.address = troupe_text(values[0]),
+                                            .message = troupe_text(values[1])};
+    struct wallet_sign_message_results results;
+    struct troupe_error error;
+    (void)count;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "sign-message") != 0)
+        return 1;
+    int code = wallet_sign_message(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+        return 1;
+    if (code == WALLET_LOCKED)
+        code = wallet_sign_message(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    printf(json ? "{\"signature\":\"%.*s\"}\n" : "%.*s\n", (int)results.signature.size,
+           results.signature.data);
     troupe_release(results.message);
     return 0;
 }

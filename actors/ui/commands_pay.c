@@ -153,11 +153,17 @@ static int send_draft(const struct desk *desk, int64_t id, bool json)
     struct troupe_options options = {.deadline_ms = SEND_MS};
     char text[TROUPE_TEXT_BYTES_MAX + 128];
     int code = wallet_send(desk->troupe, desk->wallet, &args, &results, &error, &options);
-    if (code == WALLET_LOCKED) {
+    if (code == WALLET_LOCKED && troupe_argument(desk->arguments, "passphrase-file") == NULL) {
         snprintf(text, sizeof(text),
-                 "the wallet is locked: `unlock` it, then `send %" PRId64 "` sends this draft", id);
+                 "the wallet is locked: `unlock` it, then `send %" PRId64
+                 "` sends this draft; or give --passphrase-file",
+                 id);
         return ui_desk_fail(desk, text);
     }
+    if (code == WALLET_LOCKED && ui_unlock_briefly(desk) != 0)
+        return 1;
+    if (code == WALLET_LOCKED)
+        code = wallet_send(desk->troupe, desk->wallet, &args, &results, &error, &options);
     if (code == WALLET_UNCERTAIN || code == TROUPE_ELOST || code == TROUPE_ETIMEOUT) {
         snprintf(text, sizeof(text),
                  "%s; `send %" PRId64 "` again can't pay twice, a new payment would", error.text,

@@ -155,15 +155,15 @@ int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments
                  int count, char *const *values)
 {
     struct desk desk;
-    struct wallet_watch_args args = {.text = troupe_text(values[0]),
-                                     .label = troupe_text(count > 1 ? values[1] : ""),
-                                     .has_from_height = true,
-                                     .from_height = 0};
-    struct wallet_watch_results results;
+    struct wallet_import_watch_only_args args = {.descriptor = troupe_text(values[0]),
+                                                 .label = troupe_text(count > 1 ? values[1] : ""),
+                                                 .has_from_height = true,
+                                                 .from_height = 0};
+    struct wallet_import_watch_only_results results;
     struct troupe_error error;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "watch") != 0)
         return 1;
-    int code = wallet_watch(troupe, desk.wallet, &args, &results, &error, NULL);
+    int code = wallet_import_watch_only(troupe, desk.wallet, &args, &results, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     if (!json)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actors/bitcoin/bip32.h"
+#include "actors/bitcoin/message.h"
 #include "actors/wallet/wallet_impl.h"
 
 /* ---- PSBT ---- */
@@ -163,6 +164,64 @@ void wallet_serve_lock_coins(struct troupe_actor *self, void *state, struct trou
 
 /* ---- descriptors and words ---- */
 
+void wallet_serve_import_watch_only(struct troupe_actor *self, void *state,
+                                    struct troupe_call *call,
+                                    const struct wallet_import_watch_only_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_error err;
+    char text[WALLET_IMPORT_WATCH_ONLY_DESCRIPTOR_BYTES_MAX + 1];
+    char label[BOOK_LABEL_SIZE];
+    int32_t from = !args->has_from_height          ? -1
+                   : args->from_height > INT32_MAX ? INT32_MAX
+                                                   : (int32_t)args->from_height;
+    if (!wallet_read_text(args->descriptor, text, sizeof(text)) ||
+        !wallet_read_text(args->label, label, sizeof(label))) {
+        wallet_fail_invalid(call, "neither a descriptor nor a label has a NUL");
+        return;
+    }
+    int rc = book_import(wallet->book, text, label, from, &err);
+    if (rc != 0 && rc != BOOK_KNOWN) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    if (rc == 0) {
+        wallet_follow(self, wallet);
+        wallet_pool_look(self, wallet, 0);
+        wallet_tell_state(self, wallet, true);
+    }
+    struct wallet_import_watch_only_results results = {.is_known = rc == BOOK_KNOWN};
+    wallet_import_watch_only_reply(call, &results);
+}
+
+void wallet_serve_export_descriptors(struct troupe_actor *self, void *state,
+                                     struct troupe_call *call)
+{
+    struct wallet *wallet = state;
+    struct wallet_descriptor items[WALLET_EXPORT_DESCRIPTORS_RESULTS_DESCRIPTORS_MAX];
+    struct wallet_export_descriptors_results results = {.descriptors = items};
+    struct book_descriptor *rows = calloc(WALLET_EXPORT_DESCRIPTORS_RESULTS_DESCRIPTORS_MAX,
+                                          sizeof(*rows));
+    struct btc_error err;
+    int64_t cursor = 0;
+    (void)self;
+    int rc = rows == NULL ? btc_fail(&err, BTC_ENOMEM, "no memory for descriptors")
+                          : book_list_descriptors(wallet->book, &cursor, rows,
+                                                  WALLET_EXPORT_DESCRIPTORS_RESULTS_DESCRIPTORS_MAX,
+                                                  &results.descriptors_count, &err);
+    for (size_t i = 0; rc == 0 && i < results.descriptors_count; i++)
+        items[i] = (struct wallet_descriptor){.text = troupe_text(rows[i].text),
+                                              .owner = !rows[i].is_own ? WALLET_SCRIPT_OWNER_WATCHED
+                                                       : rows[i].chain == BOOK_CHANGE
+                                                           ? WALLET_SCRIPT_OWNER_CHANGE
+                                                           : WALLET_SCRIPT_OWNER_RECEIVE};
+    if (rc != 0)
+        wallet_fail_book(call, rc, &err);
+    else
+        wallet_export_descriptors_reply(call, &results);
+    free(rows);
+}
+
 void wallet_serve_get_words(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
     struct wallet *wallet = state;
@@ -177,4 +236,37 @@ void wallet_serve_get_words(struct troupe_actor *self, void *state, struct troup
     struct wallet_get_words_results results = {.words = troupe_text(words)};
     wallet_get_words_reply(call, &results);
     btc_wipe(words, sizeof(words));
+}
+
+/* ---- messages ---- */
+
+void wallet_serve_sign_message(struct troupe_actor *self, void *state, struct troupe_call *call,
+                               const struct wallet_sign_message_args *args)
+{
+    struct wallet *wallet = state;
+    struct btc_script script;
+    struct btc_error err;
+    uint8_t secret[BTC_SECRET_SIZE];
+    char address[WALLET_SIGN_MESSAGE_ADDRESS_BYTES_MAX + 1];
+    char signature[BTC_MESSAGE_SIGNATURE_TEXT_SIZE];
+    struct btc_span message = {(const uint8_t *)args->message.data, args->message.size};
+    (void)self;
+    int rc = wallet_read_text(args->address, address, sizeof(address))
+                 ? btc_address_decode(wallet->params, address, &script, &err)
+                 : btc_fail(&err, BTC_EFORMAT, "an address has no NUL");
+    if (rc == 0)
+        rc = book_secret_of(wallet->book, btc_script_span(&script), secret, &err);
+    if (rc == 0)
+        rc = btc_message_sign(btc_script_span(&script), secret, message, signature, &err);
+    btc_wipe(secret, sizeof(secret));
+    if (rc == BOOK_NONE) {
+        wallet_fail_not_found(call, "the wallet has no key of that address");
+        return;
+    }
+    if (rc != 0) {
+        wallet_fail_book(call, rc, &err);
+        return;
+    }
+    struct wallet_sign_message_results results = {.signature = troupe_text(signature)};
+    wallet_sign_message_reply(call, &results);
 }

@@ -1,0 +1,207 @@
+"""Wallets as a person uses them: the commands of troupe-bitcoin on a running program, in three processes and in one."""
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
+import bitcoind  # noqa: E402 (the path comes first)
+
+BUILD = os.environ.get('TROUPE_BUILD', os.path.join(ROOT, 'build/release'))
+PROGRAM = os.path.join(BUILD, 'troupe-bitcoin')
+WAIT_SECONDS = 60 * int(os.environ.get('TROUPE_SLOW', '1'))
+COIN = 100_000_000
+
+
+class Wallets(unittest.TestCase):
+    """A program that runs as long as the test: it is held by a pseudo terminal, so that it stays."""
+    split = 'node,wallet'
+    more = ()
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='troupe-test-')
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.datadir = os.path.join(self.folder, 'data')
+        self.start()
+
+    def start(self):
+        master, slave = os.openpty()
+        self.process = subprocess.Popen([PROGRAM, f'--datadir={self.datadir}', f'--split={self.split}', *self.more], stdin=slave, stdout=slave,
+                                        stderr=slave)
+        os.close(slave)
+        self.addCleanup(os.close, master)
+        self.addCleanup(self.process.wait, WAIT_SECONDS)
+        self.addCleanup(self.process.terminate)
+        text = b''
+        while b'Ctrl-C ends' not in text:
+            try:
+                text += os.read(master, 65536)
+            except OSError:
+                self.fail(text.decode())
+        # What it tells from now on is read by nobody; a terminal has room for some of it.
+        os.set_blocking(master, False)
+        self.master = master
+
+    def run_program(self, *words, status=0, given=''):
+        try:
+            os.read(self.master, 1 << 20)
+        except BlockingIOError:
+            pass
+        done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', *map(str, words)], input=given, capture_output=True, text=True,
+                              timeout=WAIT_SECONDS, check=False)
+        self.assertEqual(done.returncode, status, f'{words}\n{done.stdout}{done.stderr}')
+        return done
+
+    def ask(self, *words, given=''):
+        return json.loads(self.run_program(*words, '--json', given=given).stdout)
+
+    def refused(self, *words, given=''):
+        return self.run_program(*words, status=1, given=given).stderr
+
+    def wait_until(self, condition, what):
+        end = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), end, f'waited in vain: {what}')
+            time.sleep(0.02)
+
+    def balance(self, wallet='default'):
+        found = self.ask(f'--wallet={wallet}', 'balance')
+        return found['confirmed_sat'], found['pending_sat']
+
+
+class Person(Wallets):
+    def test_wallets_and_a_payment_between_them(self):
+        self.assertEqual(self.ask('wallets'), [{'name': 'default', 'is_open': True}])
+        self.ask('create', 'shop')
+        self.assertIn('already', self.refused('create', 'shop'))
+        self.assertIn('1 to 32', self.refused('create', '../x'))
+        self.assertIn('`create` makes one', self.refused('--wallet=nix', 'balance'))
+        addresses = [self.ask('--wallet=shop', 'address', f'--kind={kind}')['address'] for kind in ('p2wpkh', 'p2tr')]
+        self.assertTrue(addresses[0].startswith('bcrt1q') and addresses[1].startswith('bcrt1p'))
+
+        draft = self.ask('draft', addresses[0], '1.5', addresses[1], '0.25', '--fee-rate=3')
+        self.assertEqual((draft['state'], draft['paid_sat']), ('drafted', 175_000_000))
+        self.assertAlmostEqual(draft['fee_sat'] / draft['vsize'], 3, delta=0.1)
+        sent = self.ask('send', draft['draft'])
+        self.assertEqual((sent['state'], sent['txid']), ('sent', draft['txid']))
+        self.assertEqual(self.ask('send', draft['draft'])['txid'], draft['txid'])
+        self.wait_until(lambda: self.balance('shop') == (0, 175_000_000), 'the payment is pending')
+        entry = self.ask('--wallet=shop', 'history')[0]
+        self.assertEqual((entry['txid'], entry['is_pending']), (draft['txid'], True))
+
+        bumped = self.ask('bump', draft['txid'], '--fee-rate=9')
+        self.assertGreater(bumped['fee_sat'], draft['fee_sat'])
+        self.wait_until(lambda: [entry['txid'] for entry in self.ask('--wallet=shop', 'history')] == [bumped['txid']], 'it took its place')
+        self.ask('mine', 1)
+        self.wait_until(lambda: self.balance('shop') == (175_000_000, 0), 'the payment is confirmed')
+        self.assertEqual([entry['is_pending'] for entry in self.ask('--wallet=shop', 'history')], [False])
+
+        everything = self.ask('--wallet=shop', 'send', self.ask('address')['address'], 'all')
+        self.assertEqual(everything['paid_sat'] + everything['fee_sat'], 175_000_000)
+        self.ask('close', 'shop')
+        self.assertIn({'name': 'shop', 'is_open': False}, self.ask('wallets'))
+
+    def test_words_passphrase_and_locks(self):
+        words = self.ask('words')['words']
+        self.assertEqual(len(words.split()), 12)
+        first = self.ask('address')['address']
+        self.ask('create', 'again', '--words', given=words + '\n')
+        self.assertIn(first, [self.ask('--wallet=again', 'address')['address'] for _ in range(3)])
+        self.assertIn('the words to restore from', self.refused('create', 'wrong', '--words', given='one two\n'))
+
+        secret = os.path.join(self.folder, 'secret')
+        with open(secret, 'w', encoding='utf-8') as file:
+            file.write('open sesame\n')
+        self.run_program('passphrase', given='open sesame\n')
+        self.assertIn('locked', self.refused('words'))
+        draft = self.ask('draft', first, '1')
+        self.assertIn(f'`send {draft["draft"]}`', self.refused('send', draft['draft']))
+        self.assertIn('passphrase', self.refused('unlock', given='open barley\n'))
+        self.assertIn('1 to 86400', self.refused('unlock', '0', given='open sesame\n'))
+        self.ask('unlock', '60', given='open sesame\n')
+        self.assertEqual(self.ask('words')['words'], words)
+        self.assertTrue(self.ask('lock')['is_locked'])
+        self.assertEqual(self.ask('send', draft['draft'], f'--passphrase-file={secret}')['state'], 'sent')
+        self.ask('lock')
+
+    def test_backup_restore_and_rescan(self):
+        path = os.path.join(self.folder, 'copy')
+        self.ask('backup', path)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.assertIn('exists', self.refused('backup', path))
+        self.assertIn('choose another', self.refused('restore', path))
+        self.ask('--wallet=again', 'restore', path)
+        self.assertEqual(self.balance('again'), self.balance())
+        self.assertEqual(self.ask('--wallet=again', 'words'), self.ask('words'))
+        with open(path, 'r+b') as file:
+            file.write(b'nothing that was a wallet')
+        self.assertTrue(self.refused('--wallet=third', 'restore', path))
+        self.assertEqual([wallet['name'] for wallet in self.ask('wallets')], ['again', 'default'])
+        before = self.balance()
+        self.assertIn('looked at again', self.run_program('rescan').stdout)
+        self.assertEqual(self.balance(), before)
+        self.assertIn('begin there or below', self.refused('rescan', 100_000))
+
+    def test_coins_are_locked_by_hand(self):
+        coin = next(coin for coin in self.ask('coins') if coin['is_mature'])
+        name = f'{coin["txid"]}:{coin["index"]}'
+        address = self.ask('address')['address']
+        self.ask('lock-coins', name)
+        self.assertIn('unlock coins', self.refused('draft', address, '1'))
+        self.ask('unlock-coins', name)
+        self.assertEqual(self.ask('draft', address, '1')['inputs'], 1)
+        self.assertIn('TXID:INDEX', self.refused('lock-coins', 'x'))
+
+    def test_watching_what_another_wallet_has(self):
+        self.ask('create', 'eye')
+        for line in self.ask('descriptors'):
+            self.run_program('--wallet=eye', 'watch', line['descriptor'])
+        self.assertEqual(self.balance('eye'), self.balance())
+        self.assertEqual(self.ask('--wallet=eye', 'balance')['watch_only_sat'], sum(self.ask('balance')[key] for key in ('confirmed_sat', 'immature_sat')))
+        self.assertTrue(self.refused('--wallet=eye', 'send', self.ask('address')['address'], '1'))
+
+    def test_what_they_refuse(self):
+        address = self.ask('address')['address']
+        self.assertIn('no amount', self.refused('draft', address, '1,5'))
+        self.assertIn('no amount', self.refused('draft', address, '0.000000001'))
+        self.assertIn('ADDRESS AMOUNT', self.refused('draft', address, '1', address))
+        self.assertIn('--fee-rate', self.refused('draft', address, '1', '--fee-rate=many'))
+        self.assertIn('--kind', self.refused('address', '--kind=p2sh'))
+        self.assertIn('64 hexadecimal', self.refused('bump', 'x'))
+        self.assertIn('no PSBT', self.refused('psbt', 'sign', 'AAAA!'))
+        self.assertIn('psbt create DRAFT', self.refused('psbt', 'burn', '1'))
+        signature = self.ask('sign-message', address, 'it is mine')['signature']
+        self.assertGreater(len(base64.b64decode(signature)), 60)
+
+    def test_payment_survives_a_killed_wallet(self):
+        self.ask('create', 'shop')
+        draft = self.ask('draft', self.ask('--wallet=shop', 'address')['address'], '2')
+        self.ask('send', draft['draft'])
+        if self.split != 'none':
+            os.kill(self.ask('status')['wallet_pid'], 9)
+        again = None
+        for _ in range(50):  # until the wallet's process is back
+            done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', 'send', str(draft['draft']), '--json'], capture_output=True, text=True,
+                                  timeout=WAIT_SECONDS, check=False)
+            if done.returncode == 0:
+                again = json.loads(done.stdout)
+                break
+            time.sleep(0.1)
+        self.assertEqual(again and again['txid'], draft['txid'])
+        self.ask('mine', 1)
+        self.wait_until(lambda: self.balance('shop') == (2 * COIN, 0), 'it is paid once')
+
+
+class PersonInOneProcess(Person):
+    split = 'none'
+
+
+if __name__ == '__main__':
+    unittest.main()
