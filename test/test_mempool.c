@@ -359,8 +359,7 @@ static void refuses_signatures_that_do_not_verify(void **state)
     /* Whose amount is not the coin's. */
     struct pay_coin coin = f.coins[0];
     coin.amount--;
-    refuses(&f, pay_split(&coin, 1, 1000, NULL), BTC_EINVALID,
-            "mempool-script-verify-flag-failed");
+    refuses(&f, pay_split(&coin, 1, 1000, NULL), BTC_EINVALID, "mempool-script-verify-flag-failed");
     close_pool(&f);
 }
 

@@ -1,5 +1,6 @@
 /* The node's actor in one process with its askers: scans, the person it asks, the program's end. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -552,6 +554,94 @@ static void program_ends_by_way_of_the_person(void **state)
     assert_int_not_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL), 0);
 }
 
+/* ---- a full disk ---- */
+
+struct alerts {
+    atomic_bool is_heard; /* the listener is there */
+    atomic_uint errors;
+    atomic_uint infos;
+};
+
+static void on_alert(struct troupe_actor *self, void *user, const struct node_alert *event,
+                     const struct troupe_event_info *info)
+{
+    struct alerts *alerts = user;
+    (void)self;
+    (void)info;
+    if (event != NULL && event->level == NODE_ALERT_LEVEL_ERROR)
+        atomic_fetch_add(&alerts->errors, 1);
+    if (event != NULL && event->level == NODE_ALERT_LEVEL_INFO)
+        atomic_fetch_add(&alerts->infos, 1);
+}
+
+static int listen_to_alerts(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct alerts *alerts = (struct alerts *)(uintptr_t)argument;
+    struct troupe_handler *handler;
+    (void)state;
+    int error = node_on_alert(self, desk.node, on_alert, alerts, &handler);
+    alerts->is_heard = error == 0;
+    return error;
+}
+
+static bool is_heard(void *user)
+{
+    return ((struct alerts *)user)->is_heard;
+}
+
+static bool has_error(void *user)
+{
+    return ((struct alerts *)user)->errors > 0;
+}
+
+static bool has_info(void *user)
+{
+    return ((struct alerts *)user)->infos > 0;
+}
+
+/* No file may grow beyond `bytes`; 0 lifts that again. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes > 0 ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void full_disk_is_told_and_the_node_goes_on(void **state)
+{
+    static const struct troupe_actor_def def = {.name = "listener", .start = listen_to_alerts};
+    static uint8_t script[10000];
+    static struct found found;
+    struct alerts alerts = {.errors = 0};
+    struct troupe_ref ref;
+    struct node_mine_args args = {.count = 1000, .script = {script, sizeof(script)}};
+    (void)state;
+    assert_int_equal(troupe_spawn(desk.troupe, &def, &alerts, &ref), 0);
+    runner_wait(is_heard, &alerts);
+    mine(3, script_a, sizeof(script_a));
+    signal(SIGXFSZ, SIG_IGN); /* writing fails instead */
+    limit_files(2000000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            node_mine(desk.troupe, desk.node, &args, on_mined, NULL, &desk.error, NULL),
+            TROUPE_ESYSTEM);
+        assert_non_null(strstr(desk.error.text, "chain.sqlite"));
+    }
+    uint32_t kept = height();
+    assert_true(kept > 3 && kept < 1003);
+    runner_wait(has_error, &alerts);
+    struct node_scan_args look = {.scripts = both, .scripts_count = 2};
+    scan(&found, &look); /* it still answers */
+    assert_int_equal(found.count, 3);
+    limit_files(0);
+    mine(2, script_b, sizeof(script_b));
+    assert_int_equal(height(), kept + 2);
+    runner_wait(has_info, &alerts);
+    assert_int_equal(alerts.errors, 1);
+    signal(SIGXFSZ, SIG_DFL);
+}
+
 #define at_desk(test) cmocka_unit_test_setup_teardown(test, open_desk, close_desk)
 
 int main(void)
@@ -566,6 +656,7 @@ int main(void)
         at_desk(person_who_dies_while_asked_leaves_it_to_the_rule),
         at_desk(blocks_that_come_while_a_person_thinks),
         at_desk(program_ends_by_way_of_the_person),
+        at_desk(full_disk_is_told_and_the_node_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

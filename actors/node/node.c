@@ -274,6 +274,7 @@ static void submit_block(struct troupe_actor *self, void *state, struct troupe_c
     uint64_t held = node->question.held_count;
     int rc = chain_add_block(node->chain, data, args->block.size, &change, &err);
     if (rc < 0) {
+        node_note_trouble(self, node, rc, &err);
         node_fail_refusal(call, node, data, args->block.size, true, rc, &err);
         free(data);
         return;

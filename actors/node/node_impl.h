@@ -106,7 +106,8 @@ struct node {
     uint32_t jobs_count;
     bool is_ticking; /* a turn is on its way */
     enum node_sync_phase phase;
-    bool has_warned; /* of blocks that were checked in part; they are counted, too */
+    bool has_warned;  /* of blocks that were checked in part; they are counted, too */
+    bool has_trouble; /* the store could not be written, and was not since */
     struct node_question question;
 };
 
@@ -125,6 +126,10 @@ void node_publish_changes(struct troupe_actor *self, struct node *node,
 void node_publish_tip(struct troupe_actor *self, struct node *node);
 void node_publish_phase(struct troupe_actor *self, struct node *node, enum node_sync_phase phase,
                         uint64_t done, uint64_t total);
+
+/* When the store itself failed: an alert, once until it can be written again. */
+void node_note_trouble(struct troupe_actor *self, struct node *node, int code,
+                       const struct btc_error *err);
 
 /* Answers with what a call of the chain's said. */
 void node_fail_chain(struct troupe_call *call, int code, const struct btc_error *err);

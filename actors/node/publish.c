@@ -86,6 +86,27 @@ static void publish_branch(struct troupe_actor *self, struct node *node,
     free(entries);
 }
 
+void node_note_trouble(struct troupe_actor *self, struct node *node, int code,
+                       const struct btc_error *err)
+{
+    char text[sizeof(err->text) + 80];
+    if (node->has_trouble || (code != BTC_EIO && code != BTC_ECORRUPT))
+        return;
+    node->has_trouble = true;
+    snprintf(text, sizeof(text), "%s (nothing that was acknowledged is lost)", err->text);
+    struct node_alert alert = {.level = NODE_ALERT_LEVEL_ERROR, .text = troupe_text(text)};
+    node_publish_alert(self, &alert);
+}
+
+static void end_trouble(struct troupe_actor *self, struct node *node)
+{
+    struct node_alert alert = {.level = NODE_ALERT_LEVEL_INFO,
+                               .text = troupe_text("blocks are stored again")};
+    if (node->has_trouble)
+        node_publish_alert(self, &alert);
+    node->has_trouble = false;
+}
+
 void node_publish_changes(struct troupe_actor *self, struct node *node,
                           const struct chain_change *changes, size_t count)
 {
@@ -93,6 +114,8 @@ void node_publish_changes(struct troupe_actor *self, struct node *node,
         publish_disconnected(self, node, &changes[i]);
         publish_branch(self, node, &changes[i]);
     }
+    if (count > 0)
+        end_trouble(self, node);
     if (count > 0)
         node_publish_tip(self, node);
     node_pool_follow(self, node, changes, count);

@@ -110,6 +110,7 @@ static enum job_outcome step_mine(struct troupe_actor *self, struct job *job)
     }
     int rc = mine_some(self, job, &err);
     if (rc != 0) {
+        node_note_trouble(self, job->node, rc, &err);
         node_fail_chain(job->call, rc, &err);
         return JOB_DONE;
     }
@@ -230,6 +231,7 @@ static void fail_import(struct troupe_actor *self, struct job *job, const struct
 {
     struct import_progress bytes;
     import_get_progress(job->as.import.file, &bytes);
+    node_note_trouble(self, job->node, code, err);
     node_publish_phase(self, job->node, NODE_SYNC_PHASE_IDLE, bytes.done_bytes, bytes.total_bytes);
     if (batch->item.size > 0) {
         node_fail_refusal(job->call, job->node, batch->item.data, batch->item.size,
