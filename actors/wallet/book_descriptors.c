@@ -36,8 +36,8 @@ static int add_script(struct book *book, const struct btc_descriptor *descriptor
     if (rc == BTC_EINVALID)
         return 0; /* no such key: the next one, then */
     if (rc < 0)
-        return btc_fail(err, rc, "script %lld of a descriptor could not be derived",
-                        (long long)index);
+        return btc_fail(err, rc, "script %lld of a descriptor could not be derived: %s",
+                        (long long)index, btc_code_text(rc));
     *was_known |= sieve_has(&book->sieve, script, size);
     rc = sieve_add(&book->sieve, script, size);
     if (rc < 0)
@@ -54,7 +54,9 @@ static int extend_one(struct book *book, int64_t id, const char *text, const cha
     bool was_known = false;
     int rc = parse(book, text, &descriptor, err);
     if (rc < 0)
-        return btc_fail_within(err, BTC_ECORRUPT, "%s is damaged: ", book->path);
+        return rc == BTC_ENOMEM || rc == BTC_ECRYPTO
+                   ? rc
+                   : btc_fail_within(err, BTC_ECORRUPT, "%s is damaged: ", book->path);
     if (!btc_descriptor_is_range(&descriptor))
         wanted = 1;
     if (wanted <= known || wanted > BTC_DESCRIPTOR_INDEX_MAX)
@@ -163,7 +165,8 @@ static int write_own(struct book *book, int64_t chain, struct book_descriptor *r
     if (rc == 0 && size > sizeof(ret_item->text))
         rc = BTC_ELIMIT;
     if (rc < 0)
-        return btc_fail(err, rc, "the wallet's descriptors could not be written");
+        return btc_fail(err, rc, "the wallet's descriptors could not be written: %s",
+                        btc_code_text(rc));
     *ret_item = (struct book_descriptor){.is_own = true,
                                          .chain = (enum book_chain)(chain % KEYS_CHAINS)};
     memcpy(ret_item->text, text, size);

@@ -65,7 +65,8 @@ static int put_accounts(struct book *book, const uint8_t *entropy, size_t size,
             return rc;
         rc = btc_hd_encode(&node, book->params->bip32_public, false, texts[i]);
         if (rc < 0)
-            return btc_fail(err, rc, "the wallet's account key could not be written");
+            return btc_fail(err, rc, "the wallet's account key could not be written: %s",
+                            btc_code_text(rc));
     }
     return rc < 0 ? rc
                   : book_run(book, BOOK_SQL_SET_ACCOUNTS, err, "ttb", texts[KEYS_BIP84],
@@ -169,7 +170,8 @@ int book_sentence(struct book *book, char ret_sentence[BTC_BIP39_SENTENCE_SIZE],
     if (rc == BTC_EUSAGE)
         return btc_fail(err, BTC_ECORRUPT, "%s is damaged: it holds no entropy of a wallet",
                         book->path);
-    return rc < 0 ? btc_fail(err, rc, "the wallet's words could not be made") : 0;
+    return rc < 0 ? btc_fail(err, rc, "the wallet's words could not be made: %s", btc_code_text(rc))
+                  : 0;
 }
 
 int book_lock_state(struct book *book, struct book_lock_state *ret_state, struct btc_error *err)
@@ -285,7 +287,9 @@ static int load_chains(struct book *book, enum keys_account account, const char 
     book->accounts[account] = node;
     for (uint32_t i = 0; i < KEYS_CHAINS && rc == 0; i++)
         rc = btc_hd_child(&node, i, &book->chains[KEYS_CHAINS * (uint32_t)account + i]);
-    return rc < 0 ? btc_fail(err, rc, "%s: the wallet's chains cannot be derived", book->path) : 0;
+    return rc < 0 ? btc_fail(err, rc, "%s: the wallet's chains cannot be derived: %s", book->path,
+                             btc_code_text(rc))
+                  : 0;
 }
 
 int book_load_keys(struct book *book, struct btc_error *err)
@@ -360,7 +364,7 @@ int book_signer_secret(const struct book_signer *signer, const struct book_key_p
     const uint32_t path[] = {place->chain, place->index};
     int rc = btc_hd_derive(&signer->accounts[place->account], path, 2, &node);
     if (rc < 0)
-        rc = btc_fail(err, rc, "a key of the wallet could not be derived");
+        rc = btc_fail(err, rc, "a key of the wallet could not be derived: %s", btc_code_text(rc));
     else
         memcpy(ret_secret, node.secret, BTC_SECRET_SIZE);
     btc_hd_wipe(&node);

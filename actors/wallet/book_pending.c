@@ -335,7 +335,7 @@ int book_add_own_pending(struct book *book, int64_t draft_id, int64_t time_s, st
     int64_t sent = sqlite3_column_int64(row, 1);
     int64_t fee = sqlite3_column_int64(row, 2);
     rc = btc_tx_parse(it.data.data, it.data.size, &tx, err);
-    if (rc < 0)
+    if (rc == BTC_EFORMAT)
         rc = btc_fail_within(err, BTC_ECORRUPT, "%s is damaged: its draft %lld: ", book->path,
                              (long long)draft_id);
     if (rc == 0)

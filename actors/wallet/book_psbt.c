@@ -22,10 +22,10 @@ static int write_psbt(const struct exchange *it, uint8_t **ret_data, size_t *ret
     struct btc_writer w;
     btc_writer_init(&w, BTC_PSBT_SIZE_MAX);
     btc_psbt_write(it->psbt, &w);
-    if (w.failed < 0) {
+    int rc = w.failed;
+    if (rc < 0) {
         btc_writer_free(&w);
-        return btc_fail(it->err, w.failed, "the PSBT could not be written: %s",
-                        btc_code_text(w.failed));
+        return btc_fail(it->err, rc, "the PSBT could not be written: %s", btc_code_text(rc));
     }
     *ret_data = w.data;
     *ret_size = w.size;
@@ -47,7 +47,8 @@ static int describe_key(struct exchange *it, enum btc_psbt_side side, size_t ind
         &book->chains[KEYS_CHAINS * (uint32_t)place.account + place.chain];
     rc = btc_hd_child(chain, place.index, &node);
     if (rc < 0)
-        return btc_fail(it->err, rc, "a key of the wallet could not be derived");
+        return btc_fail(it->err, rc, "a key of the wallet could not be derived: %s",
+                        btc_code_text(rc));
     memcpy(origin.fingerprint, book->fingerprint, sizeof(origin.fingerprint));
     keys_path(book->params, place.account, place.chain, place.index, origin.path);
     if (place.account == KEYS_BIP86)

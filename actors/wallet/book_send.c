@@ -101,7 +101,7 @@ static int sign_all(struct signing *it, const struct book_signer *signer)
     struct btc_spending spending;
     int rc = btc_spending_prepare(&it->tx, it->coins, &spending);
     if (rc < 0)
-        return btc_fail(it->err, rc, "the draft could not be hashed");
+        return btc_fail(it->err, rc, "the draft could not be hashed: %s", btc_code_text(rc));
     for (size_t i = 0; i < it->tx.in_count && rc == 0; i++)
         rc = sign_one(it, &spending, signer, i);
     for (size_t i = 0; i < it->tx.in_count && rc == 0; i++) {
@@ -125,7 +125,8 @@ static int sign_and_store(struct signing *it, const struct book_signer *signer, 
         it->tx.has_witness = true;
         btc_tx_write(&it->tx, true, &w);
         if (w.failed < 0)
-            rc = btc_fail(it->err, w.failed, "the signed transaction could not be written");
+            rc = btc_fail(it->err, w.failed, "the signed transaction could not be written: %s",
+                          btc_code_text(w.failed));
     }
     if (rc == 0)
         rc = book_begin(it->book, true, it->err);

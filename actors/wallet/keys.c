@@ -61,7 +61,8 @@ int keys_secret_account(const uint8_t *entropy, size_t size, const struct btc_pa
     if (rc == 0)
         *ret_account = node;
     else
-        rc = btc_fail(err, rc, "the wallet's account key could not be derived from its seed");
+        rc = btc_fail(err, rc, "the wallet's account key could not be derived from its seed: %s",
+                      btc_code_text(rc));
     btc_hd_wipe(&node);
     return rc;
 }
@@ -86,8 +87,10 @@ int keys_fingerprint(const uint8_t *entropy, size_t size,
     if (rc == 0)
         rc = btc_hd_fingerprint(&node, ret_fingerprint);
     btc_hd_wipe(&node);
-    return rc < 0 ? btc_fail(err, rc, "the wallet's root key could not be derived from its seed")
-                  : 0;
+    return rc < 0
+               ? btc_fail(err, rc, "the wallet's root key could not be derived from its seed: %s",
+                          btc_code_text(rc))
+               : 0;
 }
 
 int keys_script(const struct btc_hd_node *chain, enum keys_account account, uint32_t index,
@@ -104,6 +107,7 @@ int keys_script(const struct btc_hd_node *chain, enum keys_account account, uint
     if (rc == 0 && account == KEYS_BIP84)
         rc = btc_script_build(BTC_SCRIPT_P2WPKH, hash.bytes, sizeof(hash.bytes), ret_script);
     if (rc < 0)
-        return btc_fail(err, rc, "the wallet's address %u could not be derived", index);
+        return btc_fail(err, rc, "the wallet's address %u could not be derived: %s", index,
+                        btc_code_text(rc));
     return 0;
 }
