@@ -14,7 +14,7 @@ import scripts  # noqa: E402
 
 BUILD = os.environ.get('TROUPE_BUILD', os.path.join(ROOT, 'build/release'))
 SLOW = int(os.environ.get('TROUPE_SLOW', '1'))
-CHANGES = 1500 if os.environ.get('TROUPE_STRESS') else 100 // SLOW
+CHANGES = 1500 if os.environ.get('TROUPE_STRESS') else 60 // SLOW
 ALL = scripts.DER | scripts.WITNESS | scripts.P2SH | scripts.TAPROOT | scripts.NULL_DUMMY
 ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
 KEYS = ['cMahea7zqjxrtgAbB7LSGbcQUr1uX1ojuat9jZodMN87JcbXMTcA', 'cMahea7zqjxrtgAbB7LSGbcQUr1uX1ojuat9jZodMN87K7XCyj5v',
@@ -66,25 +66,33 @@ def change(items, dice):
 
 
 class RealNode(unittest.TestCase):
+    """One bitcoind with a wallet that has the keys, and a matured coin of each template: (txid, amount, script)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.peer = cls.enterClassContext(bitcoind.Bitcoind())
+        cls.coins = cls.make_coins()
+        cls.address = cls.peer.cli('getnewaddress', wallet='signer')
+
     def setUp(self):
-        bitcoind.require()
-        self.peer = self.enterContext(bitcoind.Bitcoind())
         self.verifier = scripts.Verifier(BUILD)
 
-    def make_coins(self):
-        """One matured coin for each template, and a wallet that has the keys."""
-        self.peer.cli('createwallet', 'signer')
+    @classmethod
+    def make_coins(cls):
+        cls.peer.cli('createwallet', 'signer')
         requests = []
         for template in TEMPLATES:
             descriptor = template.format(*KEYS)
-            checked = f'{descriptor}#{self.peer.cli("getdescriptorinfo", descriptor)["checksum"]}'
+            checked = f'{descriptor}#{cls.peer.cli("getdescriptorinfo", descriptor)["checksum"]}'
             requests.append({'desc': checked, 'timestamp': 'now'})
-            self.peer.cli('generatetodescriptor', 1, checked)
-        self.assertTrue(all(done['success'] for done in self.peer.cli('importdescriptors', json.dumps(requests), wallet='signer')))
-        self.peer.cli('generatetodescriptor', 100, requests[0]['desc'])
+            cls.peer.cli('generatetodescriptor', 1, checked)
+        done = cls.peer.cli('importdescriptors', json.dumps(requests), wallet='signer')
+        if not all(one['success'] for one in done):
+            raise AssertionError(done)
+        cls.peer.cli('generatetodescriptor', 100, requests[0]['desc'])
         coins = []
         for height in range(1, len(TEMPLATES) + 1):
-            coinbase = self.peer.cli('getblock', self.peer.cli('getblockhash', height), 2)['tx'][0]
+            coinbase = cls.peer.cli('getblock', cls.peer.cli('getblockhash', height), 2)['tx'][0]
             script = bytes.fromhex(coinbase['vout'][0]['scriptPubKey']['hex'])
             coins.append((coinbase['txid'], round(coinbase['vout'][0]['value'] * 10**8), script))
         return coins
@@ -105,10 +113,24 @@ class RealNode(unittest.TestCase):
         done = self.peer.cli('signrawtransactionwithwallet', raw, '[]', kind, wallet='signer')
         return bytes.fromhex(done['hex']), done['complete']
 
+    def test_a_key_path_may_carry_an_annex(self):
+        coins = [coin for coin, template in zip(self.coins, TEMPLATES) if template.startswith(('tr', 'wpkh'))]
+        raw, complete = self.signed(coins, 'ALL')
+        self.assertTrue(complete)
+        known, annex, tx = [coin[1:] for coin in coins], b'\x50\0annex', scripts.Tx(raw)
+        for kind in (0, 1, 2, 3, 0x81, 0x82, 0x83):
+            self.verifier.ask_spending(['bip341', 1, kind, annex], raw, known)
+            self.verifier.ask('sign', bytes(31) + b'\1', *map(bytes.fromhex, self.verifier.answers()))
+            signature = bytes.fromhex(self.verifier.answers()[0]) + (bytes([kind]) if kind else b'')
+            tx.ins[1]['witness'] = [signature, annex]
+            self.verifier.ask_spending(['verify', ALL], tx.write(), known)
+            self.assertEqual((self.verifier.answers(), self.is_accepted(tx.write())), (['ok; ok'], True), kind)
+        tx.ins[1]['witness'][1] += b'.'
+        self.assertFalse(self.is_accepted(tx.write()))
+
     def test_both_judge_changed_spends_alike(self):
         dice = random.Random(866342)
-        coins = self.make_coins()
-        self.address = self.peer.cli('getnewaddress', wallet='signer')
+        coins = self.coins
         spent = [coin[1:] for coin in coins]
         cases = []
         for kind in TYPES:

@@ -127,7 +127,7 @@ class Vectors(unittest.TestCase):
             coins = [(coin['amountSats'], bytes.fromhex(coin['scriptPubKey'])) for coin in case['given']['utxosSpent']]
             unsigned = bytes.fromhex(case['given']['rawUnsignedTx'])
             for spent in case['inputSpending']:
-                self.verifier.ask_spending(['bip341', spent['given']['txinIndex'], spent['given']['hashType']], unsigned, coins)
+                self.verifier.ask_spending(['bip341', spent['given']['txinIndex'], spent['given']['hashType'], '-'], unsigned, coins)
             hashes = self.verifier.answers()
             self.assertEqual(hashes, [spent['intermediary']['sigHash'] for spent in case['inputSpending']])
             self.assertEqual(len(hashes), 7)

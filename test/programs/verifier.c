@@ -5,7 +5,8 @@
  *   verify FLAGS TX AMOUNT SCRIPT [AMOUNT SCRIPT]...   the coins in the order of the inputs
  *       -> for each input "ok", "outside" or "invalid: why", divided by "; "
  *   cost FLAGS TX AMOUNT SCRIPT...                     -> the cost of signature operations
- *   bip341 INDEX TYPE TX AMOUNT SCRIPT...              -> the hash to sign
+ *   bip341 INDEX TYPE ANNEX TX AMOUNT SCRIPT...        -> the hash to sign
+ *   sign SECRET HASH        -> the Schnorr signature by the secret's P2TR output key without scripts
  *   bip143 INDEX TYPE CODE TX AMOUNT SCRIPT...         -> the hash to sign
  *   block FLAGS THREADS FILE COINS      a block's bytes; a file of "AMOUNT SCRIPT" lines
  *       -> inputs checked, inputs outside, cost of signature operations, milliseconds
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "actors/bitcoin/curve.h"
 #include "actors/bitcoin/sig.h"
 #include "actors/node/engine.h"
 
@@ -123,13 +125,34 @@ static void bip341(struct line *line)
 {
     size_t index = next_number(line);
     unsigned type = next_number(line);
+    struct btc_span annex = next_bytes(line);
     struct btc_tx tx;
     struct btc_spending spending;
     struct btc_hash hash;
     if (!next_spending(line, &tx, &spending))
         return;
-    say_hash(btc_sighash_bip341(&spending, index, type, (struct btc_span){NULL, 0}, &hash), &hash);
+    say_hash(btc_sighash_bip341(&spending, index, type, annex, &hash), &hash);
     btc_tx_free(&tx);
+}
+
+static void sign(struct line *line)
+{
+    struct btc_span secret = next_bytes(line);
+    struct btc_span message = next_bytes(line);
+    uint8_t output[BTC_SECRET_SIZE];
+    uint8_t signature[BTC_SCHNORR_SIZE];
+    char text[2 * BTC_SCHNORR_SIZE + 1];
+    struct btc_hash hash;
+    if (secret.size != BTC_SECRET_SIZE || message.size != BTC_HASH_SIZE ||
+        btc_taproot_output_secret(secret.data, NULL, output) != 0) {
+        printf("error: not of the size\n");
+        return;
+    }
+    memcpy(hash.bytes, message.data, BTC_HASH_SIZE);
+    if (btc_schnorr_sign(output, &hash, NULL, signature) != 0)
+        abort();
+    btc_hex_encode(signature, sizeof signature, text);
+    puts(text);
 }
 
 static void bip143(struct line *line)
@@ -233,8 +256,9 @@ int main(void)
     static const struct {
         const char *name;
         void (*answer)(struct line *line);
-    } verbs[] = {{"verify", verify}, {"cost", cost},         {"bip341", bip341},
-                 {"bip143", bip143}, {"block", check_block}, {"schnorr", schnorr}};
+    } verbs[] = {{"verify", verify},  {"cost", cost}, {"bip341", bip341},
+                 {"bip143", bip143},  {"sign", sign}, {"block", check_block},
+                 {"schnorr", schnorr}};
     static struct line line;
     char *text = NULL;
     size_t room = 0;
