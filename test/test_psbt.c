@@ -895,6 +895,31 @@ static void no_psbt_is_over_its_bounds(void **state)
     assert_int_equal(btc_psbt_parse(w.data, w.size, &psbt, &err), BTC_ELIMIT);
     assert_non_null(strstr(err.text, "too many"));
     btc_writer_free(&w);
+    /* Half of them each, in turns: put together without moving all for each. */
+    struct btc_psbt *halves[2];
+    for (uint32_t half = 0; half < 2; half++) {
+        btc_writer_init(&w, BTC_PSBT_SIZE_MAX);
+        btc_write_bytes(&w, "psbt\xff\x01\x00\x0a", 8);
+        btc_write_bytes(&w, zeros, 10);
+        for (uint32_t i = 0; i < BTC_PSBT_RECORDS_MAX / 2 - 1; i++) {
+            btc_write_u8(&w, 4);
+            btc_write_u32(&w, (2 * i + half) << 8 | 0xfc);
+            btc_write_u8(&w, 0);
+        }
+        btc_write_u8(&w, 0);
+        halves[half] = parse(w.data, w.size);
+        btc_writer_free(&w);
+    }
+    assert_int_equal(btc_psbt_combine(halves[0], halves[1], &err), 0);
+    btc_writer_init(&w, BTC_PSBT_SIZE_MAX);
+    btc_psbt_write(halves[0], &w);
+    assert_int_equal(w.size, 5 + 13 + 6 * (BTC_PSBT_RECORDS_MAX - 2) + 1);
+    btc_psbt_free(halves[1]);
+    halves[1] = parse(w.data, w.size);
+    assert_same(halves[0], halves[1]);
+    btc_writer_free(&w);
+    btc_psbt_free(halves[0]);
+    btc_psbt_free(halves[1]);
     /* And no record may be put that makes it too large. */
     struct room room;
     set_up(&room);

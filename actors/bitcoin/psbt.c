@@ -95,25 +95,38 @@ static int reserve(struct btc_psbt *psbt, struct psbt_list *list)
     return 0;
 }
 
-int psbt_put(struct btc_psbt *psbt, struct psbt_list *list, struct btc_span key,
-             struct btc_span value)
+/* A copy of a record for psbt, whose serialised size is `size` without it; *ret_size is with it. */
+static int copy_record(size_t size, struct btc_span key, struct btc_span value,
+                       struct psbt_record *ret_record, size_t *ret_size)
 {
-    size_t at = lower_bound(list, key);
-    bool replaces = psbt_contains(list, key);
-    size_t gone = replaces ? span_size(key) + span_size(list->records[at].value) : 0;
-    size_t size = psbt->size - gone;
-    if (value.size > BTC_PSBT_SIZE_MAX || size > BTC_PSBT_SIZE_MAX - span_size(value) ||
-        size + span_size(value) > BTC_PSBT_SIZE_MAX - span_size(key))
+    if (key.size > BTC_PSBT_SIZE_MAX || value.size > BTC_PSBT_SIZE_MAX ||
+        size + span_size(key) + span_size(value) > BTC_PSBT_SIZE_MAX)
         return BTC_ELIMIT;
-    int rc = replaces ? 0 : reserve(psbt, list);
-    if (rc != 0)
-        return rc;
     uint8_t *own = malloc(key.size + value.size + 1);
     if (own == NULL)
         return BTC_ENOMEM;
     memcpy(own, key.data, key.size);
     if (value.size > 0)
         memcpy(own + key.size, value.data, value.size);
+    ret_record->own = own;
+    ret_record->key = (struct btc_span){own, key.size};
+    ret_record->value = (struct btc_span){own + key.size, value.size};
+    *ret_size = size + span_size(key) + span_size(value);
+    return 0;
+}
+
+int psbt_put(struct btc_psbt *psbt, struct psbt_list *list, struct btc_span key,
+             struct btc_span value)
+{
+    size_t at = lower_bound(list, key);
+    bool replaces = psbt_contains(list, key);
+    size_t gone = replaces ? span_size(key) + span_size(list->records[at].value) : 0;
+    struct psbt_record made;
+    int rc = replaces ? 0 : reserve(psbt, list);
+    if (rc == 0)
+        rc = copy_record(psbt->size - gone, key, value, &made, &psbt->size);
+    if (rc != 0)
+        return rc;
     struct psbt_record *record = &list->records[at];
     if (replaces) {
         free(record->own);
@@ -122,11 +135,31 @@ int psbt_put(struct btc_psbt *psbt, struct psbt_list *list, struct btc_span key,
         list->count++;
         psbt->record_count++;
     }
-    record->own = own;
-    record->key = (struct btc_span){own, key.size};
-    record->value = (struct btc_span){own + key.size, value.size};
-    psbt->size = size + span_size(key) + span_size(value);
+    *record = made;
     return 0;
+}
+
+int psbt_merge(struct btc_psbt *psbt, struct psbt_list *list, const struct psbt_list *from)
+{
+    const size_t before = list->count;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < from->count; i++) {
+        const struct psbt_record *it = &from->records[i];
+        const struct psbt_list ordered = {list->records, before, before};
+        if (psbt_contains(&ordered, it->key))
+            continue;
+        rc = reserve(psbt, list);
+        if (rc == 0)
+            rc = copy_record(psbt->size, it->key, it->value, &list->records[list->count],
+                             &psbt->size);
+        if (rc == 0) {
+            list->count++;
+            psbt->record_count++;
+        }
+    }
+    if (list->count > before)
+        qsort(list->records, list->count, sizeof(*list->records), compare_records);
+    return rc;
 }
 
 void psbt_drop(struct btc_psbt *psbt, struct psbt_list *list, uint8_t type)

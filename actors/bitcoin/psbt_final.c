@@ -11,20 +11,6 @@ enum {
                  BTC_VERIFY_NULL_DUMMY,
 };
 
-static int combine_lists(struct btc_psbt *into, struct psbt_list *list,
-                         const struct psbt_list *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        const struct psbt_record *record = &from->records[i];
-        int rc = psbt_contains(list, record->key)
-                     ? 0
-                     : psbt_put(into, list, record->key, record->value);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
 int btc_psbt_combine(struct btc_psbt *into, const struct btc_psbt *from, struct btc_error *err)
 {
     struct btc_span a = {NULL, 0};
@@ -33,11 +19,11 @@ int btc_psbt_combine(struct btc_psbt *into, const struct btc_psbt *from, struct 
         !psbt_find(&from->global, PSBT_GLOBAL_TX, &b) || a.size != b.size ||
         memcmp(a.data, b.data, a.size) != 0)
         return btc_fail(err, BTC_EINVALID, "the PSBTs are of different transactions");
-    int rc = combine_lists(into, &into->global, &from->global);
+    int rc = psbt_merge(into, &into->global, &from->global);
     for (size_t i = 0; rc == 0 && i < into->tx.in_count; i++)
-        rc = combine_lists(into, &into->ins[i], &from->ins[i]);
+        rc = psbt_merge(into, &into->ins[i], &from->ins[i]);
     for (size_t i = 0; rc == 0 && i < into->tx.out_count; i++)
-        rc = combine_lists(into, &into->outs[i], &from->outs[i]);
+        rc = psbt_merge(into, &into->outs[i], &from->outs[i]);
     if (rc != 0)
         return btc_fail(err, rc, "the PSBTs don't fit one: %s", btc_code_text(rc));
     for (size_t i = 0; rc == 0 && i < into->tx.in_count; i++) {

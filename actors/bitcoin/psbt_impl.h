@@ -99,6 +99,10 @@ bool psbt_contains(const struct psbt_list *list, struct btc_span key);
 int psbt_put(struct btc_psbt *psbt, struct psbt_list *list, struct btc_span key,
              struct btc_span value) BTC_MUST_CHECK;
 
+/* Put copies of all records that the list has not. BTC_ELIMIT, BTC_ENOMEM: some may be put. */
+int psbt_merge(struct btc_psbt *psbt, struct psbt_list *list, const struct psbt_list *from)
+    BTC_MUST_CHECK;
+
 /* Drop all records of a type. */
 void psbt_drop(struct btc_psbt *psbt, struct psbt_list *list, uint8_t type);
 
