@@ -13,9 +13,11 @@
 #include <cmocka.h>
 
 #include "actors/bitcoin/address.h"
+#include "actors/bitcoin/base64.h"
 #include "actors/bitcoin/curve.h"
 #include "actors/bitcoin/hash.h"
 #include "actors/bitcoin/message.h"
+#include "actors/bitcoin/sign.h"
 
 static struct btc_span span_of(const char *text)
 {
@@ -159,6 +161,61 @@ static void what_is_signed_is_of_that_key_and_message(void **state)
     }
 }
 
+/* BIP322's two transactions for "", made by hand: their ids are the BIP's; and a signature that does
+ * not sign the whole of the second one is refused, though it is the key's. */
+static void other_hash_types_than_all_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t no_coin[] = {BTC_OP_RETURN};
+    const struct btc_params *params = btc_params_get(BTC_MAIN);
+    uint8_t script_sig[34] = {BTC_OP_0, 32};
+    struct btc_hash hash;
+    struct btc_script script;
+    uint8_t secret[BTC_SECRET_SIZE];
+    char id[BTC_HASH_HEX_SIZE];
+    bool is_compressed;
+    assert_int_equal(btc_wif_decode(params, "L3VFeEujGtevx9w18HD1fhRbCH67Az2dpCymeRE1SoPK6XQtaN2k",
+                                    secret, &is_compressed, NULL),
+                     0);
+    assert_int_equal(
+        btc_address_decode(params, "bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l", &script, NULL), 0);
+    assert_int_equal(btc_tagged_hash("BIP0322-signed-message", "", 0, &hash), 0);
+    memcpy(script_sig + 2, hash.bytes, sizeof(hash.bytes));
+    struct btc_tx_in spend_in = {.prev.index = BTC_OUTPOINT_COINBASE_INDEX,
+                                 .script_sig = {script_sig, sizeof(script_sig)}};
+    struct btc_tx_out coin = {0, btc_script_span(&script)};
+    struct btc_tx to_spend = {.in_count = 1, .out_count = 1, .ins = &spend_in, .outs = &coin};
+    assert_int_equal(btc_tx_seal(&to_spend), 0);
+    btc_hash_to_hex(&to_spend.txid, id);
+    assert_string_equal(id, "c5680aa69bb8d860bf82d4e9cd3504b55dde018de765a91bb566283c545a99a7");
+    struct btc_tx_in in = {.prev.txid = to_spend.txid};
+    struct btc_tx_out out = {0, {no_coin, sizeof(no_coin)}};
+    struct btc_tx to_sign = {.in_count = 1, .out_count = 1, .ins = &in, .outs = &out};
+    assert_int_equal(btc_tx_seal(&to_sign), 0);
+    btc_hash_to_hex(&to_sign.txid, id);
+    assert_string_equal(id, "1e9654e951a5ba44c8604c4de6c67fd78a27e81dcadcfe1edf638ba3aaebaed6");
+
+    struct btc_spending spending;
+    assert_int_equal(btc_spending_prepare(&to_sign, &coin, &spending), 0);
+    for (uint32_t type = BTC_SIGHASH_ALL; type <= BTC_SIGHASH_SINGLE; type++) {
+        const struct btc_sign_options options = {.hash_type = type};
+        struct btc_signed signature;
+        struct btc_writer w;
+        char *text;
+        assert_int_equal(btc_sign_input(&spending, 0, secret, &options, &signature, NULL), 0);
+        btc_sign_put(&signature, &in);
+        btc_writer_init(&w, 256);
+        btc_write_compact(&w, in.witness_count);
+        for (size_t i = 0; i < in.witness_count; i++)
+            btc_write_var(&w, in.witness[i].data, in.witness[i].size);
+        assert_int_equal(btc_base64_encode(w.data, w.size, &text), 0);
+        assert_int_equal(btc_message_verify(btc_script_span(&script), span_of(""), text, NULL),
+                         type == BTC_SIGHASH_ALL ? 0 : BTC_EINVALID);
+        btc_writer_free(&w);
+        free(text);
+    }
+}
+
 static void what_can_not_be_is_refused(void **state)
 {
     (void)state;
@@ -201,6 +258,7 @@ int main(void)
         cmocka_unit_test(p2pkh_signs_as_core),
         cmocka_unit_test(p2wpkh_signs_as_bip322),
         cmocka_unit_test(what_is_signed_is_of_that_key_and_message),
+        cmocka_unit_test(other_hash_types_than_all_are_refused),
         cmocka_unit_test(what_can_not_be_is_refused),
     };
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);

@@ -567,6 +567,28 @@ static void what_core_signed_is_finalised(void **state)
     tear_down(&room);
 }
 
+static void fees_are_of_amounts_that_can_be(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t paid; /* of 40000 */
+        int rc;
+    } cases[] = {
+        {40000, 0}, {40001, BTC_EINVALID}, {-1, BTC_EINVALID}, {BTC_MONEY_MAX + 1, BTC_EINVALID}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct room room;
+        int64_t fee = -1;
+        set_up(&room);
+        btc_psbt_free(room.psbt);
+        room.outs[0].amount = cases[i].paid;
+        assert_int_equal(btc_psbt_create(&room.tx, &room.psbt, NULL), 0);
+        give_coins(&room);
+        assert_int_equal(btc_psbt_fee(room.psbt, &fee, NULL), cases[i].rc);
+        assert_int_equal(fee, cases[i].rc == 0 ? 0 : -1);
+        tear_down(&room);
+    }
+}
+
 static void taproot_wants_every_coin(void **state)
 {
     (void)state;
@@ -636,6 +658,14 @@ static void coins_that_contradict_are_refused(void **state)
     assert_int_equal(coin.amount, room.coins[WPKH].amount);
     assert_int_equal(btc_psbt_set_witness_utxo(room.psbt, WPKH, &room.coins[WPKH], NULL), 0);
     assert_int_equal(btc_psbt_set_witness_utxo(room.psbt, COIN_COUNT, &more, NULL), BTC_EUSAGE);
+    /* An output that the previous transaction has not. */
+    struct btc_psbt *beyond = NULL;
+    room.ins[WPKH].prev.index = COIN_COUNT;
+    assert_int_equal(btc_psbt_create(&room.tx, &beyond, NULL), 0);
+    assert_int_equal(btc_psbt_set_prev_tx(beyond, WPKH, raw_prev(&room), &err), BTC_EINVALID);
+    assert_non_null(strstr(err.text, "it has 4 outputs, the input spends output 4"));
+    assert_int_equal(btc_psbt_coin(beyond, WPKH, &coin), BTC_ENOTFOUND);
+    btc_psbt_free(beyond);
     /* The same, in a text that says so. */
     char *text;
     struct btc_writer w;
@@ -942,6 +972,7 @@ int main(void)
         cmocka_unit_test(each_role_makes_the_bips_result),
         cmocka_unit_test(single_keys_sign_and_verify),
         cmocka_unit_test(what_core_signed_is_finalised),
+        cmocka_unit_test(fees_are_of_amounts_that_can_be),
         cmocka_unit_test(taproot_wants_every_coin),
         cmocka_unit_test(wrong_signatures_are_never_final),
         cmocka_unit_test(coins_that_contradict_are_refused),
