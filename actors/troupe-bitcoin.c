@@ -127,7 +127,8 @@ static void on_process(struct troupe *troupe, const struct troupe_process_event 
 static const char epilog[] =
     "Without a command the program runs until Ctrl-C or, where nobody sits before it, until all "
     "is\n"
-    "imported and counted. A command attaches to the program that runs on the same data "
+    "imported and counted; with --connect or --listen until it is told to end. A command attaches "
+    "to the program that runs on the same data "
     "directory,\n"
     "or starts one for its own length.\n"
     "\n"

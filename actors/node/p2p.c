@@ -233,6 +233,7 @@ void p2p_commit(struct p2p *p2p)
         p2p_trouble(p2p, rc, &err);
     } else if (count > 0) {
         p2p->is_stale = true;
+        p2p_forget_refused(p2p);
         p2p->has_headers = false; /* the tip that is told now has them */
         listener->changed(listener->user, p2p->changes, count);
     }
@@ -241,6 +242,7 @@ void p2p_commit(struct p2p *p2p)
 void p2p_chain_changed(struct p2p *p2p)
 {
     p2p->is_stale = true;
+    p2p_forget_refused(p2p);
 }
 
 /* ---- turns ---- */
@@ -302,6 +304,10 @@ static void go_on(struct p2p *p2p)
     }
     if (p2p->is_stale && p2p->now_ms - p2p->announced_ms >= P2P_ANNOUNCE_MS)
         p2p_announce(p2p);
+    if (p2p->now_ms - p2p->told_ms >= P2P_ANNOUNCE_MS) {
+        p2p->told_ms = p2p->now_ms;
+        p2p_tell_txs(p2p);
+    }
     drop_doomed(p2p);
 }
 

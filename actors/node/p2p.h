@@ -40,7 +40,10 @@
 #define P2P_SIDE_HEADERS_MAX 10000      /* that lead to less work than the tip's, of one peer */
 #define P2P_TOKENS_PER_S     5000       /* a token: about 20 us of work */
 #define P2P_TOKENS_MAX       20000
-#define P2P_AGENT_TEXT_SIZE  81 /* bytes, with the NUL */
+#define P2P_WANTED_MAX       100  /* transactions asked of one peer at a time */
+#define P2P_KNOWN_MAX        2048 /* of which is remembered that a peer has them */
+#define P2P_REFUSED_MAX      8192 /* that are not asked for again */
+#define P2P_AGENT_TEXT_SIZE  81   /* bytes, with the NUL */
 #define P2P_ADDRESS_SIZE     64
 #define P2P_REASON_SIZE      160
 
@@ -50,6 +53,7 @@
 #define P2P_HEADERS_MS   120000 /* for an answer to getheaders */
 #define P2P_BLOCK_MS     30000  /* without one of the blocks that a peer was asked for */
 #define P2P_CLOCK_MS_MAX 2000   /* of time that counts between two calls: we may have been away */
+#define P2P_TX_MS        60000  /* before another peer is asked for a transaction */
 #define P2P_PAUSE_MS     10000  /* without new blocks, after trouble with the disk */
 #define P2P_REASK_MS     60000  /* before a peer that showed no headers is asked again */
 #define P2P_ANNOUNCE_MS  200    /* between two announcements of a tip */

@@ -7,6 +7,7 @@
  *   p2p_headers.c  headers: asked for, taken, served, announced
  *   p2p_blocks.c   blocks: which are asked of whom, taken
  *   p2p_serve.c    blocks: served
+ *   p2p_relay.c    transactions
  *   p2p_wire.c     messages to and from bytes
  */
 #ifndef ACTORS_NODE_P2P_IMPL_H
@@ -91,7 +92,12 @@ struct p2p_peer {
     struct btc_hash *plan; /* [owned] blocks to ask for, P2P_PLAN_MAX of them, or NULL */
     size_t plan_count;
     size_t plan_at;
-    struct btc_hash plan_tip; /* the active tip when it was made */
+    struct btc_hash wanted[P2P_WANTED_MAX]; /* transactions that it was asked for */
+    uint32_t wanted_count;
+    uint64_t wanted_ms;
+    uint64_t told_sequence;        /* of the pool: up to here it was told */
+    uint64_t known[P2P_KNOWN_MAX]; /* transactions that it has, by a part of their hashes */
+    struct btc_hash plan_tip;      /* the active tip when it was made */
     bool has_plan;
 };
 
@@ -111,7 +117,9 @@ struct p2p {
     bool has_headers; /* new ones, not told yet */
     bool is_stale;    /* the tip is to be announced */
     uint64_t announced_ms;
-    uint8_t *headers; /* [owned] P2P_HEADERS_MAX of 80 bytes: scratch */
+    uint64_t told_ms;                  /* of transactions */
+    uint64_t refused[P2P_REFUSED_MAX]; /* transactions, since the last block */
+    uint8_t *headers;                  /* [owned] P2P_HEADERS_MAX of 80 bytes: scratch */
 };
 
 /* ---- p2p_peer.c ---- */
@@ -161,5 +169,20 @@ void p2p_forget_plans(struct p2p *p2p);
 /* As p2p_handle(). */
 bool p2p_serve_data(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload);
 void p2p_hear_inventory(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload);
+
+/* ---- p2p_relay.c ---- */
+
+/* It tells of a transaction, which may be wanted. */
+void p2p_hear_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item);
+/* Asks for what is wanted of it from the one with that number on. */
+void p2p_ask_txs(struct p2p *p2p, struct p2p_peer *peer, uint32_t first);
+void p2p_miss_tx(struct p2p_peer *peer, const struct btc_hash *hash);
+void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload);
+/* What was refused may be right after another block. */
+void p2p_forget_refused(struct p2p *p2p);
+/* Tells of what is new in the pool. */
+void p2p_tell_txs(struct p2p *p2p);
+/* False: it is not here. */
+bool p2p_serve_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item);
 
 #endif

@@ -202,6 +202,8 @@ static void take_notfound(struct p2p *p2p, struct p2p_peer *peer, struct btc_spa
         struct p2p_item item = p2p_inventory_at(&inventory, i);
         if ((item.type & ~P2P_ITEM_WITNESS) == P2P_ITEM_BLOCK)
             p2p_miss_block(p2p, peer, &item.hash);
+        else
+            p2p_miss_tx(peer, &item.hash);
     }
 }
 
@@ -261,6 +263,9 @@ bool p2p_handle(struct p2p *p2p, struct p2p_peer *peer, enum p2p_kind kind, stru
         break;
     case P2P_BLOCK:
         p2p_take_block(p2p, peer, payload);
+        break;
+    case P2P_TX:
+        p2p_take_tx(p2p, peer, payload);
         break;
     case P2P_SENDHEADERS:
         peer->wants_headers = true;

@@ -75,7 +75,7 @@ bool p2p_serve_data(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payl
         p2p_charge(peer, 1);
         if ((item.type & ~P2P_ITEM_WITNESS) == P2P_ITEM_BLOCK)
             serve_block(p2p, peer, &item);
-        else
+        else if (!p2p_serve_tx(p2p, peer, &item))
             miss(p2p, peer, &item);
     }
     peer->served = 0;
@@ -94,9 +94,12 @@ void p2p_hear_inventory(struct p2p *p2p, struct p2p_peer *peer, struct btc_span 
         p2p_blame(peer, P2P_SCORE_MAX, "inv: %s", err.text);
         return;
     }
+    uint32_t wanted = peer->wanted_count;
     p2p_charge(peer, inventory.count / 2);
     for (size_t i = 0; i < inventory.count; i++) {
         struct p2p_item item = p2p_inventory_at(&inventory, i);
+        if (item.type == P2P_ITEM_TX || item.type == P2P_ITEM_WTX)
+            p2p_hear_tx(p2p, peer, &item);
         if ((item.type & ~P2P_ITEM_WITNESS) != P2P_ITEM_BLOCK)
             continue;
         rc = chain_find(p2p->chain, &item.hash, &entry, NULL);
@@ -105,4 +108,5 @@ void p2p_hear_inventory(struct p2p *p2p, struct p2p_peer *peer, struct btc_span 
         else if (rc > 0)
             p2p_ask_headers(p2p, peer, NULL);
     }
+    p2p_ask_txs(p2p, peer, wanted);
 }

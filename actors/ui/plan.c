@@ -263,10 +263,18 @@ static void on_address(struct troupe_actor *self, void *user, const struct troup
         ui_plan_refused(ui, "the wallet's address", code);
 }
 
+/* A node that talks to others goes on doing so, whoever sits before it; their chain is its chain. */
+static bool has_peers(const struct ui *ui)
+{
+    const char *connects = troupe_argument(ui->arguments, "connect");
+    const char *listens = troupe_argument(ui->arguments, "listen");
+    return (connects != NULL && connects[0] != '\0') || (listens != NULL && listens[0] != '\0');
+}
+
 static void first_run(struct troupe_actor *self, struct ui *ui)
 {
     const char *network = troupe_argument(ui->arguments, "network");
-    if (strcmp(network, "regtest") != 0 ||
+    if (strcmp(network, "regtest") != 0 || has_peers(ui) ||
         ui->tip.height >= (ui->is_first_run ? FIRST_BLOCKS : 1) ||
         troupe_argument(ui->arguments, "import") != NULL ||
         troupe_argument(ui->arguments, "import-headers") != NULL) {
@@ -338,7 +346,7 @@ static void finish(struct ui *ui)
 {
     ui_say_commands(ui);
     ui->is_idle = true;
-    if (ui->screen.is_interactive) {
+    if (ui->screen.is_interactive || has_peers(ui)) {
         ui_news_flush(ui);
         return;
     }

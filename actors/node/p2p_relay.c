@@ -1,0 +1,191 @@
+/* Transactions: asked for, taken, told of, served. See p2p_impl.h.
+ *
+ * A peer that tells of a transaction is asked for it if nobody else was; what it sends is offered to
+ * the pool, whose verdict counts against nobody: policies differ. What is new in the pool is told to
+ * each peer that may not know it, in the order in which it came in. */
+#include <string.h>
+#include <time.h>
+
+#include "actors/node/p2p_impl.h"
+
+#define TOLD_MAX        200 /* transactions told to one peer at once */
+#define TOKENS_TX       20  /* a transaction is verified */
+#define TOKENS_TX_BYTES 50  /* one more for as many bytes */
+
+/* ---- what a peer knows, and what was refused: places that later ones take ---- */
+
+static uint64_t key_of(const struct btc_hash *hash)
+{
+    uint64_t key;
+    memcpy(&key, hash->bytes, sizeof(key));
+    return key | 1; /* 0: an empty place */
+}
+
+static void note(uint64_t *places, size_t count, const struct btc_hash *hash)
+{
+    uint64_t key = key_of(hash);
+    places[(key >> 1) % count] = key;
+}
+
+static bool is_noted(const uint64_t *places, size_t count, const struct btc_hash *hash)
+{
+    uint64_t key = key_of(hash);
+    return places[(key >> 1) % count] == key;
+}
+
+/* ---- asking ---- */
+
+static struct btc_hash *find_wanted(struct p2p_peer *peer, const struct btc_hash *hash)
+{
+    for (uint32_t i = 0; i < peer->wanted_count; i++) {
+        if (btc_hash_equal(&peer->wanted[i], hash))
+            return &peer->wanted[i];
+    }
+    return NULL;
+}
+
+static void forget_wanted(struct p2p_peer *peer, const struct btc_hash *hash)
+{
+    struct btc_hash *wanted = find_wanted(peer, hash);
+    if (wanted != NULL)
+        *wanted = peer->wanted[--peer->wanted_count];
+}
+
+static bool is_wanted(struct p2p *p2p, const struct btc_hash *hash)
+{
+    for (size_t i = 0; i < P2P_PEERS_MAX; i++) {
+        if (p2p->peers[i].id != 0 && find_wanted(&p2p->peers[i], hash) != NULL)
+            return true;
+    }
+    return false;
+}
+
+void p2p_hear_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item)
+{
+    struct mempool_tx held;
+    bool by_wtxid = item->type == P2P_ITEM_WTX;
+    if (p2p->config.pool == NULL || by_wtxid != peer->wants_wtxids)
+        return;
+    note(peer->known, P2P_KNOWN_MAX, &item->hash);
+    if (peer->wanted_count == P2P_WANTED_MAX ||
+        is_noted(p2p->refused, P2P_REFUSED_MAX, &item->hash) ||
+        (by_wtxid ? mempool_find_wtxid(p2p->config.pool, &item->hash, &held)
+                  : mempool_find(p2p->config.pool, &item->hash, &held)) ||
+        is_wanted(p2p, &item->hash))
+        return;
+    if (peer->wanted_count == 0)
+        peer->wanted_ms = p2p->now_ms;
+    peer->wanted[peer->wanted_count++] = item->hash;
+}
+
+void p2p_ask_txs(struct p2p *p2p, struct p2p_peer *peer, uint32_t first)
+{
+    struct p2p_item items[P2P_WANTED_MAX];
+    size_t count = 0;
+    for (uint32_t i = first; i < peer->wanted_count; i++)
+        items[count++] = (struct p2p_item){
+            .type = peer->wants_wtxids ? P2P_ITEM_WTX : P2P_ITEM_TX | P2P_ITEM_WITNESS,
+            .hash = peer->wanted[i]};
+    if (count > 0)
+        p2p_write_inventory(&peer->out, p2p->params, P2P_GETDATA, items, count);
+}
+
+void p2p_miss_tx(struct p2p_peer *peer, const struct btc_hash *hash)
+{
+    forget_wanted(peer, hash);
+}
+
+/* ---- taking ---- */
+
+void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload)
+{
+    struct mempool_verdict verdict;
+    struct btc_error err = {.text = ""};
+    struct btc_tx tx;
+    p2p_charge(peer, TOKENS_TX + payload.size / TOKENS_TX_BYTES);
+    if (btc_tx_parse(payload.data, payload.size, &tx, &err) != 0) {
+        p2p_blame(peer, P2P_SCORE_MAX, "tx: %s", err.text);
+        return;
+    }
+    struct btc_hash txid = tx.txid;
+    struct btc_hash wtxid = tx.wtxid;
+    btc_tx_free(&tx);
+    forget_wanted(peer, &txid);
+    forget_wanted(peer, &wtxid);
+    note(peer->known, P2P_KNOWN_MAX, &txid);
+    note(peer->known, P2P_KNOWN_MAX, &wtxid);
+    if (p2p->config.pool == NULL || is_noted(p2p->refused, P2P_REFUSED_MAX, &wtxid))
+        return;
+    p2p_commit(p2p); /* the pool is to see the chain as it is */
+    int rc = mempool_accept(p2p->config.pool, payload.data, payload.size, time(NULL), &verdict,
+                            &err);
+    if (rc == BTC_EINVALID || rc == BTC_ELIMIT)
+        note(p2p->refused, P2P_REFUSED_MAX, &wtxid);
+    else if (rc < 0 && rc != BTC_EORPHAN && rc != BTC_EFORMAT)
+        p2p_trouble(p2p, rc, &err);
+}
+
+void p2p_forget_refused(struct p2p *p2p)
+{
+    memset(p2p->refused, 0, sizeof(p2p->refused));
+}
+
+/* ---- telling ---- */
+
+static void tell_to(struct p2p *p2p, struct p2p_peer *peer)
+{
+    struct p2p_item items[TOLD_MAX];
+    struct mempool_tx held;
+    size_t count = 0;
+    while (count < TOLD_MAX && mempool_next(p2p->config.pool, peer->told_sequence, &held)) {
+        const struct btc_hash *hash = peer->wants_wtxids ? &held.tx->wtxid : &held.tx->txid;
+        peer->told_sequence = held.sequence;
+        bool pays = (uint64_t)held.fee * 1000 >= peer->fee_rate * held.vsize;
+        if (!pays || is_noted(peer->known, P2P_KNOWN_MAX, hash))
+            continue;
+        note(peer->known, P2P_KNOWN_MAX, hash);
+        items[count++] = (struct p2p_item){.type = peer->wants_wtxids ? P2P_ITEM_WTX : P2P_ITEM_TX,
+                                           .hash = *hash};
+    }
+    if (count > 0)
+        p2p_write_inventory(&peer->out, p2p->params, P2P_INV, items, count);
+}
+
+void p2p_tell_txs(struct p2p *p2p)
+{
+    for (size_t i = 0; p2p->config.pool != NULL && i < P2P_PEERS_MAX; i++) {
+        struct p2p_peer *peer = &p2p->peers[i];
+        if (peer->id == 0 || peer->is_doomed || peer->stage != P2P_STAGE_READY)
+            continue;
+        if (peer->wanted_count > 0 && p2p->now_ms - peer->wanted_ms > P2P_TX_MS)
+            peer->wanted_count = 0; /* others may be asked now */
+        if (peer->relays && p2p_waiting(peer) < P2P_OUTBOX_BYTES)
+            tell_to(p2p, peer);
+    }
+}
+
+/* ---- serving ---- */
+
+bool p2p_serve_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item)
+{
+    struct mempool_tx held;
+    bool found = p2p->config.pool != NULL &&
+                 (item->type == P2P_ITEM_WTX
+                      ? mempool_find_wtxid(p2p->config.pool, &item->hash, &held)
+                      : mempool_find(p2p->config.pool, &item->hash, &held));
+    if (!found)
+        return false;
+    p2p_charge(peer, 2 + held.tx->size / 2000);
+    if (item->type != P2P_ITEM_TX) {
+        p2p_write_message(&peer->out, p2p->params, P2P_TX, held.tx->raw);
+        return true;
+    }
+    struct btc_writer w;
+    btc_writer_init(&w, P2P_TX_MAX);
+    btc_tx_write(held.tx, false, &w);
+    bool is_written = w.failed == 0;
+    if (is_written)
+        p2p_write_message(&peer->out, p2p->params, P2P_TX, (struct btc_span){w.data, w.size});
+    btc_writer_free(&w);
+    return is_written;
+}

@@ -1,0 +1,139 @@
+"""troupe-bitcoin and a real bitcoind as peers: each syncs from the other, follows its reorganisations and hears of its transactions."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
+import bitcoind  # noqa: E402 (the path comes first)
+
+PROGRAM = os.path.join(bitcoind.BUILD, 'troupe-bitcoin')
+WAIT_SECONDS = 30 * int(os.environ.get('TROUPE_SLOW', '1'))
+NOBODY = 'bcrt1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqdku202'
+
+
+class Node:
+    """The program, running, with its node reachable at a port."""
+
+    def __init__(self, test, *words):
+        self.test = test
+        self.folder = tempfile.mkdtemp(prefix='troupe-test-')
+        test.addCleanup(shutil.rmtree, self.folder)
+        self.datadir = os.path.join(self.folder, 'data')
+        self.words = words
+        self.p2p = bitcoind.free_port()
+        self.begin()
+        test.addCleanup(self.end)
+
+    def begin(self):
+        self.out = open(os.path.join(self.folder, 'out'), 'ab')  # noqa: SIM115 (closed in end)
+        self.process = subprocess.Popen([PROGRAM, f'--datadir={self.datadir}', f'--listen={self.p2p}', *self.words],
+                                        stdin=subprocess.PIPE, stdout=self.out, stderr=self.out)
+        # a command that comes before it would be a program of its own
+        self.test.wait_until(lambda: os.path.exists(os.path.join(self.datadir, 'regtest/control.sock')), 'the program is up')
+        self.test.wait_until(lambda: 'height' in self.status(), 'it answers')
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(WAIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdin.close()
+        self.out.close()
+
+    def run(self, *words, status=0):
+        done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', *words, '--json'], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=WAIT_SECONDS, check=False)
+        if status is not None:
+            self.test.assertEqual(done.returncode, status, f'{words}\n{done.stdout}{done.stderr}')
+        return done
+
+    def ask(self, *words):
+        return json.loads(self.run(*words).stdout)
+
+    def status(self):
+        try:
+            return json.loads(self.run('status', status=None).stdout)
+        except ValueError:
+            return {}
+
+
+class Peers(unittest.TestCase):
+    def setUp(self):
+        self.bitcoind = bitcoind.Bitcoind()
+        self.addCleanup(self.bitcoind.close)
+
+    def wait_until(self, condition, what):
+        end = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), end, f'waited in vain: {what}')
+            time.sleep(0.05)
+
+    def wait_same(self, node):
+        """Both have the same tip."""
+        self.wait_until(lambda: node.status().get('hash') == self.bitcoind.cli('getbestblockhash'), 'one tip')
+
+    def generate(self, count):
+        return self.bitcoind.cli('generatetoaddress', count, NOBODY)
+
+    def connected(self, *words):
+        return Node(self, f'--connect=127.0.0.1:{self.bitcoind.p2p}', *words)
+
+    def dial(self, node):
+        """bitcoind connects to us."""
+        self.bitcoind.cli('addnode', f'127.0.0.1:{node.p2p}', 'onetry')
+
+    def test_we_sync_from_it_and_follow_it(self):
+        self.generate(1000)
+        node = self.connected()
+        self.wait_same(node)
+        self.assertEqual(node.status()['height'], 1000)
+        self.assertEqual(node.status()['partial_blocks'], 0)
+        self.generate(1)
+        self.wait_same(node)
+        # ten blocks are taken back, eleven others come
+        self.bitcoind.cli('invalidateblock', self.bitcoind.cli('getblockhash', 992))
+        self.bitcoind.cli('generatetodescriptor', 11, 'raw(51)')
+        self.wait_same(node)
+        self.assertEqual(node.status()['height'], 1002)
+        peer = self.bitcoind.cli('getpeerinfo')[0]
+        self.assertEqual((peer['version'], peer['misbehavior_score']), (70016, 0))
+
+    def test_it_syncs_from_us_and_follows_us(self):
+        node = Node(self)
+        node.run('mine', '1000')
+        self.dial(node)
+        self.wait_same(node)
+        self.assertEqual(self.bitcoind.cli('getblockcount'), 1000)
+        node.run('mine', '1')
+        self.wait_same(node)
+        # ours leaves ten of its blocks: it made a branch of its own meanwhile
+        self.bitcoind.cli('setnetworkactive', 'false')
+        self.generate(10)
+        node.run('mine', '11')
+        self.assertNotEqual(node.status()['hash'], self.bitcoind.cli('getbestblockhash'))
+        self.bitcoind.cli('setnetworkactive', 'true')
+        self.dial(node)
+        self.wait_same(node)
+        self.assertEqual(self.bitcoind.cli('getblockcount'), 1012)
+
+    def test_a_lost_peer_is_found_again(self):
+        node = self.connected()
+        self.generate(5)
+        self.wait_same(node)
+        self.bitcoind.stop()
+        self.bitcoind.start()
+        self.generate(5)
+        self.wait_same(node)
+
+
+if __name__ == '__main__':
+    unittest.main()
