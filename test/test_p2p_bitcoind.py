@@ -125,6 +125,50 @@ class Peers(unittest.TestCase):
         self.wait_same(node)
         self.assertEqual(self.bitcoind.cli('getblockcount'), 1012)
 
+    def test_transactions_travel_both_ways(self):
+        node = self.connected()
+        self.bitcoind.cli('createwallet', 'w')
+        mine, ours = self.bitcoind.cli('getnewaddress', wallet='w'), self.bitcoind.cli('getnewaddress', wallet='w')
+        self.bitcoind.cli('generatetoaddress', 103, mine)
+        self.wait_same(node)
+        txid = self.bitcoind.cli('sendtoaddress', ours, '1.5', wallet='w')
+        self.wait_until(lambda: txid in node.run('mempool', '10').stdout, 'its transaction in our pool')
+        # one that it has signed but not sent: we send it
+        outputs = json.dumps([{ours: 2}])
+        raw = self.bitcoind.cli('createrawtransaction', '[]', outputs)
+        funded = self.bitcoind.cli('fundrawtransaction', raw, wallet='w')['hex']
+        signed = self.bitcoind.cli('signrawtransactionwithwallet', funded, wallet='w')['hex']
+        sent = self.bitcoind.cli('decoderawtransaction', signed)['txid']
+        self.assertNotIn(sent, self.bitcoind.cli('getrawmempool'))
+        node.run('send-raw', signed)
+        self.wait_until(lambda: sent in self.bitcoind.cli('getrawmempool'), 'our transaction in its pool')
+        self.bitcoind.cli('generatetoaddress', 1, mine)
+        self.wait_same(node)
+        self.assertNotIn(sent, node.run('mempool', '10').stdout)
+
+    def test_peers_are_added_dropped_and_banned_by_hand(self):
+        node, address = Node(self), f'127.0.0.1:{self.bitcoind.p2p}'
+        self.assertEqual(node.ask('peers')['peers'], [])
+        node.run('peer', 'add', address)
+        self.wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'a peer')
+        peer = node.ask('peers')['peers'][0]
+        self.assertEqual((peer['address'], peer['inbound'], peer['score']), (address, False, 0))
+        self.assertIn('Satoshi', peer['agent'])
+        node.run('network', 'off')
+        self.assertEqual((node.ask('peers')['peers'], node.ask('peers')['active']), ([], False))
+        node.run('network', 'on')
+        self.wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'it is back')
+        node.run('peer', 'ban', address)
+        self.assertEqual([ban['address'] for ban in node.ask('peers')['bans']], [address])
+        self.assertEqual(node.ask('peers')['peers'], [])
+        self.assertIn('banned', node.run('peer', 'add', address, status=1).stderr)
+        node.run('peer', 'ban', address, '0')
+        self.wait_until(lambda: node.ask('peers')['peers'], 'it is tried again')
+        node.run('peer', 'drop', address)
+        self.assertEqual(node.ask('peers')['peers'], [])
+        self.assertIn('no such peer', node.run('peer', 'drop', address, status=1).stderr)
+        self.assertIn('not an address', node.run('peer', 'add', '1.2.3', status=1).stderr)
+
     def test_a_lost_peer_is_found_again(self):
         node = self.connected()
         self.generate(5)

@@ -146,5 +146,11 @@ int ui_run_descriptors(struct troupe *troupe, const struct troupe_arguments *arg
                        int count, char *const *values);
 int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                         int count, char *const *values);
+int ui_run_peers(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_peer(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_network(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
 
 #endif
