@@ -141,7 +141,7 @@ static int hash_tx_parts(const struct btc_tx *tx, struct btc_bip341 *parts)
 static int hash_coin_scripts(const struct btc_tx *tx, const struct btc_tx_out *coins,
                              struct btc_hash *ret_hash)
 {
-    struct btc_span *spans = calloc(2 * tx->in_count, sizeof(*spans));
+    struct btc_span *spans = calloc(2 * tx->in_count + 1, sizeof(*spans));
     struct btc_writer sizes;
     btc_writer_init(&sizes, PREIMAGE_SIZE_MAX);
     for (size_t i = 0; i < tx->in_count; i++)

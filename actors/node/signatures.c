@@ -19,7 +19,7 @@ struct check {
     unsigned flags;
     size_t in_count;
     struct place *places;           /* of each coin */
-    const struct btc_tx_out **own;  /* per transaction: the first of its coins */
+    size_t *first;                  /* per transaction: which coin is its first */
     struct btc_spending *spendings; /* per transaction */
     atomic_size_t sigops;
     atomic_size_t checked;
@@ -32,13 +32,13 @@ static int open_check(struct check *c)
     for (size_t i = 1; i < block->tx_count; i++)
         c->in_count += block->txs[i].in_count;
     c->places = calloc(c->in_count + 1, sizeof(*c->places));
-    c->own = calloc(block->tx_count, sizeof(*c->own));
+    c->first = calloc(block->tx_count, sizeof(*c->first));
     c->spendings = calloc(block->tx_count, sizeof(*c->spendings));
-    if (c->places == NULL || c->own == NULL || c->spendings == NULL)
+    if (c->places == NULL || c->first == NULL || c->spendings == NULL)
         return BTC_ENOMEM;
     size_t count = 0;
     for (size_t i = 1; i < block->tx_count; i++) {
-        c->own[i] = &c->coins[count];
+        c->first[i] = count;
         for (size_t j = 0; j < block->txs[i].in_count; j++)
             c->places[count++] = (struct place){i, j};
     }
@@ -48,7 +48,7 @@ static int open_check(struct check *c)
 static void close_check(struct check *c)
 {
     free(c->spendings);
-    free(c->own);
+    free(c->first);
     free(c->places);
 }
 
@@ -56,8 +56,9 @@ static int prepare_tx(void *user, size_t index, struct btc_error *err)
 {
     struct check *c = user;
     const struct btc_tx *tx = &c->block->txs[index];
-    atomic_fetch_add(&c->sigops, btc_tx_sigops_cost(tx, c->own[index], c->flags));
-    int rc = index == 0 ? 0 : btc_spending_prepare(tx, c->own[index], &c->spendings[index]);
+    const struct btc_tx_out *coins = &c->coins[c->first[index]];
+    atomic_fetch_add(&c->sigops, btc_tx_sigops_cost(tx, coins, c->flags));
+    int rc = index == 0 ? 0 : btc_spending_prepare(tx, coins, &c->spendings[index]);
     return rc == 0 ? 0
                    : btc_fail(err, rc,
                               "transaction %zu: the hashes for its signatures could not be "
