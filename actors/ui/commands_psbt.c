@@ -54,6 +54,7 @@ static int read_psbt(const struct desk *desk, const char *value, struct btc_writ
     char *text = read_text(desk, value);
     if (text == NULL)
         return 1;
+    btc_writer_init(w, WALLET_PSBT_SIGN_PSBT_BYTES_MAX);
     int rc = btc_base64_decode(text, strlen(text), w, &err);
     free(text);
     return rc == 0 ? 0 : ui_desk_fail(desk, "that is no PSBT in base64, nor @FILE that holds one");
@@ -153,7 +154,7 @@ static int sign(const struct desk *desk, const char *value, bool json)
         if (code == 0)
             troupe_release(results.message);
     }
-    free(w.data);
+    btc_writer_free(&w);
     return rc;
 }
 
@@ -170,7 +171,7 @@ static int finalise(const struct desk *desk, const char *value, bool json)
         if (code == 0)
             troupe_release(results.message);
     }
-    free(w.data);
+    btc_writer_free(&w);
     return rc;
 }
 
