@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,86 @@ static void payment_is_pending_then_confirmed_then_undone(void **state)
     purses_await(purses, scene.payee, paid, 0);
     purses_close(&other);
 }
+
+/* ---- events ---- */
+
+struct ear {
+    struct troupe_ref wallet;
+    unsigned used;
+    unsigned pending;
+    unsigned removed;
+    char address[WALLET_ADDRESS_TEXT_BYTES_MAX + 1];
+};
+
+static void on_used(struct troupe_actor *self, void *user, const struct wallet_address_used *event,
+                    const struct troupe_event_info *info)
+{
+    struct ear *ear = user;
+    (void)self;
+    (void)info;
+    assert_non_null(event);
+    ear->used++;
+    snprintf(ear->address, sizeof(ear->address), "%.*s", (int)event->address.text.size,
+             event->address.text.data);
+}
+
+static void on_tx(struct troupe_actor *self, void *user, const struct wallet_tx_changed *event,
+                  const struct troupe_event_info *info)
+{
+    struct ear *ear = user;
+    (void)self;
+    (void)info;
+    assert_non_null(event);
+    ear->removed += event->is_removed;
+    ear->pending += event->tx.is_pending && !event->is_removed;
+}
+
+static int hear(struct troupe_actor *self, void *state, const void *argument)
+{
+    struct ear *ear = (struct ear *)(uintptr_t)argument;
+    struct troupe_handler *handler;
+    (void)state;
+    int code = wallet_on_address_used(self, ear->wallet, on_used, ear, &handler);
+    return code != 0 ? code : wallet_on_tx_changed(self, ear->wallet, on_tx, ear, &handler);
+}
+
+static const struct troupe_actor_def listener = {
+    .name = "listener", .start = hear, .flags = TROUPE_PINNED};
+
+static void pay_once(struct scene *scene, const char *address)
+{
+    const struct purses_payee payee = {address, COIN_SAT};
+    struct wallet_draft draft;
+    assert_int_equal(purses_draft(scene->purses, scene->payer, &payee, 1, RATE_SAT, &draft), 0);
+    assert_int_equal(purses_send(scene->purses, scene->payer, draft.id, &draft), 0);
+}
+
+static void first_coin_of_an_address_is_told_once(void **state)
+{
+    struct scene scene = begin(state);
+    struct ear ear = {.wallet = scene.payee};
+    struct troupe_ref ref;
+    assert_int_equal(troupe_spawn(scene.purses->troupe, &listener, &ear, &ref), 0);
+    troupe_step(scene.purses->troupe, 0);
+    pay_once(&scene, scene.taproot);
+    double due = now_s() + bound_ms(10000) / 1000.0;
+    while (ear.used == 0 && now_s() < due)
+        troupe_step(scene.purses->troupe, 10);
+    assert_string_equal(ear.address, scene.taproot);
+    assert_int_equal(ear.pending, 1);
+    purses_mine(scene.purses, scene.payer, 1);
+    pay_once(&scene, scene.taproot);
+    pay_once(&scene, scene.keyhash);
+    while (ear.pending < 3 && now_s() < due)
+        troupe_step(scene.purses->troupe, 10);
+    while (ear.used < 2 && now_s() < due)
+        troupe_step(scene.purses->troupe, 10);
+    assert_string_equal(ear.address, scene.keyhash);
+    assert_int_equal(ear.used, 2);
+    assert_int_equal(ear.removed, 0);
+}
+
+/* ---- again ---- */
 
 static void one_that_is_sent_again_pays_once(void **state)
 {
@@ -231,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PURSES(payment_is_pending_then_confirmed_then_undone),
+        WITH_PURSES(first_coin_of_an_address_is_told_once),
         WITH_PURSES(one_that_is_sent_again_pays_once),
         WITH_PURSES(fee_is_bumped),
         WITH_PURSES(drafts_that_cannot_be_are_refused),

@@ -115,8 +115,10 @@ static int apply(struct troupe_actor *self, struct wallet *wallet,
     memcpy(prev.bytes, item->prev_hash.bytes, sizeof(prev.bytes));
     int rc = book_apply_block(wallet->book, (int32_t)item->height, &hash, &prev, wallet->block,
                               item->block.size, &changes, err);
-    if (rc == 0 && changes > 0)
+    if (rc == 0 && changes > 0) {
         wallet_tell_txs(self, wallet, (int32_t)item->height, changes);
+        wallet_tell_used(self, wallet, (int32_t)item->height);
+    }
     return rc;
 }
 

@@ -71,6 +71,7 @@ static void take_in(struct troupe_actor *self, struct wallet *wallet, const void
         return; /* none of the book's, or one more than are kept */
     memcpy(txid.bytes, hash->bytes, sizeof(txid.bytes));
     wallet_tell_pending(self, wallet, &txid);
+    wallet_tell_used(self, wallet, INT32_MAX);
 }
 
 void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,

@@ -12,12 +12,18 @@
 static int start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct wallet *wallet = state;
+    struct btc_error err;
     struct wallet_start *given = (struct wallet_start *)(uintptr_t)argument;
     wallet->book = given->book;
     wallet->params = given->params;
     memcpy(wallet->name, given->name, sizeof(wallet->name));
     memcpy(wallet->folder, given->folder, sizeof(wallet->folder));
     free(given);
+    int rc = wallet_used_load(wallet, &err);
+    if (rc != 0) {
+        troupe_report(self, "%s", err.text);
+        return TROUPE_ESYSTEM;
+    }
     int error = wallet_follow_start(self, wallet);
     if (error == 0)
         error = wallet_pool_start(self, wallet);
@@ -38,6 +44,7 @@ static void stop(struct troupe_actor *self, void *state)
     wallet_backup_stop(wallet);
     book_close(wallet->book);
     free(wallet->block);
+    free(wallet->used);
 }
 
 /* ---- helpers ---- */

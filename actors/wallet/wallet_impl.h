@@ -9,6 +9,7 @@
  *   backup.c   the copy of its file
  *   rescan.c   looking at blocks again
  *   pool.c     what is in no block yet
+ *   used.c     which addresses were used before
  *   follow.c   keeping the book level with the node
  *   tell.c     the book's rows in the interface's types, and the events
  *
@@ -121,6 +122,9 @@ struct wallet {
     uint64_t lock_timer;
     bool has_lock_timer;
 
+    uint8_t *used; /* [owned] used.c: a bit for each script */
+    size_t used_size;
+
     struct book_balance balance; /* as last told */
     bool was_told;
     uint64_t told_ms;
@@ -198,6 +202,12 @@ void wallet_pool_look_at_all(struct troupe_actor *self, struct wallet *wallet);
 /* Lets go of a pending transaction, and tells. */
 void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
                  enum book_drop why);
+
+/* ---- used.c ---- */
+
+int wallet_used_load(struct wallet *wallet, struct btc_error *err) BTC_MUST_CHECK;
+/* Tells of addresses whose first coin came with the blocks from `height` on, or is pending. */
+void wallet_tell_used(struct troupe_actor *self, struct wallet *wallet, int32_t height);
 
 /* ---- follow.c ---- */
 
