@@ -1,8 +1,9 @@
 """Wallets as a person uses them: the commands of troupe-bitcoin on a running program, in three processes and in one."""
 import base64
+import hashlib
+import hmac
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ BUILD = os.environ.get('TROUPE_BUILD', os.path.join(ROOT, 'build/release'))
 PROGRAM = os.path.join(BUILD, 'troupe-bitcoin')
 WAIT_SECONDS = 60 * int(os.environ.get('TROUPE_SLOW', '1'))
 COIN = 100_000_000
+NOBODY = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'
 
 
 class Wallets(unittest.TestCase):
@@ -201,6 +203,139 @@ class Person(Wallets):
 
 class PersonInOneProcess(Person):
     split = 'none'
+
+
+def private_master(words):
+    """The master key of BIP39 words as the text that bitcoind reads."""
+    seed = hashlib.pbkdf2_hmac('sha512', words.encode(), b'mnemonic', 2048)
+    key = hmac.digest(b'Bitcoin seed', seed, 'sha512')
+    data = bytes.fromhex('04358394') + bytes(9) + key[32:] + b'\0' + key[:32]
+    data += hashlib.sha256(hashlib.sha256(data).digest()).digest()[:4]
+    number, text = int.from_bytes(data, 'big'), ''
+    while number:
+        number, digit = divmod(number, 58)
+        text = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'[digit] + text
+    return text
+
+
+class RealPeer(Wallets):
+    """With a real bitcoind, which judges what the wallet makes and pays it back."""
+
+    def setUp(self):
+        self.peer = bitcoind.Bitcoind()
+        self.addCleanup(self.peer.close)
+        self.more = (f'--connect=127.0.0.1:{self.peer.p2p}',)
+        super().setUp()
+        if self.ask('status')['height'] == 0:
+            self.ask('mine', 101)
+        self.level()
+        self.peer.cli('createwallet', 'theirs')
+        self.cli = lambda *words: self.peer.cli(*words, wallet='theirs')
+
+    def level(self):
+        """Both are at the same block."""
+        self.wait_until(lambda: self.peer.cli('getblockcount') == self.ask('status')['height'], 'both have the same blocks')
+
+    def generate(self):
+        """The peer mines a block of all that waits, to nobody."""
+        self.peer.cli('generatetoaddress', 1, NOBODY)
+        self.level()
+
+    def await_there(self, txid):
+        self.wait_until(lambda: txid in self.peer.cli('getrawmempool'), 'the transaction is in its pool')
+
+    def test_payments_are_accepted_mined_and_confirmed_by_it(self):
+        addresses = [self.cli('getnewaddress', '', kind) for kind in ('bech32', 'bech32m')]
+        single = self.ask('send', addresses[0], '1', '--fee-rate=2')
+        self.await_there(single['txid'])
+        self.generate()
+        batch = self.ask('send', addresses[0], '2', addresses[1], '3', '--fee-rate=2')
+        self.await_there(batch['txid'])
+        bumped = self.ask('bump', batch['txid'], '--fee-rate=12')
+        self.await_there(bumped['txid'])
+        self.assertEqual(self.peer.cli('getrawmempool'), [bumped['txid']])
+        self.generate()
+        self.assertEqual(self.cli('getbalances')['mine']['trusted'], 6)
+        for txid in (single['txid'], bumped['txid']):
+            entry = next(entry for entry in self.ask('history') if entry['txid'] == txid)
+            self.assertFalse(entry['is_pending'])
+        self.assertNotIn(batch['txid'], [entry['txid'] for entry in self.ask('history')])
+
+        self.ask('create', 'shop')  # a taproot coin, spent by the key path
+        taproot = self.ask('--wallet=shop', 'address', '--kind=p2tr')['address']
+        self.ask('send', taproot, '4', '--fee-rate=2')
+        self.generate_when_pending('shop', 4 * COIN)
+        spent = self.ask('--wallet=shop', 'send', addresses[1], 'all', '--fee-rate=2')
+        self.await_there(spent['txid'])
+        self.generate()
+        self.assertGreater(self.cli('getbalances')['mine']['trusted'], 9.99)
+
+    def generate_when_pending(self, wallet, amount):
+        self.wait_until(lambda: self.balance(wallet) == (0, amount), 'it is pending here')
+        self.wait_until(lambda: self.peer.cli('getrawmempool'), 'it is pending there')
+        self.generate()
+
+    def test_its_payment_is_pending_then_confirmed_then_undone(self):
+        self.await_there(self.ask('send', self.cli('getnewaddress'), '5')['txid'])
+        self.generate()
+        self.ask('create', 'shop')
+        txid = self.cli('sendtoaddress', self.ask('--wallet=shop', 'address')['address'], 2)
+        self.wait_until(lambda: self.balance('shop') == (0, 2 * COIN), 'its payment is pending')
+        self.generate()
+        self.wait_until(lambda: self.balance('shop') == (2 * COIN, 0), 'its payment is confirmed')
+        self.peer.cli('invalidateblock', self.peer.cli('getbestblockhash'))
+        for _ in range(2):  # a branch with more work, without it
+            self.peer.cli('generateblock', NOBODY, '[]')
+        self.level()
+        self.wait_until(lambda: self.balance('shop') == (0, 2 * COIN), 'it is undone, and pending again')
+        self.assertEqual([(entry['txid'], entry['is_pending']) for entry in self.ask('--wallet=shop', 'history')], [(txid, True)])
+        self.generate()
+        self.wait_until(lambda: self.balance('shop') == (2 * COIN, 0), 'it is confirmed again')
+
+    def twin(self):
+        """A wallet of the peer's with this wallet's keys."""
+        master = private_master(self.ask('words')['words'])
+        self.peer.cli('-named', 'createwallet', 'wallet_name=twin', 'blank=true')
+        wanted = []
+        for pattern in ('wpkh({}/84h/1h/0h/{}/*)', 'tr({}/86h/1h/0h/{}/*)'):
+            for chain in (0, 1):
+                text = pattern.format(master, chain)
+                checksum = self.peer.cli('getdescriptorinfo', text)['checksum']
+                wanted.append({'desc': f'{text}#{checksum}', 'active': True, 'internal': chain == 1, 'timestamp': 0})
+        self.assertTrue(all(done['success'] for done in self.peer.cli('importdescriptors', json.dumps(wanted), wallet='twin')))
+        return lambda *words: self.peer.cli(*words, wallet='twin')
+
+    def test_psbts_go_both_ways_and_balances_agree(self):
+        twin = self.twin()
+        theirs = self.cli('getnewaddress')
+        draft = self.ask('draft', theirs, '1.25')
+        unsigned = self.ask('psbt', 'create', draft['draft'])['psbt']
+        self.assertTrue(self.peer.cli('analyzepsbt', unsigned)['inputs'][0]['has_utxo'])
+        signed = twin('walletprocesspsbt', unsigned, 'true', 'ALL', 'true', 'false')['psbt']
+        final = self.ask('psbt', 'finalise', signed)
+        self.assertEqual((final['txid'], final['draft']), (draft['txid'], draft['draft']))
+        self.ask('send', final['draft'])
+        self.await_there(draft['txid'])
+        self.generate()
+
+        made = twin('walletcreatefundedpsbt', '[]', json.dumps([{theirs: 0.75}]), '0', json.dumps({'fee_rate': 3}))['psbt']
+        signed = self.ask('psbt', 'sign', made)
+        self.assertGreater(signed['signed_count'], 0)
+        final = self.peer.cli('finalizepsbt', signed['psbt'])
+        self.assertTrue(final['complete'])
+        txid = self.peer.cli('sendrawtransaction', final['hex'])
+        self.wait_until(lambda: self.ask('history')[0]['txid'] == txid, 'it is pending here, too')
+        self.generate()
+        self.assertEqual(self.cli('getbalances')['mine']['trusted'], 2)
+
+        self.run_program('rescan')
+        mine, other = self.ask('balance'), twin('getbalances')['mine']
+        self.assertEqual((mine['confirmed_sat'], mine['immature_sat']), (round(other['trusted'] * COIN), round(other['immature'] * COIN)))
+        # Watched by its descriptors alone it is the same once more.
+        self.ask('create', 'eye')
+        for line in self.ask('descriptors'):
+            self.run_program('--wallet=eye', 'watch', line['descriptor'])
+        self.assertEqual(self.balance('eye')[0], mine['confirmed_sat'])
 
 
 if __name__ == '__main__':
