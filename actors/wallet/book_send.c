@@ -160,11 +160,11 @@ static int sign_data(struct book *book, int64_t id, const struct book_input *inp
         it.signed_ = calloc(count, sizeof(*it.signed_));
         if (!it.coins || !it.signed_)
             rc = btc_fail(err, BTC_ENOMEM, "no memory to sign a draft");
+        for (size_t i = 0; i < count && it.coins; i++)
+            it.coins[i] = (struct btc_tx_out){.amount = inputs[i].amount,
+                                              .script = btc_script_span(&inputs[i].script)};
     }
-    for (size_t i = 0; i < count && rc == 0; i++)
-        it.coins[i] = (struct btc_tx_out){.amount = inputs[i].amount,
-                                          .script = btc_script_span(&inputs[i].script)};
-    if (rc == 0)
+    if (rc == 0 && it.coins && it.signed_)
         rc = sign_and_store(&it, signer, id, ret_data, ret_size);
     free(it.coins);
     free(it.signed_);
