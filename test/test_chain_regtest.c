@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <secp256k1.h>
 
+#include "actors/bitcoin/curve.h"
 #include "actors/bitcoin/script.h"
 #include "actors/bitcoin/sig.h"
 #include "actors/node/chain.h"
@@ -113,6 +114,8 @@ static struct purse purse_of(enum btc_script_kind kind, uint8_t number)
     assert_int_equal(btc_hash160(purse.key, sizeof(purse.key), &hash), 0);
     if (kind == BTC_SCRIPT_P2PK)
         assert_int_equal(btc_script_build(kind, purse.key, 33, &purse.script), 0);
+    else if (kind == BTC_SCRIPT_P2TR)
+        assert_int_equal(btc_taproot_script(purse.key, &purse.script), 0);
     else
         assert_int_equal(btc_script_build(kind, hash.bytes, 20, &purse.script), 0);
     return purse;
@@ -129,9 +132,30 @@ struct payment {
     struct btc_writer script_sig;
 };
 
+static void sign_taproot(struct payment *p, const struct purse *from, int64_t amount)
+{
+    struct btc_tx_out coin = {amount, btc_script_span(&from->script)};
+    struct btc_spending spending;
+    struct btc_hash hash;
+    uint8_t secret[32];
+    struct btc_span no_annex = {NULL, 0};
+    assert_int_equal(btc_spending_prepare(&p->tx, &coin, &spending), 0);
+    assert_int_equal(btc_sighash_bip341(&spending, 0, BTC_SIGHASH_DEFAULT, no_annex, &hash), 0);
+    assert_int_equal(btc_taproot_output_secret(from->secret, NULL, secret), 0);
+    assert_int_equal(btc_schnorr_sign(secret, &hash, NULL, p->signature), 0);
+    p->witness[0] = (struct btc_span){p->signature, BTC_SCHNORR_SIZE};
+    p->in.witness = p->witness;
+    p->in.witness_count = 1;
+    assert_int_equal(btc_tx_seal(&p->tx), 0);
+}
+
 static void sign(struct payment *p, const struct purse *from, int64_t amount)
 {
     struct btc_script_match match = btc_script_classify(btc_script_span(&from->script));
+    if (match.kind == BTC_SCRIPT_P2TR) {
+        sign_taproot(p, from, amount);
+        return;
+    }
     bool witness = match.kind == BTC_SCRIPT_P2WPKH;
     struct btc_hash hash;
     struct btc_script code = from->script;
@@ -194,22 +218,22 @@ static void pay(struct room *room, struct payment *p, int32_t height, const stru
 static void each_template_can_be_mined_to_and_spent(void **state)
 {
     static const enum btc_script_kind kinds[] = {BTC_SCRIPT_P2PK, BTC_SCRIPT_P2PKH,
-                                                 BTC_SCRIPT_P2WPKH};
+                                                 BTC_SCRIPT_P2WPKH, BTC_SCRIPT_P2TR};
     struct room *room = *state;
     const uint8_t op_true[] = {0x51};
     struct btc_span anyone = {op_true, 1};
     room_open_chain(room, BTC_REGTEST);
-    struct purse purses[3];
-    for (size_t i = 0; i < 3; i++) {
+    struct purse purses[4];
+    for (size_t i = 0; i < 4; i++) {
         purses[i] = purse_of(kinds[i], (uint8_t)(i + 1));
         room_mine_many(room, btc_script_span(&purses[i].script), 1, 0);
     }
     room_mine_many(room, anyone, 100, 0);
     assert_int_equal(room_stats(room).signature_count, 0);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct payment p;
         pay(room, &p, (int32_t)i + 1, &purses[i], anyone, 1000);
-        struct btc_span *bytes = i == 2 ? &p.witness[0] : &p.in.script_sig;
+        struct btc_span *bytes = i >= 2 ? &p.witness[0] : &p.in.script_sig;
         ((uint8_t *)(uintptr_t)bytes->data)[20] ^= 1; /* in the signature's r */
         assert_int_equal(btc_tx_seal(&p.tx), 0);
         assert_int_equal(room_mine(room, anyone, &p.tx, 1000, 0), BTC_EINVALID);

@@ -93,6 +93,16 @@ static int push_all(const struct check *c, struct btc_span script,
     return 0;
 }
 
+static bool is_push_only(struct btc_span script)
+{
+    struct btc_span item;
+    int rc;
+    do
+        rc = next_item(&script, &item);
+    while (rc == 1);
+    return rc == 0;
+}
+
 static int check_witness_items(const struct check *c, struct stack stack)
 {
     for (size_t i = 0; i < stack.count; i++)
@@ -351,6 +361,8 @@ static int check_p2sh(const struct check *c, struct btc_span script_hash)
     unsigned version;
     struct btc_span program;
     struct btc_hash160 hash;
+    if (!is_push_only(c->in->script_sig))
+        return invalid(c, "the input script of P2SH does more than push (BIP16)");
     int rc = push_all(c, c->in->script_sig, items, &stack);
     if (rc != 0)
         return rc;
