@@ -171,7 +171,7 @@ static void tree_of_bip54_side_by_side(void **state)
         skip();
     for (size_t i = 0; i < HEADERS; i++)
         order[i] = &tree->nodes[i];
-    qsort(order, HEADERS, sizeof(order[0]), by_height);
+    qsort(order, HEADERS, sizeof(void *), by_height);
     room_open_chain(room, BTC_MAIN);
     add_all(room, order, HEADERS);
     free(tree);

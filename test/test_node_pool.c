@@ -97,6 +97,14 @@ static void on_disconnected(struct troupe_actor *self, void *user,
         hear((struct told){.kind = DISCONNECTED, .id = event->hash});
 }
 
+static atomic_bool is_listening;
+
+static bool listens(void *user)
+{
+    (void)user;
+    return is_listening;
+}
+
 static int listen_to(struct troupe_actor *self, void *state, const void *argument)
 {
     struct troupe_handler *handler;
@@ -109,6 +117,7 @@ static int listen_to(struct troupe_actor *self, void *state, const void *argumen
         code = node_on_block_connected(self, ear.node, on_connected, NULL, &handler);
     if (code == 0)
         code = node_on_block_disconnected(self, ear.node, on_disconnected, NULL, &handler);
+    is_listening = code == 0;
     return code;
 }
 
@@ -139,7 +148,11 @@ static int open_all(void **state)
     memset(&ear, 0, sizeof(ear));
     ear.node = purses->node;
     mine(101);
-    return troupe_spawn(purses->troupe, &def, NULL, &ref);
+    is_listening = false;
+    if (troupe_spawn(purses->troupe, &def, NULL, &ref) != 0)
+        return -1;
+    runner_wait(listens, NULL);
+    return 0;
 }
 
 static int close_all(void **state)

@@ -212,12 +212,12 @@ static int read_key(struct import_source *source, struct btc_error *err)
 static bool read_number(const char *name, uint32_t *ret_number)
 {
     char again[32];
-    unsigned number = 0;
-    if (sscanf(name, "blk%9u.dat", &number) != 1)
+    if (strncmp(name, "blk", 3) != 0)
         return false;
-    snprintf(again, sizeof(again), BLOCK_FILE, number);
-    *ret_number = number;
-    return strcmp(name, again) == 0;
+    unsigned long number = strtoul(name + 3, NULL, 10);
+    *ret_number = (uint32_t)number;
+    snprintf(again, sizeof(again), BLOCK_FILE, *ret_number);
+    return strcmp(name, again) == 0; /* a number that is too large, for one, is not written so */
 }
 
 static int add_number(struct import_source *source, uint32_t number, struct btc_error *err)

@@ -82,14 +82,14 @@ bool import_waiting_take(struct import_waiting *waiting, struct import_place *re
 
 struct import_place import_waiting_first(const struct import_waiting *waiting)
 {
-    const struct import_place *first = NULL;
+    struct import_place first = {.file = UINT32_MAX};
     for (size_t i = 0; i < IMPORT_CHAINS; i++) {
         for (uint32_t at = waiting->chains[i]; at != 0; at = waiting->places[at - 1].next) {
             const struct import_place *place = &waiting->places[at - 1];
-            if (first == NULL || place->file < first->file ||
-                (place->file == first->file && place->offset < first->offset))
-                first = place;
+            if (place->file < first.file ||
+                (place->file == first.file && place->offset < first.offset))
+                first = *place;
         }
     }
-    return *first;
+    return first;
 }
