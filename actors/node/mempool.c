@@ -103,6 +103,11 @@ void mempool_trim(struct mempool *pool, int64_t now_s)
 
 /* ---- checking ---- */
 
+void mempool_give_reason(struct candidate *c, const char *reason)
+{
+    snprintf(c->verdict->reason, sizeof(c->verdict->reason), "%s", reason);
+}
+
 int mempool_refuse(struct candidate *c, int code, const char *reason, const char *format, ...)
 {
     char text[BTC_ERROR_TEXT_SIZE];
@@ -110,23 +115,26 @@ int mempool_refuse(struct candidate *c, int code, const char *reason, const char
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    snprintf(c->verdict->reason, sizeof(c->verdict->reason), "%s", reason);
+    mempool_give_reason(c, reason);
     return btc_fail(c->err, code, "%s", text);
 }
 
 int mempool_parse(struct candidate *c, const void *data, size_t size)
 {
     *c->verdict = (struct mempool_verdict){.has_txid = false};
-    c->raw = malloc(size + 1);
-    if (c->raw == NULL)
+    struct btc_tx tx = {0};
+    uint8_t *raw = malloc(size + 1);
+    if (raw == NULL)
         return btc_fail(c->err, BTC_ENOMEM, "no memory for %zu bytes", size);
     if (size > 0)
-        memcpy(c->raw, data, size);
-    int rc = btc_tx_parse(c->raw, size, &c->tx, c->err);
+        memcpy(raw, data, size);
+    int rc = btc_tx_parse(raw, size, &tx, c->err);
+    c->raw = raw;
+    c->tx = tx;
     if (rc == BTC_ELIMIT)
         rc = BTC_EFORMAT;
     if (rc == BTC_EFORMAT)
-        strcpy(c->verdict->reason, "TX decode failed");
+        mempool_give_reason(c, "TX decode failed");
     if (rc != 0)
         return rc;
     c->verdict->txid = c->tx.txid;
@@ -240,7 +248,7 @@ static int take(struct mempool *pool, struct candidate *c)
 int mempool_accept(struct mempool *pool, const void *data, size_t size, int64_t now_s,
                    struct mempool_verdict *ret_verdict, struct btc_error *err)
 {
-    struct btc_error own;
+    struct btc_error own = {.code = 0};
     struct candidate c = {.now_s = now_s, .verdict = ret_verdict, .err = err != NULL ? err : &own};
     int rc = mempool_parse(&c, data, size);
     if (rc == 0)

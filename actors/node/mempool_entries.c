@@ -400,26 +400,41 @@ void mempool_remove_all(struct mempool *pool, struct pool_list *list, enum mempo
         mempool_remove(pool, list->items[--list->count], why, by);
 }
 
+/* Without a list, since this is what is done when there is no memory, too: they are chained to one
+ * another, the entry last. */
+static struct pool_entry *chain_family(struct mempool *pool, struct pool_entry *entry)
+{
+    uint64_t mark = ++pool->mark;
+    struct pool_entry *last = entry;
+    entry->mark = mark;
+    entry->next = NULL;
+    for (struct pool_entry *at = entry; at != NULL; at = at->next)
+        for (size_t i = 0; i < at->children.count; i++) {
+            struct pool_entry *child = at->children.items[i];
+            if (child->mark == mark)
+                continue;
+            child->mark = mark;
+            child->next = NULL;
+            last->next = child;
+            last = child;
+        }
+    struct pool_entry *turned = NULL;
+    while (entry != NULL) {
+        struct pool_entry *next = entry->next;
+        entry->next = turned;
+        turned = entry;
+        entry = next;
+    }
+    return turned;
+}
+
 void mempool_remove_family(struct mempool *pool, struct pool_entry *entry, enum mempool_removal why,
                            const struct btc_hash *by)
 {
-    struct pool_list family = {0};
-    int rc = pool_list_add(&family, entry);
-    if (rc == 0)
-        rc = mempool_spread(pool, &family, true, 0);
-    if (rc == 0) {
-        mempool_remove_all(pool, &family, why, by);
-    } else {
-        struct pool_entry *last = entry;
-        while (last->children.count > 0) /* families are small */
-            last = last->children.items[0];
-        while (last != entry) {
-            mempool_remove(pool, last, why, by);
-            last = entry;
-            while (last->children.count > 0)
-                last = last->children.items[0];
-        }
-        mempool_remove(pool, entry, why, by);
+    struct pool_entry *at = chain_family(pool, entry);
+    while (at != NULL) {
+        struct pool_entry *next = at->next;
+        mempool_remove(pool, at, why, by);
+        at = next;
     }
-    pool_list_free(&family);
 }

@@ -51,6 +51,7 @@ struct pool_entry {
     double worth;  /* what letting go of it, and of all that needs it, would cost: its place in the
                       order */
     uint64_t mark; /* of the walk that came here last */
+    struct pool_entry *next; /* of a family that is being removed */
     bool is_picked;
     bool is_back; /* from a block, and not settled yet */
     struct spent_coin spent[];
@@ -103,6 +104,9 @@ struct candidate {
 int mempool_refuse(struct candidate *c, int code, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Only the reason, for a sentence that is there already. */
+void mempool_give_reason(struct candidate *c, const char *reason);
+
 /* What a virtual size pays at a rate: rounded up, as the network's nodes do. */
 int64_t mempool_fee_at(uint64_t rate, uint64_t vsize);
 
@@ -135,7 +139,7 @@ void mempool_remove(struct mempool *pool, struct pool_entry *entry, enum mempool
 void mempool_remove_all(struct mempool *pool, struct pool_list *list, enum mempool_removal why,
                         const struct btc_hash *by);
 
-/* An entry with all that needs it. Without memory for the list: one by one from the youngest on. */
+/* An entry with all that needs it, children first. */
 void mempool_remove_family(struct mempool *pool, struct pool_entry *entry, enum mempool_removal why,
                            const struct btc_hash *by);
 

@@ -185,9 +185,11 @@ int mempool_find_coins(struct mempool *pool, struct candidate *c)
     int rc = chain_median_time(pool->chain, &tip, &median_s, c->err);
     if (rc == 0)
         rc = ask_chain(pool, c);
+    if (rc != 0)
+        return rc;
     int32_t *heights = calloc(c->tx.in_count, sizeof(*heights));
-    if (rc == 0 && heights == NULL)
-        rc = btc_fail(c->err, BTC_ENOMEM, "no memory");
+    if (heights == NULL)
+        return btc_fail(c->err, BTC_ENOMEM, "no memory for %zu inputs", c->tx.in_count);
     for (size_t i = 0; rc == 0 && i < c->tx.in_count; i++) {
         rc = find_coin(pool, c, i, &tip, &heights[i]);
         if (rc == 0)
@@ -230,7 +232,7 @@ int mempool_check_signatures(struct mempool *pool, struct candidate *c)
                                   "takes only what it has verified in full",
                                   i);
         if (rc == BTC_EINVALID) {
-            strcpy(c->verdict->reason, "mempool-script-verify-flag-failed");
+            mempool_give_reason(c, "mempool-script-verify-flag-failed");
             btc_fail_within(c->err, rc, "input %zu: ", i);
         }
     }

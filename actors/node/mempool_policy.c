@@ -197,7 +197,7 @@ int mempool_check_form(struct candidate *c)
 {
     int rc = btc_tx_check(&c->tx, c->err);
     if (rc == BTC_EINVALID) {
-        strcpy(c->verdict->reason, check_reason(&c->tx));
+        mempool_give_reason(c, check_reason(&c->tx));
         return rc;
     }
     if (rc != 0)

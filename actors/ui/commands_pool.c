@@ -189,7 +189,7 @@ static int find_tx(const struct desk *desk, struct node_get_tx_args *args, struc
 
 static void print_hex(struct btc_span bytes)
 {
-    for (size_t i = 0; i < bytes.size; i++)
+    for (size_t i = 0; bytes.data != NULL && i < bytes.size; i++)
         printf("%02x", bytes.data[i]);
 }
 
