@@ -1,4 +1,5 @@
 """The whole of troupe-bitcoin, with real processes: its main job, its commands, imports, bad input, and kill -9 in the middle."""
+import contextlib
 import fcntl
 import json
 import os
@@ -424,6 +425,20 @@ class Branches(Program):
         self.assertEqual(self.ask('balance')['height'], 0)
         self.run_program(f'--import={self.long}')
         self.assertEqual(self.assert_level(22), before)
+
+
+class Upkeep(Program):
+    def test_store_is_checked_and_compacted_when_asked_for(self):
+        self.run_program(f'--import={self.path("blocks.dat", regtest.framed(regtest.blocks(20)))}')
+        error = self.run_program('--check', '--compact', f'--import={self.folder}/blocks.dat').stderr
+        self.assertIn('the store is sound', error)
+        self.assertRegex(error, r'the store was compacted from \d+ to \d+ KiB')
+        with contextlib.closing(sqlite3.connect(f'{self.datadir}/regtest/node/chain.sqlite')) as store, store:
+            store.execute('UPDATE coins SET amount = amount + 1 WHERE height = 7')
+        self.assertEqual(self.ask('status')['height'], 20)
+        error = self.run_program('--check', f'--import={self.folder}/blocks.dat', status=1).stderr
+        self.assertIn('the coins are not those that were counted', error)
+        self.assertIn('move it away and import again', error)
 
 
 class DeepBranches(Program):
