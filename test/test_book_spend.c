@@ -394,6 +394,30 @@ static void fees_are_as_asked_for_whatever_is_paid(void **state)
     (void)state;
 }
 
+static void lock_time_and_sequence_are_as_asked_for(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct book_draft_options options = purse_options(1000);
+        struct book_draft draft;
+        struct btc_tx tx;
+        options.has_lock_time = i % 2;
+        options.is_final = i / 2;
+        options.change = BTC_SCRIPT_P2TR;
+        assert_int_equal(purse_try(book, 60000, &options, &draft, NULL), 0);
+        struct btc_span data = purse_send(book, draft.id);
+        assert_int_equal(btc_tx_parse(data.data, data.size, &tx, NULL), 0);
+        assert_int_equal(tx.lock_time, i % 2 ? books_height(book) : 0);
+        for (size_t j = 0; j < tx.in_count; j++)
+            assert_int_equal(tx.ins[j].sequence, i / 2 ? BTC_SEQUENCE_FINAL - 1 : BTC_SEQUENCE_RBF);
+        if (draft.change_index >= 0)
+            assert_int_equal(btc_script_classify(tx.outs[draft.change_index].script).kind,
+                             BTC_SCRIPT_P2TR);
+        btc_tx_free(&tx);
+        purse_free(data);
+    }
+}
+
 /* --- replacing --- */
 
 static void a_bumped_payment_pays_the_same_once(void **state)
@@ -478,6 +502,7 @@ int main(void)
         spend_test(the_fee_can_be_taken_off_what_is_paid),
         spend_test(what_would_be_a_mistake_is_refused),
         spend_test(fees_are_as_asked_for_whatever_is_paid),
+        spend_test(lock_time_and_sequence_are_as_asked_for),
         spend_test(a_bumped_payment_pays_the_same_once),
         spend_test(a_payment_made_final_is_not_bumped),
         spend_test(a_locked_book_drafts_but_does_not_sign),

@@ -26,7 +26,7 @@ static int check_coin(struct book *book, const struct book_draft *draft,
                       const struct btc_outpoint *coin, struct btc_error *err)
 {
     sqlite3_stmt *row;
-    struct btc_hash spender;
+    struct btc_hash spender = {{0}};
     int rc = book_query(book, BOOK_SQL_PENDING_SPENDER, &row, err, "bi", coin->txid.bytes,
                         (size_t)BTC_HASH_SIZE, (int64_t)coin->index);
     if (rc == BOOK_ROW) {
