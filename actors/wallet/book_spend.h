@@ -248,8 +248,10 @@ int book_psbt_finalise(struct book *book, const void *data, size_t size, uint8_t
 /* --- descriptors --- */
 
 /*
- * Watch the scripts of a descriptor, with gap limit when it is ranged; else as book_watch(), which
- * it passes anything to that is no descriptor. Private keys in it are refused (BTC_EUSAGE).
+ * Watch the scripts of a descriptor; of a ranged one BOOK_GAP_LIMIT beyond the last that is used. A
+ * text without "(" goes to book_watch(), whose outcomes these are. Private keys are refused
+ * (BTC_EUSAGE), as are forms that descriptor.h does not know; BTC_ELIMIT: BOOK_DESCRIPTORS_MAX are
+ * watched, or it is too long.
  */
 int book_import(struct book *book, const char *text, const char *label, int32_t from_height,
                 struct btc_error *err) BTC_MUST_CHECK;
