@@ -22,7 +22,7 @@
 #include "test/support/craft.h"
 #include "test/support/runner.h"
 
-enum { KILLS = 30, KILLS_IN_STRESS = 1000, KILLS_IN_VALGRIND = 3 };
+enum { KILLS = 30, KILLS_IN_STRESS = 1000, KILLS_CHECKED = 8, KILLS_IN_VALGRIND = 3 };
 
 #define TRUNK  102 /* from then on a coinbase of each branch is spent in each block */
 #define FORKS  24
@@ -253,6 +253,7 @@ static void kill_9_at_any_point_loses_nothing_acknowledged(void **state)
     struct room *room = *state;
     int kills = getenv("TROUPE_STRESS") != NULL ? KILLS_IN_STRESS
                 : runner_in_valgrind()          ? KILLS_IN_VALGRIND
+                : runner_slowness() > 1         ? KILLS_CHECKED
                                                 : KILLS;
     unsigned seed = (unsigned)time(NULL);
     int done = 0;
