@@ -257,6 +257,20 @@ static void on_end(struct troupe_actor *self, void *user, const struct troupe_er
     finish(self, rescan);
 }
 
+static void begin(struct troupe_actor *self, struct rescan *rescan)
+{
+    struct node_get_blocks_args blocks = {.from = rescan->from, .to = rescan->to};
+    struct troupe_options options = {.ret_token = &rescan->stream};
+    bool has_blocks = rescan->from <= rescan->to;
+    rescan->height = rescan->from - 1;
+    rescan->code = copy_book(rescan, &rescan->err);
+    if (rescan->code == 0 && has_blocks)
+        rescan->code = node_get_blocks_ask(self, rescan->wallet->node, &blocks, on_block, on_end,
+                                           rescan, &options);
+    if (rescan->code != 0 || !has_blocks)
+        finish(self, rescan);
+}
+
 void wallet_serve_rescan(struct troupe_actor *self, void *state, struct troupe_call *call,
                          const struct wallet_rescan_args *args)
 {
@@ -271,11 +285,13 @@ void wallet_serve_rescan(struct troupe_actor *self, void *state, struct troupe_c
     if (rc == 0 && args->from_height > synced.height)
         rc = btc_fail(&err, BTC_EUSAGE, "the wallet is at block %u: begin there or below",
                       synced.height);
-    struct rescan *rescan = rc == 0 ? calloc(1, sizeof(*rescan)) : NULL;
-    if (rc == 0 && rescan == NULL)
-        rc = btc_fail(&err, BTC_ENOMEM, "no memory for a rescan");
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
+        return;
+    }
+    struct rescan *rescan = calloc(1, sizeof(*rescan));
+    if (rescan == NULL) {
+        troupe_fail(call, TROUPE_ENOMEM, "no memory for a rescan");
         return;
     }
     wallet->rescan = rescan;
@@ -283,14 +299,6 @@ void wallet_serve_rescan(struct troupe_actor *self, void *state, struct troupe_c
     rescan->call = call;
     rescan->from = args->from_height > 0 ? args->from_height : 1; /* genesis pays nobody */
     rescan->to = synced.height;
-    rescan->height = rescan->from - 1;
-    struct node_get_blocks_args blocks = {.from = rescan->from, .to = rescan->to};
-    struct troupe_options options = {.ret_token = &rescan->stream};
     troupe_defer(call);
-    rescan->code = copy_book(rescan, &rescan->err);
-    if (rescan->code == 0 && rescan->from <= rescan->to)
-        rescan->code = node_get_blocks_ask(self, wallet->node, &blocks, on_block, on_end, rescan,
-                                           &options);
-    if (rescan->code != 0 || rescan->from > rescan->to)
-        finish(self, rescan);
+    begin(self, rescan);
 }

@@ -293,9 +293,7 @@ static void on_submitted(struct troupe_actor *self, void *user, const struct tro
 {
     struct spending *spending = user;
     (void)results;
-    if (error == NULL) {
-        reply_sent(spending);
-    } else if (error->code == NODE_TX_REJECTED && is_in_block(error)) {
+    if (error == NULL || (error->code == NODE_TX_REJECTED && is_in_block(error))) {
         reply_sent(spending);
     } else if (error->code == NODE_TX_REJECTED) {
         refused(self, spending, error);

@@ -14,7 +14,7 @@ static uint64_t now_ms(void)
 
 struct wallet_hash32 wallet_hash_of(const struct btc_hash *hash)
 {
-    struct wallet_hash32 bytes;
+    struct wallet_hash32 bytes = {.bytes = {0}};
     memcpy(bytes.bytes, hash->bytes, sizeof(bytes.bytes));
     return bytes;
 }

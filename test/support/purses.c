@@ -51,11 +51,12 @@ int purses_open(void **state)
     if (purses == NULL)
         return -1;
     strcpy(purses->folder, "/tmp/test_purses_XXXXXX");
-    if (mkdtemp(purses->folder) == NULL)
-        return -1;
+    bool is_made = mkdtemp(purses->folder) != NULL;
     snprintf(path, sizeof(path), "%s/regtest", purses->folder);
-    if (mkdir(path, 0700) != 0)
+    if (!is_made || mkdir(path, 0700) != 0) {
+        free(purses);
         return -1;
+    }
     begin(purses);
     *state = purses;
     return 0;
