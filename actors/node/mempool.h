@@ -101,8 +101,8 @@ void mempool_free(struct mempool *pool); /* tells nobody; NULL is fine */
 /*
  * Offer one serialised transaction. 0: it is in the pool now. MEMPOOL_KNOWN. BTC_EFORMAT: it does
  * not parse. BTC_EORPHAN: some coin is neither in the chain nor in the pool ("missing-inputs").
- * BTC_EINVALID: it could never be in a block, or only in one that this node can't verify in full.
- * BTC_ELIMIT: refused by policy as things are now (fee, conflict, family, lock time, form): who sent
+ * BTC_EINVALID: it could never be in a block, as it is. BTC_ELIMIT: refused by policy, or as things
+ * are now (form, fee, conflict, family, lock time, an input that can't be verified here): who sent
  * it did no wrong. *ret_verdict is always filled in. Other errors are the node's own trouble.
  */
 int mempool_accept(struct mempool *pool, const void *data, size_t size, int64_t now_s,

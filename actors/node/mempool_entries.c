@@ -327,8 +327,7 @@ int mempool_add(struct mempool *pool, struct candidate *c, struct pool_entry **r
                                  .parents = c->parents,
                                  .family_count = 1,
                                  .family_vsize = c->vsize,
-                                 .family_fee = c->fee,
-                                 .is_back = c->is_back};
+                                 .family_fee = c->fee};
     entry->sequence = pool->sequence != 0 ? pool->sequence + 1
                                           : (uint64_t)c->now_s * 1000000; /* microseconds */
     entry->worth = worth(entry);

@@ -164,7 +164,6 @@ static void settle(struct mempool *pool, int64_t now_s)
     uint64_t sequence = 0;
     while ((entry = mempool_after(pool, sequence)) != NULL) {
         sequence = entry->sequence;
-        entry->is_back = false;
         if (check_again(pool, entry, now_s) != 0 || has_grown_too_large(pool, entry))
             mempool_remove_family(pool, entry, MEMPOOL_REORGANISED, NULL);
     }

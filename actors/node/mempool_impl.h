@@ -53,7 +53,6 @@ struct pool_entry {
     uint64_t mark; /* of the walk that came here last */
     struct pool_entry *next; /* of a family that is being removed */
     bool is_picked;
-    bool is_back; /* from a block, and not settled yet */
     struct spent_coin spent[];
 };
 
