@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -177,6 +178,24 @@ class Peers(unittest.TestCase):
         self.bitcoind.start()
         self.generate(5)
         self.wait_same(node)
+
+
+class Options(unittest.TestCase):
+    def refused(self, option):
+        with tempfile.TemporaryDirectory(prefix='troupe-test-') as folder:
+            done = subprocess.run([PROGRAM, f'--datadir={folder}', option], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=WAIT_SECONDS, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        return done.stderr
+
+    def test_bad_addresses_end_the_program_with_a_reason(self):
+        self.assertIn('--connect: "node.example" is not an address', self.refused('--connect=node.example'))
+        self.assertIn('--listen: "here" is not an address', self.refused('--listen=here'))
+        self.assertIn('names no port', self.refused('--listen=127.0.0.1'))
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            self.assertIn('Address already in use', self.refused(f'--listen={taken.getsockname()[1]}'))
 
 
 if __name__ == '__main__':

@@ -50,7 +50,8 @@ static void on_dropped(void *user, uint32_t id, const char *reason, bool is_bann
     p2p_address_write(&whom, address);
     snprintf(text, sizeof(text), "peer %s was dropped%s: %s", address,
              is_banned ? " for breaking the rules" : "", reason);
-    peers_alert(peers, is_banned ? NODE_ALERT_LEVEL_WARNING : NODE_ALERT_LEVEL_INFO, text);
+    if (is_banned || !is_inbound) /* others may have tried another protocol first */
+        peers_alert(peers, is_banned ? NODE_ALERT_LEVEL_WARNING : NODE_ALERT_LEVEL_INFO, text);
     p2p_net_close(peers->net, id);
     peers_forget(peers, id);
     if (is_banned && !(is_local && is_inbound))
