@@ -74,16 +74,28 @@ static void take_in(struct troupe_actor *self, struct wallet *wallet, const void
     wallet_tell_used(self, wallet, INT32_MAX);
 }
 
-void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
-                 enum book_drop why)
+/* Is it in the book, pending or in a block? */
+static bool find(const struct wallet *wallet, const struct btc_hash *txid,
+                 struct book_entry *ret_entry)
 {
     struct book_tx tx;
     if (book_get_tx(wallet->book, txid, &tx, NULL) != 0)
-        return;
+        return false;
     free(tx.data);
-    if (tx.entry.is_pending && book_drop_pending(wallet->book, txid, why, NULL) == 0 &&
-        book_get_tx(wallet->book, txid, &tx, NULL) != 0) {
-        struct wallet_tx_changed event = {.tx = wallet_tx_of(&tx.entry), .is_removed = true};
+    *ret_entry = tx.entry;
+    return true;
+}
+
+void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
+                 enum book_drop why)
+{
+    struct book_entry entry;
+    struct book_entry left;
+    if (!find(wallet, txid, &entry))
+        return;
+    if (entry.is_pending && book_drop_pending(wallet->book, txid, why, NULL) == 0 &&
+        !find(wallet, txid, &left)) { /* own ones that the node let go of stay */
+        struct wallet_tx_changed event = {.tx = wallet_tx_of(&entry), .is_removed = true};
         wallet_publish_tx_changed(self, &event);
     }
     wallet_tell_state(self, wallet, true);
