@@ -48,7 +48,8 @@ struct p2p_net {
     pthread_t thread;
     pthread_mutex_t lock;
     int wake_fd;
-    int listen_fd; /* or -1 */
+    int listen_fd;      /* or -1 */
+    uint64_t accept_ms; /* not before: there were no descriptors left */
     bool is_open;
     bool is_ending;
     bool has_news; /* not told yet */
@@ -183,8 +184,11 @@ static void accept_some(struct p2p_net *net)
         union system_address system;
         socklen_t size = sizeof(system);
         int fd = accept4(net->listen_fd, &system.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                net->accept_ms = clock_ms() + WAIT_MS; /* whoever waits keeps the socket readable */
             return;
+        }
         struct p2p_address address = from_system(&system);
         bool is_welcome = net->is_open &&
                           (p2p_address_is_loopback(&address) || !is_here(net, &address));
@@ -286,8 +290,11 @@ static void prepare(struct p2p_net *net, struct wait *wait)
     wait->count = 0;
     wait->timeout_ms = net->has_news && !net->is_told ? P2P_NET_RETRY_MS : -1;
     add(wait, net->wake_fd, POLLIN, 0);
-    if (net->listen_fd >= 0)
+    bool accepts = clock_ms() >= net->accept_ms;
+    if (net->listen_fd >= 0 && accepts)
         add(wait, net->listen_fd, POLLIN, 0);
+    if (!accepts && wait->timeout_ms < 0)
+        wait->timeout_ms = WAIT_MS;
     for (size_t i = 0; i < SLOTS_MAX; i++) {
         const struct slot *slot = &net->slots[i];
         if (slot->fd < 0 || wanted(slot) == 0)
