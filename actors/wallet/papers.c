@@ -164,34 +164,55 @@ void wallet_serve_lock_coins(struct troupe_actor *self, void *state, struct trou
 
 /* ---- descriptors and words ---- */
 
+/* Watches what `what` says, whichever method asked. 0, BOOK_KNOWN, or negative: the call is answered. */
+static int import(struct troupe_actor *self, struct wallet *wallet, struct troupe_call *call,
+                  struct troupe_text what, struct troupe_text label, int32_t from_height)
+{
+    struct btc_error err;
+    char text[WALLET_IMPORT_WATCH_ONLY_DESCRIPTOR_BYTES_MAX + 1];
+    char label_text[BOOK_LABEL_SIZE];
+    if (!wallet_read_text(what, text, sizeof(text)) ||
+        !wallet_read_text(label, label_text, sizeof(label_text))) {
+        wallet_fail_invalid(call, "neither what is to be watched nor a label has a NUL");
+        return BTC_EUSAGE;
+    }
+    int rc = book_import(wallet->book, text, label_text, from_height, &err);
+    if (rc != 0 && rc != BOOK_KNOWN) {
+        wallet_fail_book(call, rc, &err);
+        return BTC_EUSAGE;
+    }
+    if (rc == 0) {
+        wallet_follow(self, wallet);
+        wallet_pool_look_at_all(self, wallet); /* it may be paid by what has been there for long */
+        wallet_tell_state(self, wallet, true);
+    }
+    return rc;
+}
+
+static int32_t from_height(bool has_height, uint32_t height)
+{
+    return !has_height ? -1 : height > INT32_MAX ? INT32_MAX : (int32_t)height;
+}
+
+void wallet_serve_watch(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct wallet_watch_args *args)
+{
+    int rc = import(self, state, call, args->text, args->label,
+                    from_height(args->has_from_height, args->from_height));
+    struct wallet_watch_results results = {.is_known = rc == BOOK_KNOWN};
+    if (rc >= 0)
+        wallet_watch_reply(call, &results);
+}
+
 void wallet_serve_import_watch_only(struct troupe_actor *self, void *state,
                                     struct troupe_call *call,
                                     const struct wallet_import_watch_only_args *args)
 {
-    struct wallet *wallet = state;
-    struct btc_error err;
-    char text[WALLET_IMPORT_WATCH_ONLY_DESCRIPTOR_BYTES_MAX + 1];
-    char label[BOOK_LABEL_SIZE];
-    int32_t from = !args->has_from_height          ? -1
-                   : args->from_height > INT32_MAX ? INT32_MAX
-                                                   : (int32_t)args->from_height;
-    if (!wallet_read_text(args->descriptor, text, sizeof(text)) ||
-        !wallet_read_text(args->label, label, sizeof(label))) {
-        wallet_fail_invalid(call, "neither a descriptor nor a label has a NUL");
-        return;
-    }
-    int rc = book_import(wallet->book, text, label, from, &err);
-    if (rc != 0 && rc != BOOK_KNOWN) {
-        wallet_fail_book(call, rc, &err);
-        return;
-    }
-    if (rc == 0) {
-        wallet_follow(self, wallet);
-        wallet_pool_look(self, wallet, 0);
-        wallet_tell_state(self, wallet, true);
-    }
+    int rc = import(self, state, call, args->descriptor, args->label,
+                    from_height(args->has_from_height, args->from_height));
     struct wallet_import_watch_only_results results = {.is_known = rc == BOOK_KNOWN};
-    wallet_import_watch_only_reply(call, &results);
+    if (rc >= 0)
+        wallet_import_watch_only_reply(call, &results);
 }
 
 void wallet_serve_export_descriptors(struct troupe_actor *self, void *state,

@@ -167,34 +167,6 @@ static void validate_address(struct troupe_actor *self, void *state, struct trou
         wallet_validate_address_reply(call, &results);
 }
 
-static void watch(struct troupe_actor *self, void *state, struct troupe_call *call,
-                  const struct wallet_watch_args *args)
-{
-    struct wallet *wallet = state;
-    struct btc_error err;
-    char text[WALLET_WATCH_TEXT_BYTES_MAX + 1];
-    char label[BOOK_LABEL_SIZE];
-    int32_t from = !args->has_from_height          ? -1
-                   : args->from_height > INT32_MAX ? INT32_MAX
-                                                   : (int32_t)args->from_height;
-    if (!wallet_read_text(args->text, text, sizeof(text)) ||
-        !wallet_read_text(args->label, label, sizeof(label))) {
-        wallet_fail_invalid(call, "neither a key nor a label has a NUL");
-        return;
-    }
-    int rc = book_watch(wallet->book, text, label, from, &err);
-    if (rc < 0) {
-        wallet_fail_book(call, rc, &err);
-        return;
-    }
-    if (rc == 0) {
-        wallet_follow(self, wallet);
-        wallet_tell_state(self, wallet, true);
-    }
-    struct wallet_watch_results results = {.is_known = rc == BOOK_KNOWN};
-    wallet_watch_reply(call, &results);
-}
-
 static void set_label(struct troupe_actor *self, void *state, struct troupe_call *call,
                       const struct wallet_set_label_args *args)
 {
@@ -318,7 +290,7 @@ static const struct wallet_handlers handlers = {
     .new_address = new_address,
     .list_addresses = list_addresses,
     .validate_address = validate_address,
-    .watch = watch,
+    .watch = wallet_serve_watch,
     .set_label = set_label,
     .get_balance = get_balance,
     .list_txs = list_txs,

@@ -175,6 +175,8 @@ void wallet_serve_get_tx(struct troupe_actor *self, void *state, struct troupe_c
                          const struct wallet_get_tx_args *args);
 void wallet_serve_lock_coins(struct troupe_actor *self, void *state, struct troupe_call *call,
                              const struct wallet_lock_coins_args *args);
+void wallet_serve_watch(struct troupe_actor *self, void *state, struct troupe_call *call,
+                        const struct wallet_watch_args *args);
 void wallet_serve_import_watch_only(struct troupe_actor *self, void *state,
                                     struct troupe_call *call,
                                     const struct wallet_import_watch_only_args *args);
