@@ -1,4 +1,4 @@
-"""The commands about transactions that wait, as a person gives them: what they say, and what they refuse."""
+"""The commands about what the node keeps, pool and blocks, as a person gives them: what they say, and what they refuse."""
 import os
 import sys
 import unittest
@@ -27,6 +27,46 @@ class PoolCommands(program.Program):
         for words, why in ((('tx', 'abc'), '64 hexadecimal digits'), (('tx', '00' * 32), 'waits nowhere'), (('fee', '0'), 'from 1 to 1008'),
                            (('fee', 'soon'), 'from 1 to 1008'), (('mempool', 'x'), 'from 1 to 1000'), (('send-raw', 'xyz'), 'hexadecimal'),
                            (('send-raw', '@/none'), 'No such file'), (('test-raw', 'ab'), 'transaction 0')):
+            with self.subTest(words):
+                self.assertRegex(self.refused(*words), why)
+
+
+class BlockCommands(program.Program):
+    def test_blocks_headers_and_coins_are_shown_and_blocks_taken_elsewhere(self):
+        mined = self.ask('mine', '3')
+        file, elsewhere = os.path.join(self.folder, 'block'), os.path.join(self.folder, 'other')
+        told = self.ask('block', '3')
+        self.assertEqual((told['hash'], told['height'], told['txs'], len(told['txids'])), (mined['hash'], 3, 1, 1))
+        self.assertRegex(self.run_program('block', told['hash'], file).stdout, rf'block +{told["hash"]}\n(.|\n)*height +3\n')
+        self.assertEqual(os.path.getsize(file), told['size'])
+        self.assertIn('File exists', self.refused('block', '3', file))
+
+        headers = self.ask('headers')
+        self.assertEqual([header['height'] for header in headers], [1, 2, 3])
+        self.assertEqual((headers[2]['hash'], len(headers[2]['hex'])), (told['hash'], 160))
+        self.assertEqual(self.ask('headers', '1', '2'), headers[:2])
+        self.assertIn('the chain ends before', self.run_program('headers', '4').stdout)
+
+        coin = f'{told["txids"][0]}:0'
+        found = self.ask('coin', coin, f'{"00" * 32}:7')
+        self.assertEqual([(one['is_unspent'], one.get('amount_sat'), one['index']) for one in found], [(True, 50 * program.COIN, 0), (False, None, 7)])
+        self.assertRegex(self.run_program('coin', coin).stdout, rf'50\.00000000  {coin}  block 3  mined')
+
+        self.assertIn('submit that one first', self.refused('submit-block', f'@{file}', datadir=elsewhere))
+        for height in '12':
+            self.run_program('block', height, f'{file}{height}')
+        self.assertIn('it is in the chain; block 1', self.run_program('submit-block', f'@{file}1', datadir=elsewhere).stdout)
+        with open(f'{file}2', 'rb') as raw:
+            digits = raw.read().hex()
+        self.assertIn('it is in the chain; block 2', self.run_program('submit-block', digits, datadir=elsewhere).stdout)
+        self.assertIn('it was here already', self.run_program('submit-block', digits, datadir=elsewhere).stdout)
+
+    def test_what_they_refuse(self):
+        for words, why in ((('block', 'x'), '64 hexadecimal digits'), (('block', '+1'), 'or its height'), (('headers', '0'), '1 the first'), (('block', '9'), 'block 9|height'),
+                           (('block', '00' * 32), 'block'), (('headers', '0', '2001'), '1 to 2000'), (('coin', f'{"00" * 32}:'), 'TXID:INDEX'),
+                           (('coin', f'{"00" * 32}:4294967296'), 'TXID:INDEX'), (('submit-block', 'abc'), 'odd number'),
+                           (('submit-block', 'ab'), 'is no block'), (('submit-block', '@/none'), 'No such file'),
+                           (('submit-block', 'ab' * 100), 'block|header|transaction')):
             with self.subTest(words):
                 self.assertRegex(self.refused(*words), why)
 

@@ -1,8 +1,6 @@
 /* The commands that look through the chain, and that end the program. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "actors/ui/commands_impl.h"
 
@@ -42,24 +40,15 @@ static void on_scanned(struct troupe_actor *self, void *user, const struct node_
     }
 }
 
-static bool read_height(const char *text, uint32_t *ret_height)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long height = strtoul(text, &end, 10);
-    *ret_height = (uint32_t)height;
-    return errno == 0 && end != text && *end == '\0' && text[0] != '-' && height <= INT32_MAX;
-}
-
 /* The outputs between these heights that pay to a script. */
-static int scan(const struct desk *desk, struct troupe_bytes script, uint32_t from,
-                const uint32_t *to, struct scanned *scanned)
+static int scan(const struct desk *desk, struct troupe_bytes script, uint64_t from, uint64_t to,
+                struct scanned *scanned)
 {
     struct node_scan_args args = {.scripts = &script,
                                   .scripts_count = 1,
-                                  .from = from,
-                                  .has_to = to != NULL,
-                                  .to = to != NULL ? *to : 0};
+                                  .from = (uint32_t)from,
+                                  .has_to = to != INT32_MAX,
+                                  .to = (uint32_t)to};
     struct troupe_error error;
     char amount[FORMAT_BTC_SIZE];
     if (scanned->json)
@@ -85,17 +74,17 @@ int ui_run_scan(struct troupe *troupe, const struct troupe_arguments *arguments,
     struct wallet_validate_address_results valid;
     struct scanned scanned = {.json = json};
     struct troupe_error error;
-    uint32_t from = 0;
-    uint32_t to = 0;
+    uint64_t from = 0;
+    uint64_t to = INT32_MAX;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "scan") != 0)
         return 1;
-    if ((count > 1 && !read_height(values[1], &from)) ||
-        (count > 2 && !read_height(values[2], &to)))
+    if ((count > 1 && !ui_read_number(values[1], 0, INT32_MAX, &from)) ||
+        (count > 2 && !ui_read_number(values[2], 0, INT32_MAX, &to)))
         return ui_desk_fail(&desk, "FROM and TO are heights of blocks: scan ADDRESS 100 200");
     int code = wallet_validate_address(troupe, desk.wallet, &address, &valid, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
-    int status = scan(&desk, valid.script, from, count > 2 ? &to : NULL, &scanned);
+    int status = scan(&desk, valid.script, from, to, &scanned);
     troupe_release(valid.message);
     return status;
 }

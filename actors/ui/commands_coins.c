@@ -1,9 +1,6 @@
 /* The commands that list what a wallet has: addresses and coins; and lock-coins. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "actors/ui/commands_impl.h"
 
@@ -133,22 +130,6 @@ int ui_run_coins(struct troupe *troupe, const struct troupe_arguments *arguments
 
 /* ---- lock-coins ---- */
 
-static int read_coin(const struct desk *desk, const char *text, struct wallet_outpoint *ret_coin)
-{
-    char txid[65];
-    char *end = NULL;
-    const char *colon = strchr(text, ':');
-    errno = 0;
-    unsigned long index = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-    if (colon == NULL || colon - text != 64 || errno != 0 || end == colon + 1 || *end != '\0' ||
-        index > UINT32_MAX)
-        return ui_desk_fail(desk, "a coin is TXID:INDEX: `coins` has them");
-    memcpy(txid, text, 64);
-    txid[64] = '\0';
-    ret_coin->index = (uint32_t)index;
-    return ui_read_txid(desk, txid, &ret_coin->txid);
-}
-
 static int set_locks(struct desk *desk, bool is_locked, bool json, int count, char *const *values)
 {
     struct wallet_outpoint coins[UI_LOCK_COINS_MAX];
@@ -156,8 +137,8 @@ static int set_locks(struct desk *desk, bool is_locked, bool json, int count, ch
         .coins = coins, .coins_count = (size_t)count, .is_locked = is_locked};
     struct troupe_error error;
     for (int i = 0; i < count; i++)
-        if (read_coin(desk, values[i], &coins[i]) != 0)
-            return 1;
+        if (!ui_read_outpoint(troupe_text(values[i]), &coins[i]))
+            return ui_desk_fail(desk, "a coin is TXID:INDEX: `coins` has them");
     int code = wallet_lock_coins(desk->troupe, desk->wallet, &args, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(desk, code, &error);

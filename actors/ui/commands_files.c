@@ -11,13 +11,6 @@
 
 #define PIECE_SIZE (1024 * 1024)
 
-static int fail_path(const struct desk *desk, const char *path, const char *why)
-{
-    char text[512];
-    snprintf(text, sizeof(text), "%.256s: %s", path, why);
-    return ui_desk_fail(desk, text);
-}
-
 /* ---- backup ---- */
 
 struct copy {
@@ -56,7 +49,7 @@ int ui_run_backup(struct troupe *troupe, const struct troupe_arguments *argument
         return 1;
     copy.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (copy.fd < 0)
-        return fail_path(&desk, path, strerror(errno));
+        return ui_fail_path(&desk, path, strerror(errno));
     int code = wallet_backup(troupe, desk.wallet, on_piece, &copy, &error, NULL);
     if (code == 0 && copy.error == 0 && fsync(copy.fd) != 0)
         copy.error = errno;
@@ -65,7 +58,7 @@ int ui_run_backup(struct troupe *troupe, const struct troupe_arguments *argument
     if (code != 0 || copy.error != 0) {
         (void)unlink(path);
         return code != 0 ? ui_desk_fail_code(&desk, code, &error)
-                         : fail_path(&desk, path, strerror(copy.error));
+                         : ui_fail_path(&desk, path, strerror(copy.error));
     }
     if (json)
         printf("{\"bytes\":%" PRIu64 "}\n", copy.size);
@@ -102,7 +95,7 @@ static int restore(struct desk *desk, const char *name, const char *path, int fd
     while (!args.is_last) {
         ssize_t size = read_piece(fd, piece);
         if (size < 0)
-            return fail_path(desk, path, strerror(errno));
+            return ui_fail_path(desk, path, strerror(errno));
         args.is_last = size < PIECE_SIZE;
         args.piece = (struct troupe_blob){.data = piece, .size = (size_t)size};
         int code = wallets_restore(desk->troupe, desk->wallets, &args, &results, &error, NULL);
@@ -128,7 +121,7 @@ int ui_run_restore(struct troupe *troupe, const struct troupe_arguments *argumen
         return ui_desk_fail(&desk, "--wallet: a wallet's name is 1 to 32 of a-z, 0-9, _ and -");
     int fd = open(values[0], O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail_path(&desk, values[0], strerror(errno));
+        return ui_fail_path(&desk, values[0], strerror(errno));
     uint8_t *piece = malloc(PIECE_SIZE);
     int rc = piece == NULL ? ui_desk_fail(&desk, "no memory")
                            : restore(&desk, name, values[0], fd, piece);
@@ -161,13 +154,11 @@ int ui_run_rescan(struct troupe *troupe, const struct troupe_arguments *argument
     struct wallet_rescan_args args = {.from_height = 0};
     struct wallet_rescan_item last = {.height = 0};
     struct troupe_error error;
-    char *end = NULL;
+    uint64_t from = 0;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "rescan") != 0 ||
         ui_desk_wait_level(&desk, UI_WORK_MS) != 0)
         return 1;
-    errno = 0;
-    unsigned long from = count > 0 ? strtoul(values[0], &end, 10) : 0;
-    if (errno != 0 || (end != NULL && (*end != '\0' || end == values[0])) || from > INT32_MAX)
+    if (count > 0 && !ui_read_number(values[0], 0, INT32_MAX, &from))
         return ui_desk_fail(&desk, "say from which block on: rescan 0");
     args.from_height = (uint32_t)from;
     int code = wallet_rescan(troupe, desk.wallet, &args, on_progress, &last, &error, NULL);
@@ -176,7 +167,7 @@ int ui_run_rescan(struct troupe *troupe, const struct troupe_arguments *argument
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     if (!json)
-        printf("blocks %lu to %" PRIu32 " looked at again: %" PRIu64 " transaction%s\n", from,
-               last.to_height, last.txs, format_plural(last.txs));
+        printf("blocks %" PRIu64 " to %" PRIu32 " looked at again: %" PRIu64 " transaction%s\n",
+               from, last.to_height, last.txs, format_plural(last.txs));
     return ui_desk_wait_level(&desk, UI_WORK_MS) != 0 ? 1 : ui_show_balance(&desk, json);
 }

@@ -4,6 +4,7 @@
  *   commands.c          the table of all of them
  *   commands_*.c        a file for each group
  *   desk.c              what they share
+ *   reading.c           how they read what was given
  *
  * Each runs on a plain thread, in a process of its own or of the program that is started for it,
  * and asks node and wallet with the facades that wait; they share nothing with the UI's actor.
@@ -63,9 +64,25 @@ int ui_desk_fail_code(const struct desk *desk, int code, const struct troupe_err
 /* Waits until the wallet has seen the node's tip. 0 also when it has not, having said so. */
 int ui_desk_wait_level(const struct desk *desk, uint32_t deadline_ms) TROUPE_CHECKED;
 
-/* The bytes of an id as people write it. 0, or 1 having said why. */
+/* The same for a file: "PATH: why". */
+int ui_fail_path(const struct desk *desk, const char *path, const char *why);
+
+/* Decimal digits and nothing else, from min to max. False: it is no such number. */
+bool ui_read_number(const char *text, uint64_t min, uint64_t max,
+                    uint64_t *ret_number) TROUPE_CHECKED;
+/* The bytes of an id as people write it. False: it is none. */
+bool ui_read_hash(const char *text, uint8_t ret_bytes[32]) TROUPE_CHECKED;
+/* The same. 0, or 1 having said why. */
 int ui_read_txid(const struct desk *desk, const char *text,
                  struct wallet_hash32 *ret_txid) TROUPE_CHECKED;
+/* "TXID:INDEX". False: it is none. */
+bool ui_read_outpoint(struct troupe_text text, struct wallet_outpoint *ret_coin) TROUPE_CHECKED;
+/* What "@FILE" holds, or a copy of the value itself, of at most max bytes, with a NUL behind. NULL,
+ * having said why. [owned: free()] */
+char *ui_read_bytes(const struct desk *desk, const char *value, size_t max,
+                    size_t *ret_size) TROUPE_CHECKED;
+/* The same without blanks at its end. [owned: free()] */
+char *ui_read_text(const struct desk *desk, const char *value, size_t max) TROUPE_CHECKED;
 
 /* Unlocks the wallet for one command, with --passphrase-file. 0, or 1 having said why. */
 int ui_unlock_briefly(const struct desk *desk) TROUPE_CHECKED;
@@ -145,6 +162,14 @@ int ui_run_rescan(struct troupe *troupe, const struct troupe_arguments *argument
 int ui_run_descriptors(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                        int count, char *const *values);
 int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                        int count, char *const *values);
+int ui_run_block(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
+int ui_run_headers(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_coin(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_submit_block(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                         int count, char *const *values);
 int ui_run_peers(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values);

@@ -1,8 +1,6 @@
 /* The commands about a wallet's keys: unlock, lock, passphrase, words, descriptors, sign-message. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "actors/ui/commands_impl.h"
@@ -27,21 +25,18 @@ int ui_run_unlock(struct troupe *troupe, const struct troupe_arguments *argument
     struct troupe_error error;
     char passphrase[SECRET_SIZE] = "";
     char text[64];
-    char *end = NULL;
-    errno = 0;
-    long seconds = count > 0 ? strtol(values[0], &end, 10) : UNLOCK_S;
+    uint64_t seconds = UNLOCK_S;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "unlock") != 0)
         return 1;
-    if (errno != 0 || (end != NULL && *end != '\0') || seconds < 1 ||
-        seconds > WALLET_UNLOCK_SECONDS_MAX)
+    if (count > 0 && !ui_read_number(values[0], 1, WALLET_UNLOCK_SECONDS_MAX, &seconds))
         return ui_desk_fail(&desk, "say for how many seconds, from 1 to 86400: unlock 300");
     int rc = secret_passphrase(&desk, "passphrase", passphrase);
     if (rc == 0) {
         struct wallet_unlock_args args = {.passphrase = troupe_text(passphrase),
                                           .seconds = (uint32_t)seconds};
         int code = wallet_unlock(troupe, desk.wallet, &args, &error, NULL);
-        snprintf(text, sizeof(text), "unlocked for %ld second%s", seconds,
-                 format_plural((uint64_t)seconds));
+        snprintf(text, sizeof(text), "unlocked for %" PRIu64 " second%s", seconds,
+                 format_plural(seconds));
         rc = code == 0 ? say(json, false, text) : ui_desk_fail_code(&desk, code, &error);
     }
     explicit_bzero(passphrase, sizeof(passphrase));

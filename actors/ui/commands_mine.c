@@ -1,8 +1,6 @@
 /* The command that mines blocks to the wallet. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "actors/ui/commands_impl.h"
@@ -83,15 +81,13 @@ int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments,
     struct troupe_error error;
     char address[WALLET_ADDRESS_TEXT_BYTES_MAX + 1];
     char hash[FORMAT_HASH_SIZE];
-    char *end = NULL;
+    uint64_t wanted = 0;
     (void)count;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "mine") != 0)
         return 1;
     if (strcmp(troupe_argument(arguments, "network"), "regtest") != 0)
         return ui_desk_fail(&desk, "blocks are mined on regtest only: leave --network away");
-    errno = 0;
-    long wanted = strtol(values[0], &end, 10);
-    if (errno != 0 || *end != '\0' || end == values[0] || wanted < 1 || wanted > MINE_MAX)
+    if (!ui_read_number(values[0], 1, MINE_MAX, &wanted))
         return ui_desk_fail(&desk, "say how many blocks, from 1 to 1000000: mine 10");
     int code = mining_address(&desk, address, &error);
     if (code == 0)

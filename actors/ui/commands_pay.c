@@ -1,11 +1,8 @@
 /* The commands that pay: draft, send, bump. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "actors/bitcoin/tx.h"
 #include "actors/ui/commands_impl.h"
 
 #define SEND_MS 60000
@@ -77,17 +74,6 @@ static int read_recipients(const struct desk *desk, int count, char *const *valu
         }
     }
     *ret_count = (size_t)count / 2;
-    return 0;
-}
-
-int ui_read_txid(const struct desk *desk, const char *text, struct wallet_hash32 *ret_txid)
-{
-    uint8_t bytes[32];
-    if (strlen(text) != 64 || btc_hex_decode(text, sizeof(bytes), bytes) != 0)
-        return ui_desk_fail(desk, "the id of a transaction is 64 hexadecimal digits: `history` "
-                                  "has them");
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        ret_txid->bytes[i] = bytes[sizeof(bytes) - 1 - i];
     return 0;
 }
 
@@ -190,14 +176,13 @@ int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments,
 {
     struct desk desk;
     struct wallet_draft draft = {.id = 0};
-    char *end = NULL;
+    uint64_t id = 0;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "send") != 0)
         return 1;
-    errno = 0;
     if (count == 1) {
-        draft.id = strtoll(values[0], &end, 10);
-        if (errno != 0 || *end != '\0' || draft.id < 1)
+        if (!ui_read_number(values[0], 1, INT64_MAX, &id))
             return ui_desk_fail(&desk, "say ADDRESS AMOUNT, or the number of a draft");
+        draft.id = (int64_t)id;
     } else if (make_draft(&desk, count, values, &draft) != 0) {
         return 1;
     }

@@ -1,5 +1,4 @@
 /* The commands about other nodes. */
-#include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -142,10 +141,8 @@ static int look_up(const struct desk *desk, const char *text,
 /* Seconds from 0 to a year. */
 static int read_seconds(const struct desk *desk, const char *text, uint32_t *ret_seconds)
 {
-    char *end = NULL;
-    errno = 0;
-    unsigned long seconds = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || seconds > BAN_S_MAX)
+    uint64_t seconds = 0;
+    if (!ui_read_number(text, 0, BAN_S_MAX, &seconds))
         return ui_desk_fail(desk,
                             "for how many seconds? 0, which lifts a ban, to 31536000, a year");
     *ret_seconds = (uint32_t)seconds;

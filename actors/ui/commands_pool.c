@@ -1,5 +1,4 @@
 /* The commands that show the pool, and one transaction. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,18 +25,6 @@ static uint64_t rate_of(int64_t fee_sat, uint32_t vsize)
     return vsize > 0 && fee_sat > 0 ? (uint64_t)fee_sat * 1000 / vsize : 0;
 }
 
-/* A number from 1 to max. False: it is none. */
-static bool read_number(const char *text, uint32_t max, uint32_t *ret_number)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || number < 1 || number > max)
-        return false;
-    *ret_number = (uint32_t)number;
-    return true;
-}
-
 /* ---- mempool ---- */
 
 /* The newest ones of a stream that is oldest first. */
@@ -45,7 +32,7 @@ struct pool_view {
     struct node_pool_totals totals;
     struct node_pool_tx newest[SHOWN_MAX];
     uint64_t seen;
-    uint32_t wanted;
+    uint64_t wanted;
 };
 
 static void on_pool(struct troupe_actor *self, void *user, const struct node_get_mempool_item *item)
@@ -111,7 +98,7 @@ int ui_run_mempool(struct troupe *troupe, const struct troupe_arguments *argumen
         return ui_desk_fail(&desk, "no memory");
     view->wanted = SHOWN;
     int status = 1;
-    if (count > 0 && !read_number(values[0], SHOWN_MAX, &view->wanted)) {
+    if (count > 0 && !ui_read_number(values[0], 1, SHOWN_MAX, &view->wanted)) {
         ui_desk_fail(&desk, "say how many to list, from 1 to 1000: mempool 50");
     } else {
         int code = node_get_mempool(troupe, desk.node, &args, on_pool, view, &error, NULL);
@@ -187,12 +174,6 @@ static int find_tx(const struct desk *desk, struct node_get_tx_args *args, struc
     return 0;
 }
 
-static void print_hex(struct btc_span bytes)
-{
-    for (size_t i = 0; bytes.data != NULL && i < bytes.size; i++)
-        printf("%02x", bytes.data[i]);
-}
-
 /* Whom an output pays: an address where there is one. */
 static void print_payee(const struct desk *desk, struct btc_span script)
 {
@@ -204,7 +185,7 @@ static void print_payee(const struct desk *desk, struct btc_span script)
         return;
     }
     printf("%s ", btc_script_kind_name(btc_script_classify(script).kind));
-    print_hex(script);
+    format_hex(stdout, script.data, script.size);
 }
 
 static void print_tx(const struct desk *desk, const struct found_tx *found, const struct btc_tx *tx)
@@ -252,21 +233,12 @@ static void print_tx_json(const struct found_tx *found, const struct btc_tx *tx)
         printf("%s{\"amount_sat\":%" PRId64 ",\"kind\":\"%s\",\"script\":\"", i > 0 ? "," : "",
                tx->outs[i].amount,
                btc_script_kind_name(btc_script_classify(tx->outs[i].script).kind));
-        print_hex(tx->outs[i].script);
+        format_hex(stdout, tx->outs[i].script.data, tx->outs[i].script.size);
         fputs("\"}", stdout);
     }
     fputs("],\"hex\":\"", stdout);
-    print_hex((struct btc_span){found->raw, found->size});
+    format_hex(stdout, found->raw, found->size);
     puts("\"}");
-}
-
-static bool read_hash(const char *text, struct node_hash32 *ret_hash)
-{
-    struct btc_hash hash;
-    if (btc_hash_from_hex(text, &hash) != 0)
-        return false;
-    memcpy(ret_hash->bytes, hash.bytes, sizeof(ret_hash->bytes));
-    return true;
 }
 
 int ui_run_tx(struct troupe *troupe, const struct troupe_arguments *arguments, bool json, int count,
@@ -279,7 +251,8 @@ int ui_run_tx(struct troupe *troupe, const struct troupe_arguments *arguments, b
     struct btc_error err;
     if (ui_desk_open(&desk, troupe, arguments, "tx") != 0)
         return 1;
-    if (!read_hash(values[0], &args.txid) || (count > 1 && !read_hash(values[1], &args.block)))
+    if (!ui_read_hash(values[0], args.txid.bytes) ||
+        (count > 1 && !ui_read_hash(values[1], args.block.bytes)))
         return ui_desk_fail(&desk, "an id is 64 hexadecimal digits: tx TXID, or tx TXID BLOCK");
     int status = find_tx(&desk, &args, &found);
     if (status == 0 && btc_tx_parse(found.raw, found.size, &tx, &err) != 0) {

@@ -1,6 +1,5 @@
 /* The command that passes partially signed transactions on: psbt create, sign, finalise. Their text is
  * base64, as other programs write it. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,44 +13,10 @@
 
 /* ---- reading ---- */
 
-/* The text of "@FILE", or a copy of what was given, without blanks around. NULL, having said why.
- * [owned] */
-static char *read_text(const struct desk *desk, const char *value)
-{
-    char why[512];
-    char *text = malloc(TEXT_SIZE_MAX + 1);
-    size_t size = 0;
-    if (text == NULL) {
-        (void)ui_desk_fail(desk, "no memory");
-        return NULL;
-    }
-    if (value[0] == '@') {
-        FILE *file = fopen(value + 1, "rb");
-        size = file != NULL ? fread(text, 1, TEXT_SIZE_MAX, file) : 0;
-        if (file == NULL || ferror(file) != 0) {
-            snprintf(why, sizeof(why), "%.256s: %s", value + 1,
-                     file == NULL ? strerror(errno) : "can't be read");
-            (void)ui_desk_fail(desk, why);
-            free(text);
-            text = NULL;
-        }
-        if (file != NULL)
-            fclose(file);
-    } else {
-        size = strnlen(value, TEXT_SIZE_MAX);
-        memcpy(text, value, size);
-    }
-    while (text != NULL && size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
-        size--;
-    if (text != NULL)
-        text[size] = '\0';
-    return text;
-}
-
 static int read_psbt(const struct desk *desk, const char *value, struct btc_writer *w)
 {
     struct btc_error err;
-    char *text = read_text(desk, value);
+    char *text = ui_read_text(desk, value, TEXT_SIZE_MAX);
     if (text == NULL)
         return 1;
     btc_writer_init(w, WALLET_PSBT_SIGN_PSBT_BYTES_MAX);
@@ -95,13 +60,12 @@ static int show_tx(const struct desk *desk, const struct wallet_psbt_finalise_re
                    bool json)
 {
     char txid[FORMAT_HASH_SIZE];
-    uint8_t *bytes = (uint8_t *)gather(&results->tx);
+    char *bytes = gather(&results->tx);
     if (bytes == NULL)
         return ui_desk_fail(desk, "no memory");
     if (json)
         printf("{\"txid\":\"%s\",\"tx\":\"", format_hash(results->txid.bytes, txid));
-    for (size_t i = 0; i < results->tx.size; i++)
-        printf("%02x", bytes[i]);
+    format_hex(stdout, bytes, results->tx.size);
     if (json && results->has_id)
         printf("\",\"draft\":%" PRId64 "}\n", results->id);
     else
@@ -121,11 +85,10 @@ static int create(const struct desk *desk, const char *value, bool json)
     struct wallet_psbt_create_args args;
     struct wallet_psbt_create_results results;
     struct troupe_error error;
-    char *end = NULL;
-    errno = 0;
-    args.id = strtoll(value, &end, 10);
-    if (errno != 0 || *end != '\0' || args.id < 1)
+    uint64_t id = 0;
+    if (!ui_read_number(value, 1, INT64_MAX, &id))
         return ui_desk_fail(desk, "say the number of a draft, which `draft` gives: psbt create 3");
+    args.id = (int64_t)id;
     int code = wallet_psbt_create(desk->troupe, desk->wallet, &args, &results, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(desk, code, &error);

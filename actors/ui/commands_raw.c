@@ -1,5 +1,4 @@
 /* The commands that take whole transactions in hexadecimal, and the one about fees. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,30 +17,6 @@ struct raw_txs {
     uint8_t *data; /* [owned] */
     size_t size;
 };
-
-/* The text of "@FILE", without blanks at its end. NULL, with the reason told. [owned] */
-static char *read_file(const struct desk *desk, const char *path)
-{
-    char text[512];
-    FILE *file = fopen(path, "rb");
-    char *hex = malloc(HEX_SIZE_MAX + 3);
-    size_t size = file != NULL && hex != NULL ? fread(hex, 1, HEX_SIZE_MAX + 2, file) : 0;
-    if (file == NULL || hex == NULL || ferror(file) != 0) {
-        snprintf(text, sizeof(text), "%s: %s", path,
-                 file != NULL && hex != NULL ? "can't be read" : strerror(errno));
-        ui_desk_fail(desk, text);
-        free(hex);
-        hex = NULL;
-    }
-    if (file != NULL)
-        fclose(file);
-    if (hex == NULL)
-        return NULL;
-    while (size > 0 && strchr(" \t\r\n", hex[size - 1]) != NULL)
-        size--;
-    hex[size] = '\0';
-    return hex;
-}
 
 static int add_hex(const struct desk *desk, const char *hex, struct raw_txs *txs)
 {
@@ -62,12 +37,9 @@ static int read_txs(const struct desk *desk, int count, char *const *values, str
     int status = 0;
     *txs = (struct raw_txs){.data = NULL};
     for (int i = 0; status == 0 && i < count; i++) {
-        char *file = values[i][0] == '@' ? read_file(desk, values[i] + 1) : NULL;
-        if (values[i][0] == '@' && file == NULL)
-            status = 1;
-        else
-            status = add_hex(desk, file != NULL ? file : values[i], txs);
-        free(file);
+        char *hex = ui_read_text(desk, values[i], HEX_SIZE_MAX + 2);
+        status = hex != NULL ? add_hex(desk, hex, txs) : 1;
+        free(hex);
     }
     if (status != 0)
         free(txs->data);
@@ -178,13 +150,10 @@ int ui_run_fee(struct troupe *troupe, const struct troupe_arguments *arguments, 
     struct desk desk;
     struct node_estimate_fee_results results;
     struct troupe_error error;
-    char *end = NULL;
+    uint64_t blocks = TARGET_BLOCKS;
     if (ui_desk_open(&desk, troupe, arguments, "fee") != 0)
         return 1;
-    errno = 0;
-    long blocks = count > 0 ? strtol(values[0], &end, 10) : TARGET_BLOCKS;
-    if (errno != 0 || (count > 0 && (*end != '\0' || end == values[0])) || blocks < 1 ||
-        blocks > NODE_ESTIMATE_FEE_TARGET_BLOCKS_MAX)
+    if (count > 0 && !ui_read_number(values[0], 1, NODE_ESTIMATE_FEE_TARGET_BLOCKS_MAX, &blocks))
         return ui_desk_fail(&desk, "say in how many blocks, from 1 to 1008: fee 6");
     struct node_estimate_fee_args args = {.target_blocks = (uint32_t)blocks};
     int code = node_estimate_fee(troupe, desk.node, &args, &results, &error, NULL);
@@ -192,13 +161,12 @@ int ui_run_fee(struct troupe *troupe, const struct troupe_arguments *arguments, 
         return ui_desk_fail_code(&desk, code, &error);
     const char *basis = results.basis == NODE_FEE_BASIS_POOL ? "pool" : "floor";
     if (json)
-        printf("{\"blocks\":%ld,\"rate_sat\":%" PRIu64 ",\"basis\":\"%s\",\"floor_sat\":%" PRIu64
-               "}\n",
+        printf("{\"blocks\":%" PRIu64 ",\"rate_sat\":%" PRIu64
+               ",\"basis\":\"%s\",\"floor_sat\":%" PRIu64 "}\n",
                blocks, results.rate_sat, basis, results.floor_sat);
     else
-        printf("%" PRIu64 ".%03" PRIu64 " sat/vB to be in one of the next %ld block%s%s\n",
-               results.rate_sat / 1000, results.rate_sat % 1000, blocks,
-               format_plural((uint64_t)blocks),
+        printf("%" PRIu64 ".%03" PRIu64 " sat/vB to be in one of the next %" PRIu64 " block%s%s\n",
+               results.rate_sat / 1000, results.rate_sat % 1000, blocks, format_plural(blocks),
                results.basis == NODE_FEE_BASIS_POOL ? ", by what waits now"
                                                     : ": all that waits fits, the least will do");
     return 0;

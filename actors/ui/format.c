@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "actors/bitcoin/bytes.h"
+
 const char *format_btc(int64_t amount_sat, bool is_signed, char to[FORMAT_BTC_SIZE])
 {
     uint64_t amount = amount_sat < 0 ? -(uint64_t)amount_sat : (uint64_t)amount_sat;
@@ -22,6 +24,16 @@ const char *format_hash(const uint8_t bytes[32], char to[FORMAT_HASH_SIZE])
     }
     to[64] = '\0';
     return to;
+}
+
+void format_hex(FILE *out, const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    char text[2 * 256 + 1];
+    for (size_t done = 0; done < size; done += 256) {
+        btc_hex_encode(bytes + done, size - done < 256 ? size - done : 256, text);
+        fputs(text, out);
+    }
 }
 
 const char *format_time(int64_t time_s, char to[FORMAT_TIME_SIZE])

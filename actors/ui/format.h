@@ -17,6 +17,8 @@
 const char *format_btc(int64_t amount_sat, bool is_signed, char to[FORMAT_BTC_SIZE]);
 /* The bytes of an id as people write it: last first. */
 const char *format_hash(const uint8_t bytes[32], char to[FORMAT_HASH_SIZE]);
+/* Bytes in lower-case hexadecimal. */
+void format_hex(FILE *out, const void *data, size_t size);
 /* "2009-01-12 03:30 UTC". */
 const char *format_time(int64_t time_s, char to[FORMAT_TIME_SIZE]);
 /* "" for one, "s" otherwise. */

@@ -7,7 +7,7 @@
  *   summary.c   what there is at the end of it
  *   news.c      events of node and wallet, told at a bounded rate
  *   ask.c       questions to a person
- *   commands*.c, desk.c  the commands; they share nothing with the actor (commands_impl.h)
+ *   commands*.c, desk.c, reading.c  the commands; they share nothing with the actor (commands_impl.h)
  *   screen.c    lines and the status line     format.c   amounts, ids, times
  *   datadir.c   where data lies unless a person says otherwise
  *
