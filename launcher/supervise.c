@@ -251,6 +251,9 @@ static void take_notes(struct tl_launcher *launcher)
         case TL_NOTE_DONE:
             launcher->command_running = false;
             tl_want_stop(launcher, note->code);
+            if (launcher->status == 0) {
+                launcher->status = note->code; /* Ctrl-C came first, and cut it short */
+            }
             break;
         case TL_NOTE_QUIT:
             tl_want_stop(launcher, note->code);

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-LIMIT_SECONDS = {'plain': 120, 'valgrind': 900}
+LIMIT_SECONDS = {'plain': 240, 'valgrind': 900}
 JOBS_MAX = 2
 # Under valgrind, unless asked for by name: these kill and start processes hundreds of times, each of which valgrind takes a second to
 # start. It is there for memory that was never written, which only it sees; their code runs in the other tests, too.

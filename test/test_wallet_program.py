@@ -116,6 +116,7 @@ class Person(Wallets):
         first = self.ask('address')['address']
         self.ask('create', 'again', '--words', given=words + '\n')
         self.assertIn(first, [self.ask('--wallet=again', 'address')['address'] for _ in range(3)])
+        self.assertIn('no words were given', self.refused('create', 'wrong', '--words', given='\n'))
         self.assertIn('the words to restore from', self.refused('create', 'wrong', '--words', given='one two\n'))
 
         secret = os.path.join(self.folder, 'secret')

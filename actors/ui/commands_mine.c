@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/bitcoin/version.h"
 #include "actors/ui/commands_impl.h"
 
 #define MINE_MAX   1000000
@@ -92,6 +93,9 @@ int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments,
     int code = mining_address(&desk, address, &error);
     if (code == 0)
         code = mine(&desk, (uint32_t)wanted, address, &mined, &error);
+    if (code != 0 && mined.blocks != 0)
+        fprintf(stderr, "%s: mine: of %ld blocks %" PRIu64 " were mined, up to block %" PRIu32 "\n",
+                BTC_PROGRAM_NAME, wanted, mined.blocks, mined.height);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     if (ui_desk_wait_level(&desk, UI_WORK_MS) != 0)

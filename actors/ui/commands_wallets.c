@@ -102,6 +102,8 @@ int ui_run_create(struct troupe *troupe, const struct troupe_arguments *argument
     int rc = 0;
     if (troupe_argument(arguments, "words") != NULL)
         rc = secret_line(&desk, "the words", words);
+    if (rc == 0 && troupe_argument(arguments, "words") != NULL && words[0] == '\0')
+        rc = ui_desk_fail(&desk, "no words were given: leave --words away for new keys");
     if (rc == 0 && (troupe_argument(arguments, "encrypt") != NULL ||
                     troupe_argument(arguments, "passphrase-file") != NULL))
         rc = secret_new_passphrase(&desk, passphrase);

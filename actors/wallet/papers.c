@@ -171,9 +171,8 @@ static int import(struct troupe_actor *self, struct wallet *wallet, struct troup
     struct btc_error err;
     char text[WALLET_IMPORT_WATCH_ONLY_DESCRIPTOR_BYTES_MAX + 1];
     char label_text[BOOK_LABEL_SIZE];
-    if (!wallet_read_text(what, text, sizeof(text)) ||
-        !wallet_read_text(label, label_text, sizeof(label_text))) {
-        wallet_fail_invalid(call, "neither what is to be watched nor a label has a NUL");
+    if (!wallet_read_text(what, text, sizeof(text)) || !wallet_read_label(label, label_text)) {
+        wallet_fail_invalid(call, "what is to be watched has a NUL, or the label is not one line");
         return BTC_EUSAGE;
     }
     int rc = book_import(wallet->book, text, label_text, from_height, &err);

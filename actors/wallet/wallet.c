@@ -59,6 +59,16 @@ bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room)
     return true;
 }
 
+/* It is shown on terminals, in one line: nothing in it may move the cursor. */
+bool wallet_read_label(struct troupe_text text, char ret_label[BOOK_LABEL_SIZE])
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+            return false;
+    }
+    return wallet_read_text(text, ret_label, BOOK_LABEL_SIZE);
+}
+
 static size_t page_of(uint32_t wanted)
 {
     return wanted == 0 || wanted > WALLET_PAGE_MAX ? WALLET_PAGE_MAX : wanted;
@@ -75,8 +85,8 @@ static void new_address(struct troupe_actor *self, void *state, struct troupe_ca
     struct btc_error err;
     char label[BOOK_LABEL_SIZE];
     (void)self;
-    if (!wallet_read_text(args->label, label, sizeof(label))) {
-        wallet_fail_invalid(call, "a label has no NUL");
+    if (!wallet_read_label(args->label, label)) {
+        wallet_fail_invalid(call, "a label is one line of text, without control characters");
         return;
     }
     if (args->kind != WALLET_ADDRESS_KIND_UNKNOWN && args->kind != WALLET_ADDRESS_KIND_P2WPKH &&
@@ -174,8 +184,8 @@ static void set_label(struct troupe_actor *self, void *state, struct troupe_call
     struct btc_error err;
     char label[BOOK_LABEL_SIZE];
     (void)self;
-    if (!wallet_read_text(args->label, label, sizeof(label))) {
-        wallet_fail_invalid(call, "a label has no NUL");
+    if (!wallet_read_label(args->label, label)) {
+        wallet_fail_invalid(call, "a label is one line of text, without control characters");
         return;
     }
     int rc = book_set_label(wallet->book, args->id, label, &err);

@@ -140,6 +140,8 @@ extern const struct troupe_actor_def wallet_actor;
 /* `text` with a NUL. False: there is one within, which would let the rest go unread, or it is too
  * long. */
 bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room);
+/* The same for a label: false also for control characters. */
+bool wallet_read_label(struct troupe_text text, char ret_label[BOOK_LABEL_SIZE]);
 
 /* ---- lock.c ---- */
 
