@@ -458,6 +458,63 @@ static void a_bumped_payment_pays_the_same_once(void **state)
     purse_free(bumped_data);
 }
 
+static void a_bump_given_up_leaves_what_it_was_to_replace(void **state)
+{
+    struct book_draft_options options = purse_options(20000);
+    struct book_draft first = purse_draft(book, 450000, 1000);
+    struct btc_span data = purse_send(book, first.id);
+    struct book_draft bumped;
+    struct book_draft late;
+    uint8_t *late_data;
+    size_t late_size;
+    assert_int_equal(book_bump_fee(book, &first.txid, &options, &bumped, NULL), 0);
+    options.fee_rate = 40000;
+    assert_int_equal(book_bump_fee(book, &first.txid, &options, &late, NULL), 0);
+    struct btc_span bumped_data = purse_send(book, bumped.id);
+    assert_int_equal(book_drop_pending(book, &bumped.txid, BOOK_DROP_ABANDONED, NULL), 0);
+    reopen(state);
+    assert_int_equal(total(), 1500000 - 450000 - first.fee);
+    assert_int_equal(book_get_draft(book, first.id, &first, NULL), 0);
+    assert_int_equal(first.state, BOOK_SENT);
+    assert_int_equal(book_get_draft(book, bumped.id, &bumped, NULL), 0);
+    assert_int_equal(bumped.state, BOOK_GAVE_WAY);
+    /* given up too, it is not brought back by another bump of it */
+    assert_int_equal(book_drop_pending(book, &first.txid, BOOK_DROP_ABANDONED, NULL), 0);
+    assert_int_equal(total(), 1500000);
+    assert_int_equal(book_sign_draft(book, late.id, &late_data, &late_size, NULL), 0);
+    free(late_data);
+    assert_int_equal(book_send_draft(book, late.id, 0, &late_data, &late_size, NULL),
+                     BOOK_CONFLICT);
+    books_check(book);
+    purse_free(data);
+    purse_free(bumped_data);
+}
+
+static void a_bump_at_a_lower_rate_is_refused(void **state)
+{
+    /* A whole coin less the fee: with no change, a bump needs a second coin and is much larger. */
+    struct book_draft_options options = purse_options(20000);
+    struct book_draft first = purse_draft(book, 500000 - 2300, 20000);
+    struct book_draft bumped;
+    unsigned refused = 0;
+    unsigned taken = 0;
+    (void)state;
+    assert_int_equal(first.input_count, 1);
+    assert_int_equal(first.change, 0);
+    purse_free(purse_send(book, first.id));
+    for (int64_t rate = 15000; rate < 25000; rate += 500) {
+        options.fee_rate = rate;
+        int rc = book_bump_fee(book, &first.txid, &options, &bumped, NULL);
+        refused += rc == BTC_EUSAGE;
+        if (rc != 0)
+            continue;
+        taken++;
+        assert_true(bumped.fee * first.vsize > first.fee * bumped.vsize);
+        assert_int_equal(book_drop_draft(book, bumped.id, NULL), 0);
+    }
+    assert_true(refused > 0 && taken > 0);
+}
+
 static void a_payment_made_final_is_not_bumped(void **state)
 {
     struct book_draft_options options = purse_options(1000);
@@ -504,6 +561,8 @@ int main(void)
         spend_test(fees_are_as_asked_for_whatever_is_paid),
         spend_test(lock_time_and_sequence_are_as_asked_for),
         spend_test(a_bumped_payment_pays_the_same_once),
+        spend_test(a_bump_given_up_leaves_what_it_was_to_replace),
+        spend_test(a_bump_at_a_lower_rate_is_refused),
         spend_test(a_payment_made_final_is_not_bumped),
         spend_test(a_locked_book_drafts_but_does_not_sign),
     };

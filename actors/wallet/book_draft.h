@@ -43,7 +43,8 @@ struct book_plan {
     uint32_t vsize;
     uint64_t seed;
     struct btc_hash replaces; /* zero: none */
-    int64_t replaced_fee;     /* of what it replaces */
+    int64_t replaced_fee;     /* of what it replaces and of all that builds on that */
+    int64_t replaced_rate;    /* of it alone, satoshi per 1,000 vbytes, rounded up */
 };
 
 /* --- book_plan.c --- */

@@ -270,6 +270,41 @@ int book_add_pending(struct book *book, const void *data, size_t size, int64_t t
     return rc;
 }
 
+/* The draft of this id, and what it replaces, zero for none. BOOK_ROW, or 0: no draft is it. */
+static int find_draft(struct book *book, const struct btc_hash *txid, int64_t *ret_id,
+                      int *ret_state, struct btc_hash *ret_replaces, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    int rc = book_query(book, BOOK_SQL_DRAFT_OF_TXID, &row, err, "b", txid->bytes,
+                        (size_t)BTC_HASH_SIZE);
+    if (rc != BOOK_ROW)
+        return rc;
+    *ret_id = sqlite3_column_int64(row, 0);
+    *ret_state = sqlite3_column_int(row, 1);
+    *ret_replaces = (struct btc_hash){{0}};
+    if (sqlite3_column_type(row, 2) != SQLITE_NULL)
+        rc = book_column_bytes(book, row, 2, ret_replaces->bytes, BTC_HASH_SIZE, err);
+    sqlite3_reset(row);
+    return rc < 0 ? rc : BOOK_ROW;
+}
+
+/* A payment was given up: what it was to replace is with the node still, and pending again. */
+static int restore_replaced(struct book *book, const struct btc_hash *txid, struct btc_error *err)
+{
+    struct btc_hash replaced;
+    struct btc_hash earlier;
+    int64_t id;
+    int state;
+    int rc = find_draft(book, txid, &id, &state, &replaced, err);
+    if (rc != BOOK_ROW || btc_hash_is_zero(&replaced))
+        return rc < 0 ? rc : 0;
+    rc = find_draft(book, &replaced, &id, &state, &earlier, err);
+    if (rc != BOOK_ROW || state != BOOK_GAVE_WAY)
+        return rc < 0 ? rc : 0;
+    const struct book_recall recall = {.drafts = &id, .count = 1};
+    return book_restore_own(book, &recall, err);
+}
+
 int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_drop why,
                       struct btc_error *err)
 {
@@ -291,6 +326,8 @@ int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_
     rc = book_run(book, BOOK_SQL_PENDING_MARK_TREE, err, "i", id);
     if (rc == 0)
         rc = sweep(book, true, err);
+    if (rc == 0 && is_own && why == BOOK_DROP_ABANDONED)
+        rc = restore_replaced(book, txid, err);
     return book_end(book, rc, err);
 }
 

@@ -37,9 +37,14 @@ static int64_t fee_of_weight(const struct book_plan *plan, size_t weight)
     return ((int64_t)weight * plan->options->fee_rate + 3999) / 4000;
 }
 
+static int64_t fee_at(int64_t rate, size_t vsize)
+{
+    return ((int64_t)vsize * rate + 999) / 1000;
+}
+
 static int64_t fee_of_vsize(const struct book_plan *plan, size_t vsize)
 {
-    return ((int64_t)vsize * plan->options->fee_rate + 999) / 1000;
+    return fee_at(plan->options->fee_rate, vsize);
 }
 
 static size_t weight_of_input(const struct book_input *input)
@@ -273,6 +278,9 @@ static int check_fee(const struct book_plan *plan)
 {
     int64_t most = plan->options->fee_max > 0 ? plan->options->fee_max : BOOK_FEE_MAX;
     int64_t least = plan->replaced_fee + RELAY_STEP * (int64_t)plan->vsize;
+    int64_t by_rate = fee_at(plan->replaced_rate, plan->vsize) + 1; /* a node wants both */
+    if (least < by_rate)
+        least = by_rate;
     if (plan->fee > most)
         return btc_fail(plan->err, BTC_EUSAGE,
                         "a fee of %lld satoshi, the most is %lld: choose a lower fee rate, or say "

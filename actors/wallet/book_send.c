@@ -201,6 +201,24 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
 
 /* --- sending --- */
 
+/* What it replaces must be there still: one that was given up pays nobody, and neither may this. */
+static int check_replaced(struct book *book, const struct book_draft *draft, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    if (btc_hash_is_zero(&draft->replaces))
+        return 0;
+    int rc = book_query(book, BOOK_SQL_PENDING_FIND, &row, err, "b", draft->replaces.bytes,
+                        (size_t)BTC_HASH_SIZE);
+    if (rc == BOOK_ROW) {
+        sqlite3_reset(row);
+        return 0;
+    }
+    return rc < 0 ? rc
+                  : btc_fail(err, BOOK_CONFLICT,
+                             "draft %lld: what it replaces is no longer pending: draft again",
+                             (long long)draft->id);
+}
+
 static int mark_sent(struct book *book, const struct book_draft *draft, int64_t now_s,
                      struct btc_error *err)
 {
@@ -210,6 +228,8 @@ static int mark_sent(struct book *book, const struct book_draft *draft, int64_t 
     if (rc != 0)
         return rc;
     rc = check_coins(book, draft, inputs, count, err);
+    if (rc == 0)
+        rc = check_replaced(book, draft, err);
     if (rc == 0)
         rc = book_add_own_pending(book, draft->id, now_s, err);
     free(inputs);
@@ -322,6 +342,8 @@ static int bump(struct book_plan *plan, const struct btc_hash *txid, const struc
             return btc_fail(plan->err, BTC_EUSAGE,
                             "the payment was made final: it cannot be replaced");
     plan->replaces = *txid;
+    plan->replaced_rate = (draft->fee * 1000 * 4 + (int64_t)btc_tx_weight(tx) - 1) /
+                          (int64_t)btc_tx_weight(tx);
     int rc = replaced_fee(plan->book, pending_id, &plan->replaced_fee, plan->err);
     if (rc == 0)
         rc = plan_outputs(plan, tx, draft);

@@ -88,7 +88,7 @@ enum book_drop {
     BOOK_DROP_REPLACED = 1,  /* by another one that pays more */
     BOOK_DROP_CONFLICT = 2,  /* a block spent its coins */
     BOOK_DROP_EVICTED = 3,   /* the node let it go; it may still be mined */
-    BOOK_DROP_ABANDONED = 4, /* a person gives up one that no node has */
+    BOOK_DROP_ABANDONED = 4, /* it is given up: no node has it */
 };
 
 /*
@@ -104,7 +104,8 @@ int book_add_pending(struct book *book, const void *data, size_t size, int64_t t
 /*
  * It is no longer pending, nor is what spends its outputs: its coins can be spent again, and a
  * draft of it is BOOK_GAVE_WAY. One of the book's own that was only BOOK_DROP_EVICTED stays, since
- * it may still be mined: give it to the node again. BOOK_NONE: not pending.
+ * it may still be mined: give it to the node again. What a draft that is BOOK_DROP_ABANDONED was to
+ * replace is pending again; what built on that, once the pool shows it. BOOK_NONE: not pending.
  */
 int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_drop why,
                       struct btc_error *err) BTC_MUST_CHECK;
@@ -218,7 +219,7 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
  * Mark a signed draft as sent, durably, and give its bytes to submit, [owned]: free(). One that was
  * sent before gives the same bytes and BOOK_KNOWN (with outputs filled). What it replaces gives
  * way. BOOK_NONE; BTC_EUSAGE: not signed yet; BOOK_CONFLICT: its coins are spent by another
- * transaction, or it gave way: make a new draft.
+ * transaction, it gave way, or what it replaces is no longer pending: make a new draft.
  */
 int book_send_draft(struct book *book, int64_t id, int64_t now_s, uint8_t **ret_data,
                     size_t *ret_size, struct btc_error *err) BTC_MUST_CHECK;

@@ -278,8 +278,13 @@ static void refused(struct troupe_actor *self, struct spending *spending,
     struct wallet *wallet = spending->wallet;
     struct book_draft draft;
     char text[WALLET_ERROR_SIZE];
-    if (spending->is_first && book_get_draft(wallet->book, spending->id, &draft, NULL) == 0)
+    if (spending->is_first && book_get_draft(wallet->book, spending->id, &draft, NULL) == 0) {
         wallet_drop(self, wallet, &draft.txid, BOOK_DROP_ABANDONED);
+        if (!is_zero(&draft.replaces)) { /* is pending again, as is soon what builds on it */
+            wallet_tell_pending(self, wallet, &draft.replaces);
+            wallet_pool_look_at_all(self, wallet);
+        }
+    }
     snprintf(text, sizeof(text), "the node: %.160s%s", error->text,
              spending->is_first ? "" : "; it was given to it before, and stays pending");
     if (spending->is_first)
