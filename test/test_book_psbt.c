@@ -97,6 +97,58 @@ static void a_draft_goes_out_and_comes_back_signed(void **state)
     free(signed_psbt);
 }
 
+/* Finalises a signed PSBT elsewhere and spoils a byte of the first witness that it then has. */
+static struct btc_span spoil(const uint8_t *data, size_t size)
+{
+    struct btc_psbt *psbt;
+    struct btc_writer final;
+    struct btc_writer raw;
+    struct btc_tx tx;
+    btc_writer_init(&final, BTC_PSBT_SIZE_MAX);
+    btc_writer_init(&raw, BTC_TX_SIZE_MAX);
+    assert_int_equal(btc_psbt_parse(data, size, &psbt, NULL), 0);
+    for (size_t i = 0; i < btc_psbt_tx(psbt)->in_count; i++)
+        assert_int_equal(btc_psbt_finalise(psbt, i, NULL), 0);
+    btc_psbt_write(psbt, &final);
+    assert_int_equal(btc_psbt_extract(psbt, &raw, NULL), 0);
+    assert_int_equal(btc_tx_parse(raw.data, raw.size, &tx, NULL), 0);
+    uint8_t *at = memmem(final.data, final.size, tx.ins[0].witness[0].data,
+                         tx.ins[0].witness[0].size);
+    assert_non_null(at);
+    at[20] ^= 1;
+    btc_tx_free(&tx);
+    btc_writer_free(&raw);
+    btc_psbt_free(psbt);
+    return (struct btc_span){final.data, final.size};
+}
+
+static void a_final_input_with_a_wrong_signature_is_not_kept(void **state)
+{
+    struct book_draft draft = mixed_draft();
+    struct btc_error err = {0};
+    uint8_t *data;
+    uint8_t *signed_psbt;
+    uint8_t *tx;
+    size_t size;
+    size_t count;
+    int64_t id;
+    (void)state;
+    assert_int_equal(book_psbt_create(book, draft.id, &data, &size, &err), 0);
+    assert_int_equal(book_psbt_sign(book, data, size, &signed_psbt, &size, &count, &err), 0);
+    struct btc_span spoilt = spoil(signed_psbt, size);
+    assert_int_equal(book_psbt_finalise(book, spoilt.data, spoilt.size, &tx, &count, &id, &err),
+                     BTC_EINVALID);
+    assert_int_equal(book_get_draft(book, draft.id, &draft, NULL), 0);
+    assert_int_equal(draft.state, BOOK_DRAFTED);
+    assert_int_equal(book_psbt_finalise(book, signed_psbt, size, &tx, &count, &id, &err), 0);
+    assert_int_equal(book_get_draft(book, draft.id, &draft, NULL), 0);
+    assert_int_equal(draft.state, BOOK_SIGNED);
+    free(tx);
+    purse_free(spoilt);
+    free(signed_psbt);
+    free(data);
+}
+
 static void a_psbt_says_where_the_keys_are(void **state)
 {
     struct book_draft draft = mixed_draft();
@@ -265,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         psbt_test(a_draft_goes_out_and_comes_back_signed),
+        psbt_test(a_final_input_with_a_wrong_signature_is_not_kept),
         psbt_test(a_psbt_says_where_the_keys_are),
         psbt_test(a_lie_about_an_amount_is_not_signed),
         psbt_test(a_locked_book_signs_no_psbt),

@@ -4,6 +4,7 @@
 #ifndef ACTORS_WALLET_BOOK_DRAFT_H
 #define ACTORS_WALLET_BOOK_DRAFT_H
 
+#include "actors/bitcoin/sig.h"
 #include "actors/wallet/book_impl.h"
 #include "actors/wallet/book_spend.h"
 
@@ -82,5 +83,8 @@ int book_draft_inputs(struct book *book, int64_t id, struct book_input **ret_inp
 /* The stored bytes of a draft. [owned] *ret_data: free(). BOOK_NONE. */
 int book_draft_data(struct book *book, int64_t id, uint8_t **ret_data, size_t *ret_size,
                     struct btc_error *err) BTC_MUST_CHECK;
+
+/* Is every input signed as its coin wants it? 0; BTC_EINVALID. */
+int book_verify(const struct btc_spending *spending, struct btc_error *err) BTC_MUST_CHECK;
 
 #endif

@@ -239,6 +239,48 @@ static int finalise(struct exchange *it, struct btc_writer *w)
     return rc > 0 ? BTC_EINVALID : rc;
 }
 
+/* What came as final already was signed elsewhere: is it signed at all? */
+static int verify_draft(struct book *book, int64_t draft_id, const struct btc_tx *tx,
+                        struct btc_error *err)
+{
+    struct book_input *inputs;
+    struct btc_spending spending;
+    size_t count;
+    int rc = book_draft_inputs(book, draft_id, &inputs, &count, err);
+    if (rc != 0)
+        return rc;
+    struct btc_tx_out *coins = calloc(count, sizeof(*coins));
+    if (!coins || tx->in_count != count)
+        rc = coins ? btc_fail(err, BTC_ECORRUPT, "%s is damaged: a draft's coins", book->path)
+                   : btc_fail(err, BTC_ENOMEM, "no memory to check a transaction");
+    for (size_t i = 0; i < count && rc == 0; i++)
+        coins[i] = (struct btc_tx_out){.amount = inputs[i].amount,
+                                       .script = btc_script_span(&inputs[i].script)};
+    if (rc == 0) {
+        rc = btc_spending_prepare(tx, coins, &spending);
+        rc = rc < 0
+                 ? btc_fail(err, rc, "the transaction could not be hashed: %s", btc_code_text(rc))
+                 : book_verify(&spending, err);
+    }
+    free(coins);
+    free(inputs);
+    return rc;
+}
+
+static int store_signed(struct book *book, int64_t draft_id, const struct btc_tx *tx,
+                        struct btc_error *err)
+{
+    int rc = verify_draft(book, draft_id, tx, err);
+    if (rc == 0)
+        rc = book_begin(book, true, err);
+    if (rc != 0)
+        return rc;
+    return book_end(
+        book,
+        book_run(book, BOOK_SQL_DRAFT_SIGNED, err, "bi", tx->raw.data, tx->raw.size, draft_id),
+        err);
+}
+
 /* A draft of ours is then signed; one that was already keeps its bytes, which are given back. */
 static int keep_signed(struct book *book, struct btc_writer *w, int64_t *ret_draft_id,
                        struct btc_error *err)
@@ -250,13 +292,17 @@ static int keep_signed(struct book *book, struct btc_writer *w, int64_t *ret_dra
         return rc;
     rc = book_query(book, BOOK_SQL_DRAFT_OF_TXID, &row, err, "b", tx.txid.bytes,
                     (size_t)BTC_HASH_SIZE);
-    btc_tx_free(&tx);
     *ret_draft_id = 0;
-    if (rc != BOOK_ROW)
+    if (rc != BOOK_ROW) {
+        btc_tx_free(&tx);
         return rc;
+    }
     *ret_draft_id = sqlite3_column_int64(row, 0);
     bool is_new = sqlite3_column_int(row, 1) == BOOK_DRAFTED;
     sqlite3_reset(row);
+    if (is_new)
+        rc = store_signed(book, *ret_draft_id, &tx, err);
+    btc_tx_free(&tx);
     if (!is_new) {
         uint8_t *data;
         size_t size;
@@ -268,12 +314,7 @@ static int keep_signed(struct book *book, struct btc_writer *w, int64_t *ret_dra
         w->size = size;
         return 0;
     }
-    rc = book_begin(book, true, err);
-    if (rc < 0)
-        return rc;
-    return book_end(
-        book, book_run(book, BOOK_SQL_DRAFT_SIGNED, err, "bi", w->data, w->size, *ret_draft_id),
-        err);
+    return rc;
 }
 
 int book_psbt_finalise(struct book *book, const void *data, size_t size, uint8_t **ret_data,

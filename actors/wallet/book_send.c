@@ -96,6 +96,20 @@ static int sign_one(struct signing *it, const struct btc_spending *spending,
     return rc;
 }
 
+int book_verify(const struct btc_spending *spending, struct btc_error *err)
+{
+    for (size_t i = 0; i < spending->tx->in_count; i++) {
+        int rc = btc_verify_input(
+            spending, i, BTC_VERIFY_DER | BTC_VERIFY_P2SH | BTC_VERIFY_WITNESS | BTC_VERIFY_TAPROOT,
+            err);
+        if (rc > 0)
+            rc = btc_fail(err, BTC_EINVALID, "input %zu was signed outside the templates", i);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int sign_all(struct signing *it, const struct book_signer *signer)
 {
     struct btc_spending spending;
@@ -104,14 +118,7 @@ static int sign_all(struct signing *it, const struct book_signer *signer)
         return btc_fail(it->err, rc, "the draft could not be hashed: %s", btc_code_text(rc));
     for (size_t i = 0; i < it->tx.in_count && rc == 0; i++)
         rc = sign_one(it, &spending, signer, i);
-    for (size_t i = 0; i < it->tx.in_count && rc == 0; i++) {
-        rc = btc_verify_input(
-            &spending, i,
-            BTC_VERIFY_DER | BTC_VERIFY_P2SH | BTC_VERIFY_WITNESS | BTC_VERIFY_TAPROOT, it->err);
-        if (rc > 0)
-            rc = btc_fail(it->err, BTC_ECRYPTO, "input %zu was signed outside the templates", i);
-    }
-    return rc;
+    return rc == 0 ? book_verify(&spending, it->err) : rc;
 }
 
 /* Sign and store; the result is only given out once it is on the disk. */
