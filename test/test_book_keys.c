@@ -373,8 +373,18 @@ static void a_box_that_was_touched_does_not_open(void **state)
     }
     for (size_t cut = 0; cut < size; cut += 9)
         assert_true(btc_vault_open("p", box, cut, secret, &secret_size, NULL) != 0);
-    box[1] = 63;
-    assert_int_equal(btc_vault_open("p", box, size, secret, &secret_size, NULL), BTC_EFORMAT);
+    static const struct {
+        uint8_t work[3]; /* log2 of N, r, p */
+        int rc;
+    } works[] = {
+        {{63, 8, 1}, BTC_EFORMAT}, {{20, 8, 16}, BTC_EFORMAT},       {{19, 8, 1}, BTC_EFORMAT},
+        {{18, 8, 2}, BTC_EFORMAT}, {{1, 255, 255}, BTC_VAULT_WRONG}, {{15, 8, 2}, BTC_VAULT_WRONG},
+        {{15, 8, 9}, BTC_EFORMAT}, {{15, 0, 1}, BTC_EFORMAT},        {{15, 8, 0}, BTC_EFORMAT},
+    };
+    for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
+        memcpy(box + 1, works[i].work, 3);
+        assert_int_equal(btc_vault_open("p", box, size, secret, &secret_size, NULL), works[i].rc);
+    }
     assert_int_equal(btc_vault_seal("p", entropy, 0, box, &size, NULL), BTC_EUSAGE);
 }
 

@@ -14,7 +14,6 @@ enum {
     BOX_VERSION = 1,
     COST_R = 8,
     COST_P = 1,
-    COST_P_MAX = 16,
     SALT_AT = 4,
     SALT_SIZE = 16,
     NONCE_AT = SALT_AT + SALT_SIZE,
@@ -102,8 +101,10 @@ static int check_box(const uint8_t *box, size_t box_size, struct btc_error *err)
         return btc_fail(err, BTC_EFORMAT,
                         "a secret sealed in the way %u, this program knows %d: use a newer one",
                         box[0], BOX_VERSION);
-    if (box[1] < 1 || box[1] > BTC_VAULT_LOG_COST_MAX || box[2] < 1 || box[2] > COST_R ||
-        box[3] < 1 || box[3] > COST_P_MAX)
+    const uint64_t work_max = ((uint64_t)BTC_VAULT_WORK_MAX << BTC_VAULT_LOG_COST) * COST_R *
+                              COST_P;
+    if (box[1] < 1 || box[1] >= 32 || box[2] < 1 || box[3] < 1 ||
+        (UINT64_C(1) << box[1]) * box[2] * box[3] > work_max)
         return btc_fail(err, BTC_EFORMAT, "a sealed secret asks for absurd work: damaged");
     return 0;
 }

@@ -17,7 +17,7 @@
 #define BTC_VAULT_SECRET_SIZE_MAX 64 /* bytes */
 #define BTC_VAULT_SIZE_MAX        (BTC_VAULT_SECRET_SIZE_MAX + 48)
 #define BTC_VAULT_LOG_COST        15 /* N = 2^15: 32 MiB and about 0.1 s */
-#define BTC_VAULT_LOG_COST_MAX    20 /* what a box may ask for: 1 GiB */
+#define BTC_VAULT_WORK_MAX        8  /* times that work are what a box may ask for: 256 MiB */
 
 #define BTC_VAULT_WRONG \
     1 /* another passphrase, or the box is damaged: these cannot be told apart */
