@@ -348,6 +348,73 @@ static void kill_9_while_it_changes_leaves_the_old_or_the_new(void **state)
     assert_true(changed >= 1);
 }
 
+/* --- a copy that somebody changed --- */
+
+static void change(const char *dir, const char *sql)
+{
+    char path[4096];
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/%s", dir, BOOK_FILE_NAME);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static const char other_account[] = "UPDATE wallet SET account = account86; DELETE FROM script";
+
+static void a_book_with_accounts_of_other_keys_is_refused(void **state)
+{
+    struct btc_error err = {0};
+    struct book *book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    book_close(book);
+    change(*state, other_account);
+    assert_int_equal(books_try_open(*state, BTC_REGTEST, NULL, &book, &err), BTC_ECORRUPT);
+    assert_non_null(strstr(err.text, "tampered"));
+}
+
+static void a_locked_book_with_accounts_of_other_keys_is_not_unlocked(void **state)
+{
+    struct btc_error err = {0};
+    struct book *book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    assert_int_equal(book_change_passphrase(book, NULL, "secret", &err), 0);
+    book_close(book);
+    change(*state, other_account);
+    book = books_open(*state, BTC_REGTEST, NULL);
+    assert_int_equal(book_unlock(book, "secret", &err), BTC_ECORRUPT);
+    assert_locked(book, true, true);
+    book_close(book);
+}
+
+static void a_book_with_a_script_of_another_key_is_refused(void **state)
+{
+    struct book_script script;
+    struct btc_error err = {0};
+    struct book *book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
+    book_close(book);
+    change(*state, "UPDATE script SET script = zeroblob(22) WHERE chain = 0 AND child = 0");
+    book = books_open(*state, BTC_REGTEST, NULL);
+    assert_int_equal(book_check(book, &err), BTC_ECORRUPT); /* given out: looked at thoroughly */
+    book_close(book);
+    change(*state, "UPDATE script SET script = zeroblob(23) WHERE chain = 2 AND child = 1");
+    assert_int_equal(books_try_open(*state, BTC_REGTEST, NULL, &book, &err), BTC_ECORRUPT);
+    assert_non_null(strstr(err.text, "script 1 of chain 2"));
+}
+
+static void a_trigger_in_the_file_does_nothing(void **state)
+{
+    struct book_script script;
+    struct book *book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    book_close(book);
+    change(*state, "CREATE TRIGGER t AFTER UPDATE ON script BEGIN UPDATE state SET own = 5; END");
+    book = books_open(*state, BTC_REGTEST, NULL);
+    assert_int_equal(
+        book_new_address(book, BTC_SCRIPT_P2WPKH, BOOK_RECEIVE, "", &script, NULL, NULL), 0);
+    books_check(book);
+    book_close(book);
+}
+
 /* --- boxes --- */
 
 static void a_box_that_was_touched_does_not_open(void **state)
@@ -424,6 +491,10 @@ int main(void)
         books_test(a_book_with_a_passphrase_is_locked),
         books_test(a_passphrase_is_changed_and_taken_away),
         books_test(kill_9_while_it_changes_leaves_the_old_or_the_new),
+        books_test(a_book_with_accounts_of_other_keys_is_refused),
+        books_test(a_locked_book_with_accounts_of_other_keys_is_not_unlocked),
+        books_test(a_book_with_a_script_of_another_key_is_refused),
+        books_test(a_trigger_in_the_file_does_nothing),
         cmocka_unit_test(a_box_that_was_touched_does_not_open),
         books_test(a_secret_fits_its_script),
     };

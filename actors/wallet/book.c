@@ -63,6 +63,9 @@ static int open_file(struct book *book, struct btc_error *err)
     if (sqlite3_db_readonly(book->db, "main") == 1)
         return btc_fail(err, BTC_EIO, "%s cannot be written: its permissions forbid it",
                         book->path);
+    /* A book has neither: in a copy that somebody gave, they would act in this program's name. */
+    sqlite3_db_config(book->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(book->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_busy_timeout(book->db, BOOK_LOCK_WAIT_MS);
     return book_exec(book,
                      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
@@ -96,6 +99,8 @@ static int fill(struct book *book, const struct book_options *options, struct bt
         rc = book_load_keys(book, err);
     if (rc == 0)
         rc = load_sieve(book, err);
+    if (rc == 0)
+        rc = book_check_scripts(book, false, err);
     if (rc == 0)
         rc = book_extend(book, NULL, err);
     return book_end(book, rc, err);
@@ -176,5 +181,5 @@ int book_check(struct book *book, struct btc_error *err)
         return btc_fail(err, BTC_ECORRUPT,
                         "%s: the history adds up to %lld satoshi, the coins to %lld", book->path,
                         (long long)history, (long long)total);
-    return 0;
+    return book_check_scripts(book, true, err);
 }

@@ -69,7 +69,8 @@ struct book_options {
 /*
  * Open the book in options->dir, or make one there with keys of its own. The file is readable by
  * its owner only; without a passphrase its keys are not encrypted. An older version's is migrated in
- * one transaction. [owned] *ret_book: book_close(). BTC_EINUSE when
+ * one transaction. [owned] *ret_book: book_close(). BTC_ECORRUPT also when what addresses are made
+ * of is not of the file's own keys (as far as that can be told while locked). BTC_EINUSE when
  * another process (or book) has it open; BTC_ENETWORK when it is another network's; BTC_EUSAGE when
  * the file is no wallet or a newer version's, or for a sentence or a passphrase although there is a
  * book already; BTC_EFORMAT for a sentence that is wrong.
@@ -231,8 +232,8 @@ int book_list_scripts(struct book *book, int64_t *cursor, struct book_script *re
                       size_t count_max, size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
 
 /*
- * Add everything up again: coins against the kept totals, history against coins. Takes time with
- * the size of the book. BTC_ECORRUPT with the sums that differ.
+ * Add everything up again: coins against the kept totals, history against coins; own scripts against
+ * their keys. Takes time with the size of the book. BTC_ECORRUPT with what differs.
  */
 int book_check(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
 

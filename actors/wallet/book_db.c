@@ -81,6 +81,8 @@ static const char *const statements[BOOK_SQL_COUNT] = {
         "SELECT " BOOK_SCRIPT_COLUMNS " FROM script s WHERE s.id > ?"
         " AND (s.used OR s.given OR (s.chain IS NULL AND s.source IS NULL)) ORDER BY s.id LIMIT ?",
     [BOOK_SQL_ALL_SCRIPTS] = "SELECT script FROM script",
+    [BOOK_SQL_OWN_SCRIPTS] = "SELECT chain, child, script FROM script WHERE chain IS NOT NULL"
+                             " AND (? OR (used = 0 AND given = 0))",
     [BOOK_SQL_ALL_COINS] = "SELECT txid, vout FROM coin WHERE spent_height IS NULL",
     [BOOK_SQL_SEED] = "SELECT entropy, box FROM seed",
     [BOOK_SQL_SET_SEED] = "UPDATE seed SET entropy = ?, box = ?",

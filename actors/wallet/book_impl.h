@@ -51,6 +51,7 @@ enum book_sql {
     BOOK_SQL_LIST_COINS,
     BOOK_SQL_LIST_SCRIPTS,
     BOOK_SQL_ALL_SCRIPTS,
+    BOOK_SQL_OWN_SCRIPTS,
     BOOK_SQL_ALL_COINS,
     BOOK_SQL_SEED,
     BOOK_SQL_SET_SEED,
@@ -227,6 +228,10 @@ int book_signer_secret(const struct book_signer *signer, const struct book_key_p
 void book_signer_close(struct book_signer *signer);
 
 /* --- book_scripts.c --- */
+
+/* Are own scripts those of their keys? Those that are still to be given out, or, thoroughly, all.
+ * BTC_ECORRUPT. */
+int book_check_scripts(struct book *book, bool is_thorough, struct btc_error *err) BTC_MUST_CHECK;
 
 /* Know BOOK_GAP_LIMIT scripts beyond the last one used or given out of both chains. *ret_has_grown
  * (may be NULL) tells whether there are new ones. Within a transaction. */

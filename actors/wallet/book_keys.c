@@ -208,6 +208,33 @@ static int open_seed(struct seed *seed, const char *passphrase, struct btc_error
     return rc;
 }
 
+/* Is what the file says of the keys in public that of its entropy? Addresses come of it: whoever
+ * changed it in a copy would be paid. */
+static int check_accounts(struct book *book, const uint8_t *entropy, size_t size,
+                          struct btc_error *err)
+{
+    char texts[2][BTC_HD_TEXT_SIZE];
+    uint8_t fingerprint[KEYS_FINGERPRINT_SIZE];
+    int rc = keys_fingerprint(entropy, size, fingerprint, err);
+    bool is_same = rc == 0 && memcmp(fingerprint, book->fingerprint, sizeof(fingerprint)) == 0;
+    for (int i = 0; i < KEYS_ACCOUNTS && rc == 0; i++) {
+        struct btc_hd_node node;
+        rc = keys_account(entropy, size, book->params, (enum keys_account)i, &node, err);
+        if (rc == 0)
+            rc = btc_hd_encode(&node, book->params->bip32_public, false, texts[0]);
+        if (rc == 0)
+            rc = btc_hd_encode(&book->accounts[i], book->params->bip32_public, false, texts[1]);
+        is_same = is_same && rc == 0 && strcmp(texts[0], texts[1]) == 0;
+    }
+    if (rc < 0)
+        return rc;
+    return is_same ? 0
+                   : btc_fail(err, BTC_ECORRUPT,
+                              "%s was tampered with: its accounts are not of its own words; "
+                              "restore it from the words",
+                              book->path);
+}
+
 int book_unlock(struct book *book, const char *passphrase, struct btc_error *err)
 {
     struct seed seed;
@@ -216,6 +243,8 @@ int book_unlock(struct book *book, const char *passphrase, struct btc_error *err
         return rc;
     bool is_encrypted = seed.box_size > 0;
     rc = open_seed(&seed, passphrase, err);
+    if (rc == 0 && is_encrypted)
+        rc = check_accounts(book, seed.entropy, seed.size, err);
     if (rc == 0 && is_encrypted && !book->secret) {
         struct book_secret *secret = btc_secret_alloc();
         if (secret) {
@@ -276,6 +305,17 @@ int book_change_passphrase(struct book *book, const char *old_passphrase,
 
 /* --- what is public --- */
 
+/* Once they are loaded. An encrypted book's entropy is compared when it is unlocked. */
+static int check_plain(struct book *book, struct btc_error *err)
+{
+    struct seed seed;
+    int rc = get_seed(book, &seed, err);
+    if (rc == 0 && seed.box_size == 0)
+        rc = check_accounts(book, seed.entropy, seed.size, err);
+    btc_wipe(&seed, sizeof(seed));
+    return rc;
+}
+
 static int load_chains(struct book *book, enum keys_account account, const char *text,
                        struct btc_error *err)
 {
@@ -317,7 +357,7 @@ int book_load_keys(struct book *book, struct btc_error *err)
                         book->path, network, book->params->name);
     for (int i = 0; i < KEYS_ACCOUNTS && rc == 0; i++)
         rc = load_chains(book, (enum keys_account)i, texts[i], err);
-    return rc;
+    return rc < 0 ? rc : check_plain(book, err);
 }
 
 /* --- keys of scripts --- */

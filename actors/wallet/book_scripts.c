@@ -90,6 +90,42 @@ static int add_own_script(struct book *book, int64_t chain, int64_t index, bool 
     return rc;
 }
 
+/* Is the script of the row that of its key? */
+static int check_own_script(struct book *book, sqlite3_stmt *row, struct btc_error *err)
+{
+    struct btc_script script;
+    int64_t chain = sqlite3_column_int64(row, 0);
+    int64_t child = sqlite3_column_int64(row, 1);
+    size_t size = (size_t)sqlite3_column_bytes(row, 2);
+    int rc = BTC_EINVALID;
+    if (chain >= 0 && chain < BOOK_CHAINS && child >= 0 && child < BTC_HD_HARDENED)
+        rc = keys_script(&book->chains[chain], (enum keys_account)(chain / KEYS_CHAINS),
+                         (uint32_t)child, &script, err);
+    if (rc == BTC_ENOMEM || rc == BTC_ECRYPTO)
+        return rc;
+    if (rc == 0 && size == script.size &&
+        memcmp(sqlite3_column_blob(row, 2), script.bytes, size) == 0)
+        return 0;
+    return btc_fail(err, BTC_ECORRUPT,
+                    "%s was tampered with: script %lld of chain %lld is not of its key; restore it "
+                    "from the words",
+                    book->path, (long long)child, (long long)chain);
+}
+
+int book_check_scripts(struct book *book, bool is_thorough, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    int rc = book_query(book, BOOK_SQL_OWN_SCRIPTS, &row, err, "i", (int64_t)is_thorough);
+    while (rc == BOOK_ROW) {
+        rc = check_own_script(book, row, err);
+        if (rc < 0)
+            sqlite3_reset(row);
+        else
+            rc = book_next(book, row, err);
+    }
+    return rc;
+}
+
 /* Coins that were only watched may have become the book's own: move them to the other sums. */
 static int take_over_coins(struct book *book, struct btc_error *err)
 {

@@ -62,7 +62,8 @@ int book_lock_state(struct book *book, struct book_lock_state *ret_state, struct
     BTC_MUST_CHECK;
 
 /* Hold the secret in locked memory until book_lock() or book_close(). 0 also when it was unlocked
- * already or is not encrypted; BOOK_WRONG: not the passphrase (the same time is spent). */
+ * already or is not encrypted; BOOK_WRONG: not the passphrase (the same time is spent);
+ * BTC_ECORRUPT also when the file's accounts are not of its keys. */
 int book_unlock(struct book *book, const char *passphrase, struct btc_error *err) BTC_MUST_CHECK;
 
 /* Wipe it. Harmless when locked or not encrypted. */
