@@ -11,7 +11,15 @@
 #define SEQUENCE_LOCK_IS_TIME  (1u << 22)
 #define SEQUENCE_LOCK_MASK     0xffffu
 #define SEQUENCE_LOCK_UNIT_LOG 9 /* 512 seconds */
-#define UNDO_SIZE_MAX          (64u << 20)
+
+/* The coins that a block spends, as they are kept: more than any valid block can come to. An input
+ * takes 41 bytes at least, which weigh four times that; its coin's script is of any size that can
+ * be spent, and has 15 bytes in front of it at most. Memory is taken as it is needed. */
+#define INPUT_WEIGHT_MIN 164u
+#define SPENT_SIZE_MAX   (15u + BTC_SCRIPT_SIZE_MAX)
+#define UNDO_SIZE_MAX    (256u << 20)
+_Static_assert(BTC_BLOCK_WEIGHT_MAX / INPUT_WEIGHT_MIN * SPENT_SIZE_MAX <= UNDO_SIZE_MAX,
+               "a valid block would be refused for the coins that it spends");
 
 /* One block being connected. */
 struct connection {
