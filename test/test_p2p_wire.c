@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "actors/node/p2p_net.h"
 #include "actors/node/p2p_wire.h"
 
 #define params btc_params_get(BTC_REGTEST)
@@ -337,6 +338,34 @@ static void a_flipped_bit_does_not_pass(void **state)
     btc_writer_free(&w);
 }
 
+/* ---- addresses ---- */
+
+static bool is_same_host(const char *a, const char *b)
+{
+    struct p2p_address first;
+    struct p2p_address second;
+    struct btc_error err;
+    assert_int_equal(p2p_address_read(a, 1, &first, NULL, &err), 0);
+    assert_int_equal(p2p_address_read(b, 2, &second, NULL, &err), 0);
+    assert_false(p2p_address_same(&first, &second));
+    second.port = first.port;
+    assert_int_equal(p2p_address_same(&first, &second), strcmp(a, b) == 0);
+    return p2p_address_same_host(&first, &second);
+}
+
+/* Whoever has one address of IPv6 has 2^64 of them. */
+static void a_host_of_ipv6_is_a_network(void **state)
+{
+    (void)state;
+    assert_true(is_same_host("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
+    assert_false(is_same_host("2001:db8:1:2::1", "2001:db8:1:3::1"));
+    assert_true(is_same_host("1.2.3.4", "1.2.3.4"));
+    assert_false(is_same_host("1.2.3.4", "1.2.3.5"));
+    assert_true(is_same_host("::1", "::1"));
+    assert_false(is_same_host("::1", "::ffff:1.2.3.4"));
+    assert_false(is_same_host("::ffff:1.2.3.5", "::ffff:1.2.3.4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_header_with_transactions_is_refused),
         cmocka_unit_test(heads_are_bounded_by_their_kind),
         cmocka_unit_test(a_flipped_bit_does_not_pass),
+        cmocka_unit_test(a_host_of_ipv6_is_a_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

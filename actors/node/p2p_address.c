@@ -5,6 +5,8 @@
 
 #include "actors/node/p2p_net.h"
 
+#define HOST_V6_PREFIX 8 /* bytes: a /64 */
+
 static int bad(struct btc_error *err, const char *text)
 {
     return btc_fail(
@@ -93,14 +95,25 @@ void p2p_address_write(const struct p2p_address *address, char ret_text[P2P_NET_
              (unsigned)address->port);
 }
 
+/* How much of an address tells one host from another. A network of IPv6 gives each of its customers
+ * 64 bits to choose from; below ::/64 there are none, but ::1 and IPv4 in other words. */
+static size_t host_size(const struct p2p_address *address)
+{
+    static const uint8_t none[HOST_V6_PREFIX] = {0};
+    if (!address->is_v6)
+        return 4;
+    return memcmp(address->host, none, sizeof(none)) == 0 ? 16 : HOST_V6_PREFIX;
+}
+
 bool p2p_address_same_host(const struct p2p_address *a, const struct p2p_address *b)
 {
-    return a->is_v6 == b->is_v6 && memcmp(a->host, b->host, a->is_v6 ? 16 : 4) == 0;
+    return a->is_v6 == b->is_v6 && memcmp(a->host, b->host, host_size(a)) == 0;
 }
 
 bool p2p_address_same(const struct p2p_address *a, const struct p2p_address *b)
 {
-    return p2p_address_same_host(a, b) && a->port == b->port;
+    return a->is_v6 == b->is_v6 && memcmp(a->host, b->host, a->is_v6 ? 16 : 4) == 0 &&
+           a->port == b->port;
 }
 
 bool p2p_address_is_loopback(const struct p2p_address *address)

@@ -39,6 +39,7 @@ int p2p_address_read(const char *text, uint16_t default_port, struct p2p_address
 int p2p_address_read_listen(const char *text, struct p2p_address *ret_address,
                             struct btc_error *err) BTC_MUST_CHECK;
 void p2p_address_write(const struct p2p_address *address, char ret_text[P2P_NET_ADDRESS_SIZE]);
+/* The same host, as far as can be told: of IPv6 the first 64 bits count. */
 bool p2p_address_same_host(const struct p2p_address *a, const struct p2p_address *b);
 bool p2p_address_same(const struct p2p_address *a, const struct p2p_address *b);
 bool p2p_address_is_loopback(const struct p2p_address *address);
