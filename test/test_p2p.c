@@ -639,7 +639,7 @@ static void a_bad_block_bans_who_sent_it(void **state)
 /* ---- what a peer can cost ---- */
 
 /* Asks for the same blocks again and again and reads nothing of the answers. */
-static void who_does_not_read_is_not_served(void **state)
+static void who_does_not_read_is_not_served_and_then_dropped(void **state)
 {
     struct side *a = side_new(11);
     struct btc_writer w;
@@ -662,6 +662,16 @@ static void who_does_not_read_is_not_served(void **state)
     assert_true(waiting >= P2P_OUTBOX_BYTES);
     assert_true(waiting < P2P_OUTBOX_BYTES + P2P_SLACK_BYTES);
     assert_int_equal(a->drops, 0);
+    /* slowly is fine, for as long as it takes */
+    for (int i = 0; i < 3; i++) {
+        p2p_sent(a->p2p, ID, 1);
+        tick(a, P2P_PONG_MS - TICK_MS);
+    }
+    assert_int_equal(a->drops, 0);
+    tick(a, 3 * TICK_MS);
+    assert_int_equal(a->drops, 1);
+    assert_int_equal(a->bans, 0);
+    assert_non_null(strstr(a->reason, "read nothing"));
     btc_writer_free(&w);
     side_free(a);
 }
@@ -747,7 +757,7 @@ int main(void)
         cmocka_unit_test(headers_must_connect_and_be_worked_for),
         cmocka_unit_test(headers_that_lead_nowhere_are_bounded),
         cmocka_unit_test(a_bad_block_bans_who_sent_it),
-        cmocka_unit_test(who_does_not_read_is_not_served),
+        cmocka_unit_test(who_does_not_read_is_not_served_and_then_dropped),
         cmocka_unit_test(a_flood_is_taken_at_the_pace_of_its_share),
         cmocka_unit_test(an_honest_peer_goes_on_beside_hostile_ones),
         cmocka_unit_test(there_are_as_many_peers_as_there_may_be),

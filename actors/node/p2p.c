@@ -81,6 +81,7 @@ int p2p_open(struct p2p *p2p, uint32_t id, const char *address, bool is_inbound,
         .opened_ms = p2p->now_ms,
         .tokens = P2P_TOKENS_MAX,
         .tokens_ms = p2p->now_ms,
+        .out_moved_ms = p2p->now_ms,
     };
     snprintf(peer->address, sizeof(peer->address), "%s", address);
     btc_writer_init(&peer->out, P2P_OUTBOX_BYTES_MAX);
@@ -187,6 +188,8 @@ void p2p_sent(struct p2p *p2p, uint32_t id, size_t size)
     struct p2p_peer *peer = find(p2p, id);
     if (peer == NULL)
         return;
+    if (size > 0)
+        peer->out_moved_ms = p2p->now_ms;
     peer->out_at += size;
     peer->sent_bytes += size;
     if (peer->out_at < peer->out.size / 2)
@@ -333,9 +336,13 @@ static bool is_over(const struct p2p *p2p, uint64_t since_ms, uint64_t limit_ms)
     return p2p->now_ms - since_ms > limit_ms;
 }
 
-/* Whoever waits for us is not judged. */
+/* Whoever waits for us is not judged, unless we wait for it to read. */
 static void judge(struct p2p *p2p, struct p2p_peer *peer)
 {
+    if (p2p_waiting(peer) == 0)
+        peer->out_moved_ms = p2p->now_ms;
+    else if (is_over(p2p, peer->out_moved_ms, P2P_PONG_MS))
+        p2p_doom(peer, "it read nothing within %d s", P2P_PONG_MS / 1000);
     if (peer->inbox.is_whole)
         return;
     if (peer->stage != P2P_STAGE_READY) {

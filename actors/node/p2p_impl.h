@@ -54,7 +54,8 @@ struct p2p_peer {
     struct p2p_inbox inbox;
     size_t served; /* items of the getdata that is the present message */
     struct btc_writer out;
-    size_t out_at; /* sent of it */
+    size_t out_at;         /* sent of it */
+    uint64_t out_moved_ms; /* when it last read some of it, or all was read */
     uint64_t received_bytes;
     uint64_t sent_bytes;
     int64_t tokens;
