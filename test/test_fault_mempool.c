@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "actors/node/mempool.h"
+#include "actors/node/p2p.h"
 #include "test/support/craft.h"
 #include "test/support/fault.h"
 #include "test/support/pay.h"
@@ -170,10 +171,98 @@ static void each_allocation_fails_once(void **state)
     assert_true(n > 50);
 }
 
+/* ---- a peer that sends one ---- */
+
+static void on_changed(void *user, const struct chain_change *changes, size_t count)
+{
+    (void)user;
+    (void)changes;
+    (void)count;
+}
+
+static void on_headers(void *user)
+{
+    (void)user;
+}
+
+static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
+{
+    (void)user;
+    (void)id;
+    if (is_banned)
+        fail_msg("banned: %s", reason);
+}
+
+static void on_trouble(void *user, int code, const struct btc_error *err)
+{
+    (void)user;
+    (void)err;
+    assert_int_equal(code, BTC_ENOMEM);
+}
+
+static void put(struct p2p *p2p, const struct btc_writer *w)
+{
+    p2p_receive(p2p, 1, w->data, w->size);
+    while (p2p_work(p2p, 2000))
+        continue;
+}
+
+/* Its words were made before: only what is done with them may fail. */
+static bool send_tx(const struct btc_writer *hello, const struct btc_writer *tx)
+{
+    struct p2p_config config = {
+        .chain = room->chain,
+        .agent = "/test/",
+        .nonce = 11,
+        .listener = {on_changed, on_headers, on_dropped, on_trouble, NULL},
+    };
+    struct p2p_info infos[P2P_PEERS_MAX];
+    struct btc_error err;
+    struct p2p *p2p;
+    struct mempool *pool;
+    if (mempool_new(room->chain, 0, NULL, &pool, &err) != 0)
+        return true;
+    config.pool = pool;
+    if (p2p_new(&config, &p2p, &err) == 0) {
+        assert_int_equal(p2p_open(p2p, 1, "127.0.0.1:1", true, 1000, &err), 0);
+        put(p2p, hello);
+        put(p2p, tx);
+        for (size_t i = p2p_list(p2p, infos); i > 0; i--)
+            assert_int_equal(infos[i - 1].score, 0);
+        p2p_free(p2p);
+    }
+    mempool_free(pool);
+    return fault_fired();
+}
+
+static void nobody_is_blamed_for_want_of_memory(void **state)
+{
+    const struct btc_params *params = btc_params_get(BTC_REGTEST);
+    struct p2p_version version = {.protocol = P2P_PROTOCOL, .services = 9, .nonce = 1};
+    struct btc_writer hello;
+    struct btc_writer tx;
+    uint64_t n = 1;
+    (void)state;
+    btc_writer_init(&hello, 1000);
+    btc_writer_init(&tx, 10000);
+    p2p_write_version(&hello, params, &version);
+    p2p_write_message(&hello, params, P2P_VERACK, (struct btc_span){NULL, 0});
+    p2p_write_message(&tx, params, P2P_TX, (struct btc_span){txs[PARENT].data, txs[PARENT].size});
+    for (bool is_hit = true; is_hit; n++) {
+        fault_start(FAULT_MEMORY, n, 1);
+        is_hit = send_tx(&hello, &tx);
+        fault_stop();
+    }
+    assert_true(n > 10);
+    btc_writer_free(&hello);
+    btc_writer_free(&tx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_fails_once),
+        cmocka_unit_test(nobody_is_blamed_for_want_of_memory),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

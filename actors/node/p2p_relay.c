@@ -103,10 +103,13 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
     struct btc_error err = {.text = ""};
     struct btc_tx tx;
     p2p_charge(peer, TOKENS_TX + payload.size / TOKENS_TX_BYTES);
-    if (btc_tx_parse(payload.data, payload.size, &tx, &err) != 0) {
+    int rc = btc_tx_parse(payload.data, payload.size, &tx, &err);
+    if (rc == BTC_EFORMAT || rc == BTC_ELIMIT)
         p2p_blame(peer, P2P_SCORE_MAX, "tx: %s", err.text);
+    else if (rc != 0)
+        p2p_trouble(p2p, rc, &err);
+    if (rc != 0)
         return;
-    }
     struct btc_hash txid = tx.txid;
     struct btc_hash wtxid = tx.wtxid;
     btc_tx_free(&tx);
@@ -117,8 +120,7 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
     if (p2p->config.pool == NULL || is_noted(p2p->refused, P2P_REFUSED_MAX, &wtxid))
         return;
     p2p_commit(p2p); /* the pool is to see the chain as it is */
-    int rc = mempool_accept(p2p->config.pool, payload.data, payload.size, time(NULL), &verdict,
-                            &err);
+    rc = mempool_accept(p2p->config.pool, payload.data, payload.size, time(NULL), &verdict, &err);
     if (rc == BTC_EINVALID || rc == BTC_ELIMIT)
         note(p2p->refused, P2P_REFUSED_MAX, &wtxid);
     else if (rc < 0 && rc != BTC_EORPHAN && rc != BTC_EFORMAT)
