@@ -85,6 +85,7 @@ int p2p_open(struct p2p *p2p, uint32_t id, const char *address, bool is_inbound,
     };
     snprintf(peer->address, sizeof(peer->address), "%s", address);
     btc_writer_init(&peer->out, P2P_OUTBOX_BYTES_MAX);
+    p2p_begin_telling(p2p, peer);
     if (!is_inbound)
         p2p_greet(p2p, peer);
     return 0;

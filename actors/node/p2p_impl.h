@@ -183,6 +183,8 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
 void p2p_forget_refused(struct p2p *p2p);
 /* Tells of what is new in the pool. */
 void p2p_tell_txs(struct p2p *p2p);
+/* Where that begins for one who has just come. */
+void p2p_begin_telling(struct p2p *p2p, struct p2p_peer *peer);
 /* False: it is not here. */
 bool p2p_serve_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item);
 

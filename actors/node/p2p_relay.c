@@ -1,16 +1,17 @@
 /* Transactions: asked for, taken, told of, served. See p2p_impl.h.
  *
- * A peer that tells of a transaction is asked for it if nobody else was; what it sends is offered to
- * the pool, whose verdict counts against nobody: policies differ. What is new in the pool is told to
+ * A peer that tells of a transaction is asked for it if not enough others were; what it sends is
+ * offered to the pool, whose verdict counts against nobody: policies differ. What is new in the pool is told to
  * each peer that may not know it, in the order in which it came in. */
 #include <string.h>
 #include <time.h>
 
 #include "actors/node/p2p_impl.h"
 
-#define TOLD_MAX        200 /* transactions told to one peer at once */
-#define TOKENS_TX       20  /* a transaction is verified */
-#define TOKENS_TX_BYTES 50  /* one more for as many bytes */
+#define TOLD_MAX           200  /* transactions told to one peer at once */
+#define TOLD_LOOKED_AT_MAX 1000 /* for that, of the pool's */
+#define TOKENS_TX          20   /* a transaction is verified */
+#define TOKENS_TX_BYTES    50   /* one more for as many bytes */
 
 /* ---- what a peer knows, and what was refused: places that later ones take ---- */
 
@@ -51,13 +52,20 @@ static void forget_wanted(struct p2p_peer *peer, const struct btc_hash *hash)
         *wanted = peer->wanted[--peer->wanted_count];
 }
 
-static bool is_wanted(struct p2p *p2p, const struct btc_hash *hash)
+/* Were enough asked already? One that was may never deliver; and whoever connects to us can be many,
+ * so those that we chose are asked whatever those others said. */
+static bool is_wanted(struct p2p *p2p, const struct p2p_peer *peer, const struct btc_hash *hash)
 {
+    size_t count = 0;
     for (size_t i = 0; i < P2P_PEERS_MAX; i++) {
-        if (p2p->peers[i].id != 0 && find_wanted(&p2p->peers[i], hash) != NULL)
+        struct p2p_peer *other = &p2p->peers[i];
+        if (other->id == 0 || find_wanted(other, hash) == NULL)
+            continue;
+        if (other == peer)
             return true;
+        count += peer->is_inbound || !other->is_inbound;
     }
-    return false;
+    return count >= P2P_ASKED_MAX;
 }
 
 void p2p_hear_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *item)
@@ -71,7 +79,7 @@ void p2p_hear_tx(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_item *
         is_noted(p2p->refused, P2P_REFUSED_MAX, &item->hash) ||
         (by_wtxid ? mempool_find_wtxid(p2p->config.pool, &item->hash, &held)
                   : mempool_find(p2p->config.pool, &item->hash, &held)) ||
-        is_wanted(p2p, &item->hash))
+        is_wanted(p2p, peer, &item->hash))
         return;
     if (peer->wanted_count == 0)
         peer->wanted_ms = p2p->now_ms;
@@ -139,7 +147,9 @@ static void tell_to(struct p2p *p2p, struct p2p_peer *peer)
     struct p2p_item items[TOLD_MAX];
     struct mempool_tx held;
     size_t count = 0;
-    while (count < TOLD_MAX && mempool_next(p2p->config.pool, peer->told_sequence, &held)) {
+    for (int i = 0; i < TOLD_LOOKED_AT_MAX && count < TOLD_MAX &&
+                    mempool_next(p2p->config.pool, peer->told_sequence, &held);
+         i++) {
         const struct btc_hash *hash = peer->wants_wtxids ? &held.tx->wtxid : &held.tx->txid;
         peer->told_sequence = held.sequence;
         bool pays = (uint64_t)held.fee * 1000 >= peer->fee_rate * held.vsize;
@@ -151,6 +161,16 @@ static void tell_to(struct p2p *p2p, struct p2p_peer *peer)
     }
     if (count > 0)
         p2p_write_inventory(&peer->out, p2p->params, P2P_INV, items, count);
+}
+
+/* Whoever comes to us hears of what comes in from now on: the whole pool for each connection would
+ * be much work for nothing asked. Whom we chose is told all of it: our own may have waited. */
+void p2p_begin_telling(struct p2p *p2p, struct p2p_peer *peer)
+{
+    struct mempool_totals totals = {.sequence = 0};
+    if (p2p->config.pool != NULL && peer->is_inbound)
+        mempool_get_totals(p2p->config.pool, time(NULL), &totals);
+    peer->told_sequence = totals.sequence;
 }
 
 void p2p_tell_txs(struct p2p *p2p)
