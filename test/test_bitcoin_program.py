@@ -530,6 +530,9 @@ class DeepBranches(Program):
         self.assertEqual([output['height'] for output in self.ask('scan', address, '5', '7')['outputs']], [5, 6, 7])
         self.assertIn('3 outputs up to block 7', self.run_program('scan', address, '5', '7').stdout)
         self.assertIn('heights of blocks', self.refused('scan', address, 'x'))
+        self.assertIn('before it begins', self.refused('scan', address, '5', '3'))
+        self.assertTrue(self.refused('scan', address[:-1] + ('q' if address[-1] != 'q' else 'p')))
+        self.assertIn('not one of network regtest', self.refused('scan', '12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S'))
 
 
 class Mainnet(Program):

@@ -265,7 +265,7 @@ static void drafts_do_not_share_coins_until_they_are_old(void **state)
     size_t size;
     (void)state;
     assert_int_equal(purse_try(book, 700000, &options, &third, &err), BOOK_SHORT);
-    assert_non_null(strstr(err.text, "drop drafts"));
+    assert_non_null(strstr(err.text, "drafts that were not sent"));
     options.now_s += BOOK_DRAFT_HOLD_S;
     assert_int_equal(purse_try(book, 1400000, &options, &third, &err), 0);
     purse_free(purse_send(book, third.id));

@@ -132,7 +132,7 @@ class Person(Wallets):
         self.assertEqual(self.ask('words')['words'], words)
         self.assertTrue(self.ask('lock')['is_locked'])
         self.assertEqual(self.ask('send', draft['draft'], f'--passphrase-file={secret}')['state'], 'sent')
-        self.ask('lock')
+        self.assertIn('locked', self.refused('words'))  # unlocked for that command only
 
     def test_backup_restore_and_rescan(self):
         path = os.path.join(self.folder, 'copy')

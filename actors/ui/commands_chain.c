@@ -81,10 +81,15 @@ int ui_run_scan(struct troupe *troupe, const struct troupe_arguments *arguments,
     if ((count > 1 && !ui_read_number(values[1], 0, INT32_MAX, &from)) ||
         (count > 2 && !ui_read_number(values[2], 0, INT32_MAX, &to)))
         return ui_desk_fail(&desk, "FROM and TO are heights of blocks: scan ADDRESS 100 200");
+    if (from > to)
+        return ui_desk_fail(&desk, "the scan would end before it begins: scan ADDRESS 100 200");
     int code = wallet_validate_address(troupe, desk.wallet, &address, &valid, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
-    int status = scan(&desk, valid.script, from, to, &scanned);
+    char why[WALLET_VALIDATE_ADDRESS_RESULTS_REASON_BYTES_MAX + 1];
+    snprintf(why, sizeof(why), "%.*s", (int)valid.reason.size, valid.reason.data);
+    int status = valid.is_valid ? scan(&desk, valid.script, from, to, &scanned)
+                                : ui_desk_fail(&desk, why);
     troupe_release(valid.message);
     return status;
 }

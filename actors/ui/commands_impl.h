@@ -86,6 +86,8 @@ char *ui_read_text(const struct desk *desk, const char *value, size_t max) TROUP
 
 /* Unlocks the wallet for one command, with --passphrase-file. 0, or 1 having said why. */
 int ui_unlock_briefly(const struct desk *desk) TROUPE_CHECKED;
+/* After that command. */
+void ui_lock_again(const struct desk *desk);
 
 /* Prints the wallet's balance; the exit status. */
 int ui_show_balance(const struct desk *desk, bool json);

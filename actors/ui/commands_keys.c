@@ -115,10 +115,13 @@ int ui_run_words(struct troupe *troupe, const struct troupe_arguments *arguments
     if (ui_desk_open_wallet(&desk, troupe, arguments, "words") != 0)
         return 1;
     int code = wallet_get_words(troupe, desk.wallet, &results, &error, NULL);
-    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+    bool briefly = code == WALLET_LOCKED;
+    if (briefly && ui_unlock_briefly(&desk) != 0)
         return 1;
-    if (code == WALLET_LOCKED)
+    if (briefly) {
         code = wallet_get_words(troupe, desk.wallet, &results, &error, NULL);
+        ui_lock_again(&desk);
+    }
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     printf(json ? "{\"words\":\"%.*s\"}\n" : "%.*s\n", (int)results.words.size, results.words.data);
@@ -142,6 +145,13 @@ int ui_unlock_briefly(const struct desk *desk)
     }
     explicit_bzero(passphrase, sizeof(passphrase));
     return rc;
+}
+
+void ui_lock_again(const struct desk *desk)
+{
+    struct troupe_error error;
+    int code = wallet_lock(desk->troupe, desk->wallet, &error, NULL);
+    (void)code; /* then it locks itself after BRIEF_S */
 }
 
 int ui_run_descriptors(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -189,10 +199,13 @@ int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *ar
     if (ui_desk_open_wallet(&desk, troupe, arguments, "sign-message") != 0)
         return 1;
     int code = wallet_sign_message(troupe, desk.wallet, &args, &results, &error, NULL);
-    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+    bool briefly = code == WALLET_LOCKED;
+    if (briefly && ui_unlock_briefly(&desk) != 0)
         return 1;
-    if (code == WALLET_LOCKED)
+    if (briefly) {
         code = wallet_sign_message(troupe, desk.wallet, &args, &results, &error, NULL);
+        ui_lock_again(&desk);
+    }
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     printf(json ? "{\"signature\":\"%.*s\"}\n" : "%.*s\n", (int)results.signature.size,

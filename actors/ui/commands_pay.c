@@ -142,14 +142,18 @@ static int send_draft(const struct desk *desk, int64_t id, bool json)
     if (code == WALLET_LOCKED && troupe_argument(desk->arguments, "passphrase-file") == NULL) {
         snprintf(text, sizeof(text),
                  "the wallet is locked: `unlock` it, then `send %" PRId64
-                 "` sends this draft; or give --passphrase-file",
-                 id);
+                 "` sends this draft, which keeps its coins for ten minutes; or "
+                 "`send %" PRId64 " --passphrase-file=FILE`",
+                 id, id);
         return ui_desk_fail(desk, text);
     }
-    if (code == WALLET_LOCKED && ui_unlock_briefly(desk) != 0)
+    bool briefly = code == WALLET_LOCKED;
+    if (briefly && ui_unlock_briefly(desk) != 0)
         return 1;
-    if (code == WALLET_LOCKED)
+    if (briefly) {
         code = wallet_send(desk->troupe, desk->wallet, &args, &results, &error, &options);
+        ui_lock_again(desk);
+    }
     if (code == WALLET_UNCERTAIN || code == TROUPE_ELOST || code == TROUPE_ETIMEOUT) {
         snprintf(text, sizeof(text),
                  "%s; `send %" PRId64 "` again can't pay twice, a new payment would", error.text,

@@ -106,10 +106,12 @@ static int sign(const struct desk *desk, const char *value, bool json)
     if (rc == 0) {
         struct wallet_psbt_sign_args args = {.psbt = {.data = w.data, .size = w.size}};
         int code = wallet_psbt_sign(desk->troupe, desk->wallet, &args, &results, &error, NULL);
-        if (code == WALLET_LOCKED && ui_unlock_briefly(desk) != 0)
+        if (code == WALLET_LOCKED && ui_unlock_briefly(desk) != 0) {
             rc = 1;
-        else if (code == WALLET_LOCKED)
+        } else if (code == WALLET_LOCKED) {
             code = wallet_psbt_sign(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+            ui_lock_again(desk);
+        }
         if (rc == 0 && code != 0)
             rc = ui_desk_fail_code(desk, code, &error);
         else if (rc == 0)

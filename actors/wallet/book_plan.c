@@ -87,7 +87,8 @@ static int fail_short(const struct book_plan *plan, int64_t needed)
     int64_t sum = sum_of_inputs(plan);
     return btc_fail(plan->err, BOOK_SHORT,
                     "%lld satoshi are needed with the fee, coins of %lld can be spent: wait for "
-                    "confirmations, unlock coins, drop drafts, or pay less",
+                    "confirmations, or for drafts that were not sent (ten minutes), unlock coins, "
+                    "or pay less",
                     (long long)needed, (long long)sum);
 }
 
