@@ -21,9 +21,12 @@ import time
 
 LIMIT_SECONDS = {'plain': 240, 'valgrind': 900}
 JOBS_MAX = 2
-# Under valgrind, unless asked for by name: these kill and start processes hundreds of times, each of which valgrind takes a second to
-# start. It is there for memory that was never written, which only it sees; their code runs in the other tests, too.
-STARTS_MANY = ('test_restart', 'test_stress')
+# What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
+# was never written: what kills, starts or fails a thousand times, or derives keys from passphrases. Under the sanitizers: what says nothing
+# of how the code was built, or holds its results against another program's.
+NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher_', 'test_sandbox', 'test_fault_', 'test_interleavings',
+                   'test_chain_kill', 'test_book_mortal', 'test_book_endurance', 'test_book_keys', 'test_wallet')
+NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_bitcoind_', 'test_p2p_bitcoind', 'test_mempool_bitcoind')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
@@ -59,7 +62,7 @@ def main():
     options.valgrind = options.valgrind not in ('', '0')
     if options.valgrind and not shutil.which('valgrind'):
         sys.exit('scons test: valgrind=1 needs valgrind: apt-get install valgrind')
-    programs = [path for path in options.programs if not options.valgrind or suits_valgrind(path, options)]
+    programs = [path for path in options.programs if suits(path, options)]
     if not programs:
         sys.exit('scons test: no test program has such a name')
 
@@ -84,8 +87,11 @@ def main():
     sys.exit(1 if total.failed or not total.passed else 0)
 
 
-def suits_valgrind(path, options):
-    return not path.endswith('.py') and (options.only or not os.path.basename(path).startswith(STARTS_MANY))
+def suits(path, options):
+    if options.valgrind and path.endswith('.py'):
+        return False
+    left_out = NOT_IN_VALGRIND if options.valgrind else NOT_IN_SANITIZERS if options.variant in SANITIZERS else ()
+    return bool(options.only) or not os.path.basename(path).startswith(left_out)
 
 
 def outcomes(programs, options):
