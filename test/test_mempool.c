@@ -249,6 +249,42 @@ static void refuses_coins_that_are_not_there(void **state)
     close_pool(&f);
 }
 
+static bool knows_nothing(void *user, const struct btc_outpoint *outpoint)
+{
+    (void)outpoint;
+    ++*(size_t *)user;
+    return false;
+}
+
+/* Of a transaction with thousands of inputs that are made up only one is looked for. */
+static void looks_for_coins_up_to_the_first_that_is_nowhere(void **state)
+{
+    struct fixture f;
+    struct chain_coins coins;
+    size_t asked = 0;
+    open_pool(&f, state);
+    struct btc_outpoint outpoints[] = {f.coins[0].at, f.coins[1].at, f.coins[2].at};
+    outpoints[1].index = COINS;
+    assert_int_equal(
+        chain_get_coins_needed(f.room->chain, outpoints, 3, knows_nothing, &asked, &coins, &f.err),
+        0);
+    assert_int_equal(asked, 1);
+    assert_true(coins.coins[0].found);
+    assert_false(coins.coins[1].found);
+    assert_false(coins.coins[2].found); /* it is there, but nobody looked */
+    chain_coins_free(&coins);
+    assert_int_equal(chain_get_coins(f.room->chain, outpoints, 3, &coins, &f.err), 0);
+    assert_true(coins.coins[2].found);
+    chain_coins_free(&coins);
+    /* Behind coins of the pool the others are found all the same. */
+    struct pay_coin both[2] = {{.amount = 0}, f.coins[4]};
+    assert_int_equal(offer(&f, pay_split(&f.coins[3], 1, 1000, &both[0])), 0);
+    struct btc_tx_out out = out_of(both[0].amount + both[1].amount - 1000);
+    struct pay pay = {.coins = both, .coin_count = 2, .outs = &out, .out_count = 1};
+    assert_int_equal(offer(&f, pay_make(&pay, NULL)), 0);
+    close_pool(&f);
+}
+
 static void waits_for_a_coinbase_to_be_100_blocks_old(void **state)
 {
     struct fixture f;
@@ -437,6 +473,7 @@ int main(void)
         in_room(refuses_what_no_block_could_have),
         in_room(refuses_bytes_that_are_no_transaction),
         in_room(refuses_coins_that_are_not_there),
+        in_room(looks_for_coins_up_to_the_first_that_is_nowhere),
         in_room(waits_for_a_coinbase_to_be_100_blocks_old),
         in_room(takes_only_what_is_final_in_the_next_block),
         in_room(takes_only_what_is_unlocked_in_the_next_block),

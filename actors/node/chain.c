@@ -212,9 +212,11 @@ int chain_read_block(struct chain *chain, const struct chain_entry *entry, uint8
     return chain_store_get_blob(&chain->store, ST_BLOCK_READ, entry->id, ret_data, ret_size);
 }
 
-/* Look all coins up within one view of the store, scripts into one buffer. */
+/* Look all coins up within one view of the store, scripts into one buffer. has_it: NULL, or see
+ * chain_get_coins_needed(). */
 static int collect_coins(struct chain *chain, const struct btc_outpoint *outpoints,
-                         struct chain_coins *coins, struct btc_writer *scripts)
+                         bool (*has_it)(void *user, const struct btc_outpoint *outpoint),
+                         void *user, struct chain_coins *coins, struct btc_writer *scripts)
 {
     for (size_t i = 0; i < coins->count; i++) {
         struct chain_coin *coin = &coins->coins[i];
@@ -223,6 +225,8 @@ static int collect_coins(struct chain *chain, const struct btc_outpoint *outpoin
             return rc;
         if (rc == 0)
             btc_write_bytes(scripts, coin->script.data, coin->script.size);
+        else if (has_it != NULL && !has_it(user, &outpoints[i]))
+            break;
     }
     if (scripts->failed != 0)
         return btc_fail(chain->store.err, scripts->failed, "the scripts of %zu coins: %s",
@@ -233,6 +237,13 @@ static int collect_coins(struct chain *chain, const struct btc_outpoint *outpoin
 int chain_get_coins(struct chain *chain, const struct btc_outpoint *outpoints, size_t count,
                     struct chain_coins *ret_coins, struct btc_error *err)
 {
+    return chain_get_coins_needed(chain, outpoints, count, NULL, NULL, ret_coins, err);
+}
+
+int chain_get_coins_needed(struct chain *chain, const struct btc_outpoint *outpoints, size_t count,
+                           bool (*has_it)(void *user, const struct btc_outpoint *outpoint),
+                           void *user, struct chain_coins *ret_coins, struct btc_error *err)
+{
     chain->store.err = err;
     struct chain_coins coins = {.count = count, .coins = calloc(count + 1, sizeof(*coins.coins))};
     if (coins.coins == NULL)
@@ -241,7 +252,8 @@ int chain_get_coins(struct chain *chain, const struct btc_outpoint *outpoints, s
     btc_writer_init(&scripts, COIN_SCRIPTS_SIZE_MAX);
     int rc = chain_store_save(&chain->store);
     if (rc == 0)
-        rc = chain_store_end(&chain->store, collect_coins(chain, outpoints, &coins, &scripts));
+        rc = chain_store_end(&chain->store,
+                             collect_coins(chain, outpoints, has_it, user, &coins, &scripts));
     coins.scripts = scripts.data;
     if (rc != 0) {
         chain_coins_free(&coins);

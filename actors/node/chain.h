@@ -164,6 +164,13 @@ int chain_median_time(struct chain *chain, const struct chain_entry *entry, uint
  */
 int chain_get_coins(struct chain *chain, const struct btc_outpoint *outpoints, size_t count,
                     struct chain_coins *ret_coins, struct btc_error *err) BTC_MUST_CHECK;
+
+/* The same for whoever needs them all: ends at the first that is neither there nor known to `has_it`,
+ * which is asked about those that are not; those behind it are then not found. */
+int chain_get_coins_needed(struct chain *chain, const struct btc_outpoint *outpoints, size_t count,
+                           bool (*has_it)(void *user, const struct btc_outpoint *outpoint),
+                           void *user, struct chain_coins *ret_coins, struct btc_error *err)
+    BTC_MUST_CHECK;
 void chain_coins_free(struct chain_coins *coins);
 
 /* The height of the block that a transaction is in, by its unspent outputs: CHAIN_ABSENT also when

@@ -130,6 +130,27 @@ static int find_rival(struct mempool *pool, struct candidate *c, size_t index)
     return pool_list_add(&c->rivals, rival) == 0 ? 0 : btc_fail(c->err, BTC_ENOMEM, "no memory");
 }
 
+struct waiting {
+    struct mempool *pool;
+    const struct candidate *candidate;
+};
+
+/* Is it paid by one in the pool, or by one that is tested before it? */
+static bool is_waiting(void *user, const struct btc_outpoint *outpoint)
+{
+    const struct waiting *waiting = user;
+    const struct candidate *c = waiting->candidate;
+    const struct pool_entry *parent = mempool_get(waiting->pool, &outpoint->txid);
+    if (parent != NULL && outpoint->index < parent->tx.out_count)
+        return true;
+    for (size_t i = 0; i < c->others_count; i++)
+        if (btc_hash_equal(&c->others[i]->txid, &outpoint->txid) &&
+            outpoint->index < c->others[i]->out_count)
+            return true;
+    return false;
+}
+
+/* One coin that is nowhere is enough: thousands of made up ones would each cost a search. */
 static int ask_chain(struct mempool *pool, struct candidate *c)
 {
     struct btc_outpoint *prevs = calloc(c->tx.in_count, sizeof(*prevs));
@@ -140,7 +161,9 @@ static int ask_chain(struct mempool *pool, struct candidate *c)
     }
     for (size_t i = 0; i < c->tx.in_count; i++)
         prevs[i] = c->tx.ins[i].prev;
-    int rc = chain_get_coins(pool->chain, prevs, c->tx.in_count, &c->stored, c->err);
+    struct waiting waiting = {pool, c};
+    int rc = chain_get_coins_needed(pool->chain, prevs, c->tx.in_count, is_waiting, &waiting,
+                                    &c->stored, c->err);
     free(prevs);
     return rc;
 }
