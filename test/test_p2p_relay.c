@@ -1,5 +1,6 @@
 /*
- * Transactions between the engine and peers that are written by hand: whom it asks, what it tells.
+ * Transactions between the engine and peers that are written by hand: whom it asks, what it tells,
+ * what a flood of bad ones costs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,12 +197,55 @@ static void who_comes_to_us_is_told_what_is_new(void **state)
     close_node(&f);
 }
 
+/* ---- what a flood costs ---- */
+
+/* All coins in one, with a last signature that is wrong: each is verified up to there. */
+static struct btc_writer bad_tx(const struct fixture *f, int64_t amount)
+{
+    struct btc_tx_out out = {amount, pay_script()};
+    struct pay pay = {.coins = f->coins, .coin_count = COINS, .outs = &out, .out_count = 1};
+    struct btc_writer w = pay_make(&pay, NULL);
+    w.data[w.size - 60] ^= 1; /* before the lock time and the key */
+    return w;
+}
+
+static void signatures_that_are_wrong_cost_what_they_take(void **state)
+{
+    struct fixture f;
+    size_t rounds = 0;
+    open_node(&f, state);
+    connect_peer(&f, 1, true);
+    for (int64_t amount = 100000000;; amount++, rounds++) {
+        struct btc_writer tx = bad_tx(&f, amount);
+        struct btc_writer w;
+        btc_writer_init(&w, P2P_INBOX_BYTES_MAX);
+        p2p_write_message(&w, btc_params_get(BTC_REGTEST), P2P_TX,
+                          (struct btc_span){tx.data, tx.size});
+        bool is_full = p2p_room(f.p2p, 1) < w.size || rounds > 200;
+        if (!is_full)
+            p2p_receive(f.p2p, 1, w.data, w.size);
+        btc_writer_free(&w);
+        btc_writer_free(&tx);
+        if (is_full)
+            break;
+        work(&f);
+    }
+    /* A signature takes about 60 us, a token stands for 20; there are hashes and coins beside it.
+     * What was not looked at waits in the inbox. */
+    size_t waiting = P2P_SLACK_BYTES / (COINS * 148);
+    assert_true(rounds <= P2P_TOKENS_MAX / (COINS * 10) + waiting + 2);
+    assert_int_equal(f.drops, 0);
+    close_node(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_announces_and_does_not_deliver_keeps_nothing_from_us,
                                         room_open, room_close),
         cmocka_unit_test_setup_teardown(who_comes_to_us_is_told_what_is_new, room_open, room_close),
+        cmocka_unit_test_setup_teardown(signatures_that_are_wrong_cost_what_they_take, room_open,
+                                        room_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

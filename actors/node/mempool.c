@@ -221,7 +221,11 @@ int mempool_check(struct mempool *pool, struct candidate *c)
         rc = mempool_check_rivals(pool, c);
     if (rc == 0)
         rc = mempool_check_replacement(pool, c);
-    return rc == 0 ? mempool_check_signatures(pool, c) : rc;
+    if (rc != 0)
+        return rc;
+    c->verdict->has_verified = true;
+    c->verdict->sigops = c->sigops;
+    return mempool_check_signatures(pool, c);
 }
 
 /* ---- offers ---- */

@@ -66,6 +66,8 @@ struct mempool_verdict {
     bool has_fee;  /* all its coins are known */
     int64_t fee;
     size_t vsize;
+    bool has_verified; /* it came to signatures; they may be wrong */
+    size_t sigops;     /* their cost, in that case */
     /* Why it is refused, in the words of Bitcoin Core's reject-reason ("missing-inputs", "dust");
      * empty when it is not. The sentence is in err. */
     char reason[MEMPOOL_REASON_SIZE];

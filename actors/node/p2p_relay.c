@@ -10,8 +10,11 @@
 
 #define TOLD_MAX           200  /* transactions told to one peer at once */
 #define TOLD_LOOKED_AT_MAX 1000 /* for that, of the pool's */
-#define TOKENS_TX          20   /* a transaction is verified */
-#define TOKENS_TX_BYTES    50   /* one more for as many bytes */
+#define TOKENS_TX          20   /* a transaction is looked at */
+#define TOKENS_INPUT       5    /* its coin is looked for, and hashed */
+#define TOKENS_SIGOP       3    /* a signature is verified */
+#define BYTES_FOR_TOKEN    50   /* one more for as many bytes */
+#define BYTES_FOR_SIGOP    50   /* witnesses of tapscript may have one for as many (BIP342) */
 
 /* ---- what a peer knows, and what was refused: places that later ones take ---- */
 
@@ -110,7 +113,7 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
     struct mempool_verdict verdict;
     struct btc_error err = {.text = ""};
     struct btc_tx tx;
-    p2p_charge(peer, TOKENS_TX + payload.size / TOKENS_TX_BYTES);
+    p2p_charge(peer, TOKENS_TX + payload.size / BYTES_FOR_TOKEN);
     int rc = btc_tx_parse(payload.data, payload.size, &tx, &err);
     if (rc == BTC_EFORMAT || rc == BTC_ELIMIT)
         p2p_blame(peer, P2P_SCORE_MAX, "tx: %s", err.text);
@@ -120,6 +123,7 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
         return;
     struct btc_hash txid = tx.txid;
     struct btc_hash wtxid = tx.wtxid;
+    p2p_charge(peer, TOKENS_INPUT * tx.in_count);
     btc_tx_free(&tx);
     forget_wanted(peer, &txid);
     forget_wanted(peer, &wtxid);
@@ -129,6 +133,8 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
         return;
     p2p_commit(p2p); /* the pool is to see the chain as it is */
     rc = mempool_accept(p2p->config.pool, payload.data, payload.size, time(NULL), &verdict, &err);
+    if (verdict.has_verified)
+        p2p_charge(peer, TOKENS_SIGOP * (verdict.sigops + payload.size / BYTES_FOR_SIGOP));
     if (rc == BTC_EINVALID || rc == BTC_ELIMIT)
         note(p2p->refused, P2P_REFUSED_MAX, &wtxid);
     else if (rc < 0 && rc != BTC_EORPHAN && rc != BTC_EFORMAT)
