@@ -31,6 +31,8 @@ struct side {
     struct p2p *p2p;
     uint64_t now_ms;
     size_t changes;
+    size_t readies;
+    uint32_t ready_id;
     size_t drops;
     size_t bans;
     size_t troubles;
@@ -48,6 +50,13 @@ static void on_changed(void *user, const struct chain_change *changes, size_t co
 static void on_headers(void *user)
 {
     (void)user;
+}
+
+static void on_ready(void *user, uint32_t id)
+{
+    struct side *side = user;
+    side->readies++;
+    side->ready_id = id;
 }
 
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
@@ -78,7 +87,7 @@ static struct side *side_new(uint64_t nonce)
         .chain = side->room->chain,
         .agent = "/test/",
         .nonce = nonce,
-        .listener = {on_changed, on_headers, on_dropped, on_trouble, side},
+        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, side},
     };
     assert_int_equal(p2p_new(&config, &side->p2p, &side->room->err), 0);
     side->now_ms = 1000;
@@ -238,6 +247,9 @@ static void blocks_are_synced_in_both_directions(void **state)
     tick(b, 1000);
     talk(a, ID, b, ID);
     assert_int_equal(room_tip(a->room).height, count + 5);
+    assert_int_equal(a->readies, 1);
+    assert_int_equal(b->readies, 1);
+    assert_int_equal(b->ready_id, ID);
     assert_int_equal(a->drops + b->drops, 0);
     side_free(a);
     side_free(b);

@@ -39,6 +39,12 @@ static void on_headers(void *user)
     (void)user;
 }
 
+static void on_ready(void *user, uint32_t id)
+{
+    (void)user;
+    (void)id;
+}
+
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
     struct fixture *f = user;
@@ -65,7 +71,7 @@ static void open_node(struct fixture *f, void **state)
         .pool = f->pool,
         .agent = "/test/",
         .nonce = 11,
-        .listener = {on_changed, on_headers, on_dropped, on_trouble, f},
+        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, f},
     };
     assert_int_equal(p2p_new(&config, &f->p2p, &f->err), 0);
 }

@@ -65,6 +65,8 @@ struct p2p_listener {
     void (*changed)(void *user, const struct chain_change *changes, size_t count);
     /* There are new headers. */
     void (*headers)(void *user);
+    /* The handshake with the peer is done. */
+    void (*ready)(void *user, uint32_t id);
     /* The peer was let go of, its id is not valid any more: close the connection. */
     void (*dropped)(void *user, uint32_t id, const char *reason, bool is_banned);
     /* The node's own trouble: the disk, memory. Blocks are asked for again. */

@@ -125,6 +125,7 @@ static void take_verack(struct p2p *p2p, struct p2p_peer *peer)
     peer->ping_sent_ms = p2p->now_ms;
     say(p2p, peer, P2P_SENDHEADERS);
     p2p_ask_headers(p2p, peer, NULL);
+    p2p->config.listener.ready(p2p->config.listener.user, peer->id);
 }
 
 /* ---- pings ---- */

@@ -34,6 +34,11 @@ static void on_headers(void *user)
     node_publish_tip(peers->self, peers->node);
 }
 
+static void on_ready(void *user, uint32_t id)
+{
+    peers_encourage(user, id);
+}
+
 /* Whoever comes from this machine has a port of its own each time: its host is not banned, since
  * others may be there, too. */
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
@@ -286,7 +291,7 @@ static int open_engine(struct node_peers *peers, struct btc_error *err)
         .chain = peers->node->chain,
         .pool = peers->node->pool,
         .agent = "/" BTC_PROGRAM_NAME ":" BTC_PROGRAM_VERSION "/",
-        .listener = {on_changed, on_headers, on_dropped, on_trouble, peers},
+        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, peers},
     };
     if (getrandom(&config.nonce, sizeof(config.nonce), 0) != sizeof(config.nonce))
         return btc_fail(err, BTC_EIO, "no random numbers: %s", strerror(errno));

@@ -71,6 +71,12 @@ static void on_headers(void *user)
     (void)user;
 }
 
+static void on_ready(void *user, uint32_t id)
+{
+    (void)user;
+    check(id == 1);
+}
+
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
     (void)user;
@@ -125,10 +131,11 @@ static void put_record(struct p2p *p2p, enum p2p_kind kind, struct btc_span payl
 
 static void try_conversation(const uint8_t *data, size_t size, bool is_raw)
 {
-    struct p2p_config config = {.chain = chain,
-                                .agent = "/fuzz/",
-                                .nonce = 1,
-                                .listener = {on_changed, on_headers, on_dropped, on_trouble, NULL}};
+    struct p2p_config config = {
+        .chain = chain,
+        .agent = "/fuzz/",
+        .nonce = 1,
+        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, NULL}};
     struct p2p_info infos[P2P_PEERS_MAX];
     struct btc_error err;
     struct p2p *p2p = NULL;
