@@ -1,70 +1,18 @@
 """troupe-bitcoin and a real bitcoind as peers: each syncs from the other, follows its reorganisations and hears of its transactions."""
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
 import bitcoind  # noqa: E402 (the path comes first)
+from program import PROGRAM, WAIT_SECONDS, Node, wait_until  # noqa: E402
 
-PROGRAM = os.path.join(bitcoind.BUILD, 'troupe-bitcoin')
-WAIT_SECONDS = 30 * int(os.environ.get('TROUPE_SLOW', '1'))
 NOBODY = 'bcrt1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqdku202'
-
-
-class Node:
-    """The program, running, with its node reachable at a port."""
-
-    def __init__(self, test, *words):
-        self.test = test
-        self.folder = tempfile.mkdtemp(prefix='troupe-test-')
-        test.addCleanup(shutil.rmtree, self.folder)
-        self.datadir = os.path.join(self.folder, 'data')
-        self.words = words
-        self.p2p = bitcoind.free_port()
-        self.begin()
-        test.addCleanup(self.end)
-
-    def begin(self):
-        self.out = open(os.path.join(self.folder, 'out'), 'ab')  # noqa: SIM115 (closed in end)
-        self.process = subprocess.Popen([PROGRAM, f'--datadir={self.datadir}', f'--listen={self.p2p}', *self.words],
-                                        stdin=subprocess.PIPE, stdout=self.out, stderr=self.out)
-        # a command that comes before it would be a program of its own
-        self.test.wait_until(lambda: os.path.exists(os.path.join(self.datadir, 'regtest/control.sock')), 'the program is up')
-        self.test.wait_until(lambda: 'height' in self.status(), 'it answers')
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(WAIT_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stdin.close()
-        self.out.close()
-
-    def run(self, *words, status=0):
-        done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', *words, '--json'], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=WAIT_SECONDS, check=False)
-        if status is not None:
-            self.test.assertEqual(done.returncode, status, f'{words}\n{done.stdout}{done.stderr}')
-        return done
-
-    def ask(self, *words):
-        return json.loads(self.run(*words).stdout)
-
-    def status(self):
-        try:
-            return json.loads(self.run('status', status=None).stdout)
-        except ValueError:
-            return {}
 
 
 class Peers(unittest.TestCase):
@@ -72,15 +20,9 @@ class Peers(unittest.TestCase):
         self.bitcoind = bitcoind.Bitcoind()
         self.addCleanup(self.bitcoind.close)
 
-    def wait_until(self, condition, what):
-        end = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            self.assertLess(time.monotonic(), end, f'waited in vain: {what}')
-            time.sleep(0.05)
-
     def wait_same(self, node):
         """Both have the same tip."""
-        self.wait_until(lambda: node.status().get('hash') == self.bitcoind.cli('getbestblockhash'), 'one tip')
+        wait_until(lambda: node.status().get('hash') == self.bitcoind.cli('getbestblockhash'), 'one tip')
 
     def generate(self, count):
         return self.bitcoind.cli('generatetoaddress', count, NOBODY)
@@ -133,7 +75,7 @@ class Peers(unittest.TestCase):
         self.bitcoind.cli('generatetoaddress', 103, mine)
         self.wait_same(node)
         txid = self.bitcoind.cli('sendtoaddress', ours, '1.5', wallet='w')
-        self.wait_until(lambda: txid in node.run('mempool', '10').stdout, 'its transaction in our pool')
+        wait_until(lambda: txid in node.run('mempool', '10').stdout, 'its transaction in our pool')
         # one that it has signed but not sent: we send it
         outputs = json.dumps([{ours: 2}])
         raw = self.bitcoind.cli('createrawtransaction', '[]', outputs)
@@ -142,7 +84,7 @@ class Peers(unittest.TestCase):
         sent = self.bitcoind.cli('decoderawtransaction', signed)['txid']
         self.assertNotIn(sent, self.bitcoind.cli('getrawmempool'))
         node.run('send-raw', signed)
-        self.wait_until(lambda: sent in self.bitcoind.cli('getrawmempool'), 'our transaction in its pool')
+        wait_until(lambda: sent in self.bitcoind.cli('getrawmempool'), 'our transaction in its pool')
         self.bitcoind.cli('generatetoaddress', 1, mine)
         self.wait_same(node)
         self.assertNotIn(sent, node.run('mempool', '10').stdout)
@@ -151,20 +93,20 @@ class Peers(unittest.TestCase):
         node, address = Node(self), f'127.0.0.1:{self.bitcoind.p2p}'
         self.assertEqual(node.ask('peers')['peers'], [])
         node.run('peer', 'add', address)
-        self.wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'a peer')
+        wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'a peer')
         peer = node.ask('peers')['peers'][0]
         self.assertEqual((peer['address'], peer['inbound'], peer['score']), (address, False, 0))
         self.assertIn('Satoshi', peer['agent'])
         node.run('network', 'off')
         self.assertEqual((node.ask('peers')['peers'], node.ask('peers')['active']), ([], False))
         node.run('network', 'on')
-        self.wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'it is back')
+        wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'it is back')
         node.run('peer', 'ban', address)
         self.assertEqual([ban['address'] for ban in node.ask('peers')['bans']], [address])
         self.assertEqual(node.ask('peers')['peers'], [])
         self.assertIn('banned', node.run('peer', 'add', address, status=1).stderr)
         node.run('peer', 'ban', address, '0')
-        self.wait_until(lambda: node.ask('peers')['peers'], 'it is tried again')
+        wait_until(lambda: node.ask('peers')['peers'], 'it is tried again')
         node.run('peer', 'drop', address)
         self.assertEqual(node.ask('peers')['peers'], [])
         self.assertIn('no such peer', node.run('peer', 'drop', address, status=1).stderr)
