@@ -296,6 +296,25 @@ static void a_copy_can_be_read_as_a_stream(void **state)
     check_restored(*state, 1000000);
 }
 
+/* A process that is killed in the middle of a copy leaves it, with keys that are not encrypted. */
+static void a_copy_that_was_left_is_removed(void **state)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s.copy", (char *)*state, BOOK_FILE_NAME);
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(path, "wbe");
+        assert_non_null(file);
+        fclose(file);
+        if (i == 0) {
+            book_close(book);
+            book = books_open(*state, BTC_REGTEST, NULL);
+        } else {
+            assert_int_equal(book_change_passphrase(book, NULL, "secret", NULL), 0);
+        }
+        assert_int_equal(access(path, F_OK), -1);
+    }
+}
+
 static void a_copy_given_up_leaves_no_file(void **state)
 {
     struct book_backup *backup;
@@ -323,6 +342,7 @@ int main(void)
         psbt_test(a_locked_book_signs_no_psbt),
         psbt_test(a_copy_made_in_steps_is_a_book),
         psbt_test(a_copy_can_be_read_as_a_stream),
+        psbt_test(a_copy_that_was_left_is_removed),
         psbt_test(a_copy_given_up_leaves_no_file),
     };
     return cmocka_run_group_tests_name("book_psbt", tests, NULL, NULL);

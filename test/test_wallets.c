@@ -127,6 +127,13 @@ static void hostile_names_are_refused(void **state)
     assert_string_equal(list(purses), "[default]");
 }
 
+static void make_empty(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* What a process left that died while it made a wallet is no wallet, and in nobody's way. */
 static void wallet_that_was_half_made_is_none(void **state)
 {
@@ -135,14 +142,20 @@ static void wallet_that_was_half_made_is_none(void **state)
     snprintf(path, sizeof(path), "%s/regtest/wallet/half.new", purses->folder);
     assert_int_equal(mkdir(path, 0700), 0);
     strcat(path, "/wallet.sqlite");
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fclose(file), 0);
+    make_empty(path);
     assert_int_equal(try_open(purses, "half"), WALLETS_NOT_FOUND);
     assert_string_equal(list(purses), "[default]");
     purses_create(purses, "half", "");
     assert_string_equal(list(purses), "[default][half]");
     assert_int_not_equal(access(path, F_OK), 0);
+    /* nor does it stay: it may hold keys */
+    snprintf(path, sizeof(path), "%s/regtest/wallet/other.new", purses->folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    strcat(path, "/wallet.sqlite");
+    make_empty(path);
+    purses_restart(purses);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_string_equal(list(purses), "[default]half ");
 }
 
 static void open_wallets_have_a_bound(void **state)

@@ -127,6 +127,8 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
     if (rc == 0)
         rc = fill(book, options, err);
     if (rc == 0)
+        book_backup_sweep(book); /* the lock is ours: nobody else makes one */
+    if (rc == 0)
         rc = book_prepare_undoing(book, err);
     if (rc < 0) {
         book_close(book);

@@ -24,6 +24,17 @@ struct book_backup {
     int fd;                /* to read the copy, or -1 */
 };
 
+#define NAMELESS ".copy" /* behind the file's name: one that nobody named */
+
+void book_backup_sweep(const struct book *book)
+{
+    char *path;
+    if (asprintf(&path, "%s" NAMELESS, book->path) < 0)
+        return; /* no memory: the next one does it */
+    unlink(path);
+    free(path);
+}
+
 /* The copy's empty file, for its owner only: a file that is there stays as it is. */
 static int make_file(const struct book_backup *backup, struct btc_error *err)
 {
@@ -59,7 +70,7 @@ int book_backup_begin(struct book *book, const char *path, struct book_backup **
     if (!backup)
         return btc_fail(err, BTC_ENOMEM, "no memory for a copy");
     *backup = (struct book_backup){.book = book, .is_nameless = !path, .fd = -1};
-    if (asprintf(&backup->path, "%s%s", path ? path : book->path, path ? "" : ".copy") < 0) {
+    if (asprintf(&backup->path, "%s%s", path ? path : book->path, path ? "" : NAMELESS) < 0) {
         free(backup);
         return btc_fail(err, BTC_ENOMEM, "no memory for a copy");
     }

@@ -311,4 +311,10 @@ int book_add_own_pending(struct book *book, int64_t draft_id, int64_t time_s, st
 int book_add_pending_sums(struct book *book, const struct book_state *state,
                           struct book_balance *balance, struct btc_error *err) BTC_MUST_CHECK;
 
+/* --- book_backup.c --- */
+
+/* Remove the nameless copy that a process left which was killed: it may hold keys that are not
+ * encrypted. */
+void book_backup_sweep(const struct book *book);
+
 #endif

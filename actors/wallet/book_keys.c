@@ -269,6 +269,7 @@ void book_lock(struct book *book)
 static int write_seed(struct book *book, const struct seed *seed, const char *passphrase,
                       struct btc_error *err)
 {
+    book_backup_sweep(book);
     int rc = book_exec(book, "PRAGMA secure_delete = ON", err);
     if (rc == 0)
         rc = book_begin(book, true, err);

@@ -72,7 +72,8 @@ void book_lock(struct book *book);
 /*
  * Another passphrase, the first one (old_passphrase NULL), or none any more (new_passphrase NULL).
  * All or nothing, on the disk when it returns; the file and its log hold no trace of the former
- * form. Locks the book if it is then encrypted. BOOK_WRONG as above; BTC_EUSAGE for an empty new
+ * form, and a copy without a name that is being made of it fails. Locks the book if it is then
+ * encrypted. BOOK_WRONG as above; BTC_EUSAGE for an empty new
  * one, or an old one for a book without; BTC_ELIMIT for one that is too long.
  */
 int book_change_passphrase(struct book *book, const char *old_passphrase,

@@ -314,6 +314,7 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
         return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
     }
+    shelf_sweep(&manager->shelf);
     return spawn(self, manager, SHELF_DEFAULT, book, &ref);
 }
 

@@ -1,5 +1,5 @@
 /* The folder with a book for each wallet: see shelf.h. A wallet in the making lies in a folder whose
- * name no wallet can have; what a process left there that died is swept away by the next one. */
+ * name no wallet can have; what a process left there that died is swept away when the next one starts. */
 #include "actors/wallet/shelf.h"
 
 #include <dirent.h>
@@ -87,6 +87,31 @@ static void sweep(const char *path)
         if (join(file, NULL, path, files[i], "") == 0)
             (void)unlink(file);
     (void)rmdir(path);
+}
+
+static int is_in_the_making(const struct dirent *entry)
+{
+    char name[SHELF_NAME_SIZE] = "";
+    size_t size = strlen(entry->d_name);
+    size_t end = sizeof(MAKING) - 1;
+    if (size <= end || size - end >= sizeof(name) ||
+        strcmp(entry->d_name + size - end, MAKING) != 0)
+        return 0;
+    memcpy(name, entry->d_name, size - end);
+    return shelf_is_name(name);
+}
+
+void shelf_sweep(const struct shelf *shelf)
+{
+    struct dirent **entries = NULL;
+    char path[SHELF_PATH_SIZE];
+    int found = scandir(shelf->folder, &entries, is_in_the_making, NULL);
+    for (int i = 0; i < found; i++) {
+        if (join(path, NULL, shelf->folder, entries[i]->d_name, "") == 0)
+            sweep(path);
+        free(entries[i]);
+    }
+    free(entries);
 }
 
 /* What was moved within the folder is on the disk when this returns. */

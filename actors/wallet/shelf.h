@@ -29,6 +29,10 @@ bool shelf_is_name(const char *name);
 int shelf_path(const struct shelf *shelf, const char *name, char ret_path[SHELF_PATH_SIZE],
                struct btc_error *err) BTC_MUST_CHECK;
 
+/* Remove what is in the making: left by a process that died. Only whoever has the default wallet
+ * open may, since nobody else then makes any. */
+void shelf_sweep(const struct shelf *shelf);
+
 /* BOOK_NONE: no wallet of that name. Else as book_open(). */
 int shelf_open(const struct shelf *shelf, const char *name, struct book **ret_book,
                struct btc_error *err) BTC_MUST_CHECK;
