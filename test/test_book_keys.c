@@ -188,9 +188,9 @@ static void a_book_of_a_newer_version_is_left_alone(void **state)
 {
     struct book *book = NULL;
     struct btc_error err = {0};
-    make_file(*state, 3);
+    make_file(*state, 4);
     assert_int_equal(books_try_open(*state, BTC_MAIN, NULL, &book, &err), BTC_EUSAGE);
-    assert_non_null(strstr(err.text, "version 3"));
+    assert_non_null(strstr(err.text, "version 4"));
     assert_non_null(strstr(err.text, "newer program"));
 }
 
@@ -348,7 +348,7 @@ static void kill_9_while_it_changes_leaves_the_old_or_the_new(void **state)
     assert_true(changed >= 1);
 }
 
-/* --- a copy that somebody changed --- */
+/* --- a file that was changed --- */
 
 static void change(const char *dir, const char *sql)
 {
@@ -358,6 +358,21 @@ static void change(const char *dir, const char *sql)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
+}
+
+static void a_locked_book_of_version_2_is_migrated(void **state)
+{
+    struct btc_error err = {0};
+    struct book *book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    assert_int_equal(book_change_passphrase(book, NULL, "secret", &err), 0);
+    book_close(book);
+    change(*state, "ALTER TABLE draft DROP COLUMN given_out; PRAGMA user_version = 2");
+    for (int i = 0; i < 2; i++) {
+        book = books_open(*state, BTC_REGTEST, NULL);
+        books_check(book);
+        assert_int_equal(book_unlock(book, "secret", &err), 0);
+        book_close(book);
+    }
 }
 
 static const char other_account[] = "UPDATE wallet SET account = account86; DELETE FROM script";
@@ -491,6 +506,7 @@ int main(void)
         books_test(a_book_with_a_passphrase_is_locked),
         books_test(a_passphrase_is_changed_and_taken_away),
         books_test(kill_9_while_it_changes_leaves_the_old_or_the_new),
+        books_test(a_locked_book_of_version_2_is_migrated),
         books_test(a_book_with_accounts_of_other_keys_is_refused),
         books_test(a_locked_book_with_accounts_of_other_keys_is_not_unlocked),
         books_test(a_book_with_a_script_of_another_key_is_refused),

@@ -149,6 +149,35 @@ static void a_final_input_with_a_wrong_signature_is_not_kept(void **state)
     free(data);
 }
 
+static void what_was_signed_as_a_psbt_is_given_out(void **state)
+{
+    struct book_draft alone = purse_draft(book, 50000, 1000);
+    struct book_draft shared = purse_draft(book, 50000, 1000);
+    uint8_t *data;
+    uint8_t *out;
+    uint8_t *tx;
+    size_t size;
+    size_t out_size;
+    size_t count;
+    int64_t id;
+    purse_free(purse_send(book, alone.id));
+    assert_int_equal(book_psbt_create(book, shared.id, &data, &size, NULL), 0);
+    assert_int_equal(book_get_draft(book, shared.id, &shared, NULL), 0);
+    assert_false(shared.is_given_out); /* nobody can send it yet */
+    assert_int_equal(book_psbt_sign(book, data, size, &out, &out_size, &count, NULL), 0);
+    book_close(book);
+    book = books_open(*state, BTC_REGTEST, NULL);
+    assert_int_equal(book_get_draft(book, shared.id, &shared, NULL), 0);
+    assert_true(shared.is_given_out);
+    assert_int_equal(book_get_draft(book, alone.id, &alone, NULL), 0);
+    assert_false(alone.is_given_out);
+    assert_int_equal(book_psbt_finalise(book, out, out_size, &tx, &count, &id, NULL), 0);
+    assert_int_equal(id, shared.id);
+    free(tx);
+    free(out);
+    free(data);
+}
+
 static void a_psbt_says_where_the_keys_are(void **state)
 {
     struct book_draft draft = mixed_draft();
@@ -337,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         psbt_test(a_draft_goes_out_and_comes_back_signed),
         psbt_test(a_final_input_with_a_wrong_signature_is_not_kept),
+        psbt_test(what_was_signed_as_a_psbt_is_given_out),
         psbt_test(a_psbt_says_where_the_keys_are),
         psbt_test(a_lie_about_an_amount_is_not_signed),
         psbt_test(a_locked_book_signs_no_psbt),

@@ -207,6 +207,42 @@ static void fee_is_bumped(void **state)
     assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_CONFLICT);
 }
 
+/* Draft at a fee rate that the node does not relay. */
+static struct wallet_draft draft_too_cheap(struct scene *scene)
+{
+    const struct purses_payee payee = {scene->keyhash, COIN_SAT};
+    struct wallet_draft draft;
+    assert_int_equal(purses_draft(scene->purses, scene->payer, &payee, 1, 200, &draft), 0);
+    return draft;
+}
+
+static void payment_that_the_node_refuses_frees_its_coins(void **state)
+{
+    struct scene scene = begin(state);
+    struct wallet_draft draft = draft_too_cheap(&scene);
+    assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_REFUSED);
+    purses_await(scene.purses, scene.payer, MINED_SAT, 0);
+}
+
+static void payment_signed_as_a_psbt_stays_when_the_node_refuses(void **state)
+{
+    struct scene scene = begin(state);
+    struct wallet_draft draft = draft_too_cheap(&scene);
+    struct wallet_psbt_create_args create = {.id = draft.id};
+    struct wallet_psbt_create_results created;
+    struct wallet_psbt_sign_results signed_;
+    struct troupe *troupe = scene.purses->troupe;
+    assert_int_equal(wallet_psbt_create(troupe, scene.payer, &create, &created, NULL, NULL), 0);
+    struct wallet_psbt_sign_args sign = {.psbt = created.psbt};
+    assert_int_equal(wallet_psbt_sign(troupe, scene.payer, &sign, &signed_, NULL, NULL), 0);
+    assert_int_equal(signed_.signed_count, 1);
+    troupe_release(created.message);
+    troupe_release(signed_.message);
+    int64_t change = draft.change_sat;
+    assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_UNCERTAIN);
+    purses_await(scene.purses, scene.payer, 0, change); /* others may have sent it */
+}
+
 static void drafts_that_cannot_be_are_refused(void **state)
 {
     struct scene scene = begin(state);
@@ -315,6 +351,8 @@ int main(void)
         WITH_PURSES(first_coin_of_an_address_is_told_once),
         WITH_PURSES(one_that_is_sent_again_pays_once),
         WITH_PURSES(fee_is_bumped),
+        WITH_PURSES(payment_that_the_node_refuses_frees_its_coins),
+        WITH_PURSES(payment_signed_as_a_psbt_stays_when_the_node_refuses),
         WITH_PURSES(drafts_that_cannot_be_are_refused),
         WITH_PURSES(fee_rate_is_asked_of_the_node),
         WITH_PURSES(locked_wallet_drafts_and_does_not_sign),

@@ -146,9 +146,10 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                                " ORDER BY state = 2 DESC, id DESC LIMIT 1",
     [BOOK_SQL_DRAFT_SENT] = "UPDATE draft SET state = 2, change_script = NULL WHERE id = ?",
     [BOOK_SQL_DRAFT_SIGNED] = "UPDATE draft SET state = 1, data = ? WHERE id = ?",
+    [BOOK_SQL_DRAFT_GIVEN_OUT] = "UPDATE draft SET given_out = 1 WHERE txid = ?",
     [BOOK_SQL_DRAFT_DATA] = "SELECT data, paid + change + fee, fee, made FROM draft WHERE id = ?",
     [BOOK_SQL_DRAFT] = "SELECT id, state, txid, replaces, paid, fee, change, change_index, vsize,"
-                       " inputs, outputs, made FROM draft WHERE id = ?",
+                       " inputs, outputs, made, given_out FROM draft WHERE id = ?",
     [BOOK_SQL_DRAFT_INPUTS] = "SELECT txid, vout, amount, script FROM draft_in WHERE draft = ?"
                               " ORDER BY position",
     [BOOK_SQL_ADD_DRAFT] =

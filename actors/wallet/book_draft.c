@@ -27,6 +27,7 @@ static int read_draft(struct book *book, sqlite3_stmt *row, struct book_draft *r
         .input_count = (uint32_t)sqlite3_column_int64(row, 9),
         .output_count = (uint32_t)sqlite3_column_int64(row, 10),
         .made_s = sqlite3_column_int64(row, 11),
+        .is_given_out = sqlite3_column_int(row, 12) != 0,
     };
     int rc = book_column_bytes(book, row, 2, ret_draft->txid.bytes, BTC_HASH_SIZE, err);
     if (rc == 0 && sqlite3_column_type(row, 3) != SQLITE_NULL)

@@ -208,6 +208,18 @@ static int sign_inputs(struct exchange *it, size_t *signed_count)
     return rc;
 }
 
+/* What leaves the book signed can be sent by others: if it is a draft's, it is no longer ours alone. */
+static int note_given_out(struct book *book, const struct btc_hash *txid, struct btc_error *err)
+{
+    int rc = book_begin(book, true, err);
+    if (rc < 0)
+        return rc;
+    return book_end(
+        book,
+        book_run(book, BOOK_SQL_DRAFT_GIVEN_OUT, err, "b", txid->bytes, (size_t)BTC_HASH_SIZE),
+        err);
+}
+
 int book_psbt_sign(struct book *book, const void *data, size_t size, uint8_t **ret_data,
                    size_t *ret_size, size_t *ret_signed, struct btc_error *err)
 {
@@ -216,6 +228,8 @@ int book_psbt_sign(struct book *book, const void *data, size_t size, uint8_t **r
     int rc = btc_psbt_parse(data, size, &it.psbt, err);
     if (rc == 0)
         rc = sign_inputs(&it, &signed_count);
+    if (rc == 0 && signed_count > 0)
+        rc = note_given_out(book, &btc_psbt_tx(it.psbt)->txid, err);
     if (rc == 0)
         rc = write_psbt(&it, ret_data, ret_size);
     if (rc == 0)
@@ -300,10 +314,11 @@ static int keep_signed(struct book *book, struct btc_writer *w, int64_t *ret_dra
     *ret_draft_id = sqlite3_column_int64(row, 0);
     bool is_new = sqlite3_column_int(row, 1) == BOOK_DRAFTED;
     sqlite3_reset(row);
-    if (is_new)
+    rc = note_given_out(book, &tx.txid, err);
+    if (is_new && rc == 0)
         rc = store_signed(book, *ret_draft_id, &tx, err);
     btc_tx_free(&tx);
-    if (!is_new) {
+    if (!is_new && rc == 0) {
         uint8_t *data;
         size_t size;
         rc = book_draft_data(book, *ret_draft_id, &data, &size, err);

@@ -13,7 +13,7 @@
 #include "actors/wallet/keys.h"
 
 #define APPLICATION_ID 0x54727077 /* "Trpw", in the file's header */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char *const versions[SCHEMA_VERSION] = {
     /* 1: following the chain */
@@ -77,6 +77,9 @@ static const char *const versions[SCHEMA_VERSION] = {
     "CREATE INDEX draft_in_coin ON draft_in (txid, vout);"
     "CREATE TABLE locked (txid BLOB NOT NULL, vout INTEGER NOT NULL, PRIMARY KEY (txid, vout))"
     " WITHOUT ROWID;",
+
+    /* 3: given_out: others may have it signed, before it is sent. */
+    "ALTER TABLE draft ADD COLUMN given_out INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* The value of a pragma or query that gives one number. */
@@ -120,7 +123,7 @@ static int make_book(struct book *book, const struct book_options *options, stru
 static int migrate(struct book *book, int64_t version, struct btc_error *err)
 {
     int rc = upgrade(book, version, err);
-    return rc < 0 ? rc : book_complete_keys(book, err);
+    return rc < 0 || version >= 2 ? rc : book_complete_keys(book, err);
 }
 
 int book_check_file(struct book *book, const struct book_options *options, struct btc_error *err)

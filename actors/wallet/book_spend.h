@@ -179,6 +179,7 @@ struct book_draft {
     uint32_t input_count;
     uint32_t output_count;
     int64_t made_s;
+    bool is_given_out; /* signed as a PSBT: others may have sent it, whatever the node says */
 };
 
 /*

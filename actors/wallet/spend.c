@@ -19,7 +19,7 @@ struct spending {
     struct wallet_draft_args draft;
     struct wallet_bump_fee_args bump;
     int64_t id;    /* of the draft that is sent */
-    bool is_first; /* nobody else can have it yet */
+    bool is_first; /* neither the node nor anybody else can have it yet */
 };
 
 static struct spending *spending_new(struct wallet *wallet, struct troupe_call *call)
@@ -260,14 +260,20 @@ static void reply_sent(struct spending *spending)
     wallet_send_reply(spending->call, &results);
 }
 
-/* It is in a block: that of the book, or one that the book has not read yet. */
-static bool is_in_block(const struct troupe_error *error)
+/* The node has it: in a block, be it one that the book has not read yet, or in its pool, be it with
+ * other signatures. */
+static bool is_there(const struct troupe_error *error)
 {
-    static const char known[] = "txn-already-known";
+    static const char *const reasons[] = {"txn-already-known", "txn-already-in-mempool",
+                                          "txn-same-nonwitness-data-in-mempool"};
     struct node_tx_rejected rejected;
-    return node_tx_rejected_from_error(error, &rejected) == 0 &&
-           rejected.reason.size == sizeof(known) - 1 &&
-           memcmp(rejected.reason.data, known, rejected.reason.size) == 0;
+    if (node_tx_rejected_from_error(error, &rejected) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (rejected.reason.size == strlen(reasons[i]) &&
+            memcmp(rejected.reason.data, reasons[i], rejected.reason.size) == 0)
+            return true;
+    return false;
 }
 
 /* The node's certain no. A draft that nobody else can have is given up, and its coins are free again;
@@ -286,7 +292,7 @@ static void refused(struct troupe_actor *self, struct spending *spending,
         }
     }
     snprintf(text, sizeof(text), "the node: %.160s%s", error->text,
-             spending->is_first ? "" : "; it was given to it before, and stays pending");
+             spending->is_first ? "" : "; it was given out before, and stays pending");
     if (spending->is_first)
         wallet_fail_refused(spending->call, text);
     else
@@ -298,7 +304,7 @@ static void on_submitted(struct troupe_actor *self, void *user, const struct tro
 {
     struct spending *spending = user;
     (void)results;
-    if (error == NULL || (error->code == NODE_TX_REJECTED && is_in_block(error))) {
+    if (error == NULL || (error->code == NODE_TX_REJECTED && is_there(error))) {
         reply_sent(spending);
     } else if (error->code == NODE_TX_REJECTED) {
         refused(self, spending, error);
@@ -335,8 +341,8 @@ static int submit(struct troupe_actor *self, struct spending *spending, struct b
         rc = book_send_draft(wallet->book, spending->id, (int64_t)time(NULL), &data, &size, err);
     if (rc != 0 && rc != BOOK_KNOWN)
         return rc;
-    spending->is_first = rc == 0;
-    if (spending->is_first) {
+    spending->is_first = rc == 0 && !draft.is_given_out;
+    if (rc == 0) {
         wallet_tell_pending(self, wallet, &draft.txid);
         wallet_tell_state(self, wallet, true);
     }
