@@ -162,6 +162,31 @@ class Person(Wallets):
         self.assertEqual(self.ask('draft', address, '1')['inputs'], 1)
         self.assertIn('TXID:INDEX', self.refused('lock-coins', 'x'))
 
+    def test_draft_of_chosen_coins_is_signed_and_shown_as_a_payment(self):
+        coin = next(coin for coin in self.ask('coins') if coin['is_mature'])
+        name, address = f'{coin["txid"]}:{coin["index"]}', self.ask('address', 'old')['address']
+        self.ask('label', address, 'rent "May"')
+        self.assertEqual([one['label'] for one in self.ask('addresses') if one['address'] == address], ['rent "May"'])
+        self.assertIn('`addresses` lists', self.refused('label', NOBODY, 'x'))
+
+        self.assertIn('fee', self.refused('draft', address, '1', '--fee-rate=5', '--fee-max=0.00000100'))
+        draft = self.ask('draft', address, '1', f'--coins={name}', '--final', '--change=p2tr', '--fee-rate=2')
+        self.assertEqual(draft['inputs'], 1)
+        unsigned = self.ask('psbt', 'create', draft['draft'])['psbt']
+        signed = self.ask('psbt', 'sign', unsigned)['psbt']
+        self.assertEqual(self.ask('psbt', 'combine', unsigned, signed)['psbt'], self.ask('psbt', 'combine', signed, unsigned, signed)['psbt'])
+        self.assertEqual(self.ask('sign', draft['draft'])['state'], 'signed')
+        self.assertEqual(self.ask('sign', draft['draft'])['txid'], draft['txid'])
+        self.ask('send', draft['draft'])
+        payment = self.ask('payment', draft['txid'])
+        self.assertEqual((payment['draft'], payment['fee_sat'], payment['is_pending']), (draft['draft'], draft['fee_sat'], True))
+        told = self.ask('tx', draft['txid'])
+        self.assertEqual((payment['hex'], told['inputs'][0]['txid']), (told['hex'], coin['txid']))
+        self.assertEqual(sorted(output['kind'] for output in told['outputs']), ['p2tr', 'p2wpkh'])
+        self.assertGreaterEqual(told['inputs'][0]['sequence'], 0xfffffffe)
+        self.assertRegex(self.run_program('payment', draft['txid']).stdout, rf'pending +since (.|\n)*draft +{draft["draft"]}\n')
+        self.assertTrue(self.refused('bump', draft['txid'], '--fee-rate=9'))
+
     def test_watching_what_another_wallet_has(self):
         self.ask('create', 'eye')
         for line in self.ask('descriptors'):
@@ -182,6 +207,14 @@ class Person(Wallets):
         self.assertIn('psbt create DRAFT', self.refused('psbt', 'burn', '1'))
         signature = self.ask('sign-message', address, 'it is mine')['signature']
         self.assertGreater(len(base64.b64decode(signature)), 60)
+        self.assertTrue(self.ask('verify-message', address, signature, 'it is mine')['is_valid'])
+        self.assertIn('no: ', self.run_program('verify-message', address, signature, 'it is yours', status=1).stdout)
+        for words, why in ((('--coins=x', 'draft', address, '1'), 'TXID:INDEX,'), (('--change=p2sh', 'draft', address, '1'), '--change'),
+                           (('--fee-max=0', 'draft', address, '1'), '--fee-max'), (('sign', 'x'), 'sign 3'), (('payment', '00' * 32), 'no coin'),
+                           (('psbt', 'combine', 'AAAA'), 'two at least'), (('psbt', 'sign', 'AAAA', 'AAAA'), 'only psbt combine'),
+                           (('psbt', 'combine', 'AAAA', 'AAAA'), 'no PSBT'), (('verify-message', 'x', signature, 'y'), 'address')):
+            with self.subTest(words):
+                self.assertIn(why, self.refused(*words))
 
     def test_payment_survives_a_killed_wallet(self):
         self.ask('create', 'shop')

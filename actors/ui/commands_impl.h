@@ -31,6 +31,7 @@
 #define UI_WORK_MS  300000
 
 #define UI_PAYEES_MAX     (2 * WALLET_DRAFT_RECIPIENTS_MAX) /* words: an address and an amount each */
+#define UI_PSBTS_MAX      16                                /* that are combined at once */
 #define UI_LOCK_COINS_MAX WALLET_LOCK_COINS_COINS_MAX
 
 /* As the interfaces number the networks. */
@@ -77,6 +78,8 @@ int ui_read_txid(const struct desk *desk, const char *text,
                  struct wallet_hash32 *ret_txid) TROUPE_CHECKED;
 /* "TXID:INDEX". False: it is none. */
 bool ui_read_outpoint(struct troupe_text text, struct wallet_outpoint *ret_coin) TROUPE_CHECKED;
+/* "p2wpkh" or "p2tr". False: it is neither. */
+bool ui_read_kind(const char *text, enum wallet_address_kind *ret_kind) TROUPE_CHECKED;
 /* What "@FILE" holds, or a copy of the value itself, of at most max bytes, with a NUL behind. NULL,
  * having said why. [owned: free()] */
 char *ui_read_bytes(const struct desk *desk, const char *value, size_t max,
@@ -102,6 +105,10 @@ int ui_run_history(struct troupe *troupe, const struct troupe_arguments *argumen
                    int count, char *const *values);
 int ui_run_address(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                    int count, char *const *values);
+int ui_run_payment(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values);
+int ui_run_label(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values);
 int ui_run_watch(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values);
 int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -142,6 +149,8 @@ int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments
                  int count, char *const *values);
 int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);
+int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
 int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);
 int ui_run_psbt(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -173,6 +182,8 @@ int ui_run_coin(struct troupe *troupe, const struct troupe_arguments *arguments,
                 int count, char *const *values);
 int ui_run_submit_block(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                         int count, char *const *values);
+int ui_run_verify_message(struct troupe *troupe, const struct troupe_arguments *arguments,
+                          bool json, int count, char *const *values);
 int ui_run_peers(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values);
 int ui_run_peer(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,

@@ -1,8 +1,12 @@
-/* The commands about a wallet's keys: unlock, lock, passphrase, words, descriptors, sign-message. */
+/* The commands about a wallet's keys: unlock, lock, passphrase, words, descriptors, sign-message,
+ * verify-message. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/bitcoin/address.h"
+#include "actors/bitcoin/message.h"
+#include "actors/bitcoin/params.h"
 #include "actors/ui/commands_impl.h"
 #include "actors/ui/secret.h"
 
@@ -212,4 +216,29 @@ int ui_run_sign_message(struct troupe *troupe, const struct troupe_arguments *ar
            results.signature.data);
     troupe_release(results.message);
     return 0;
+}
+
+/* Needs no wallet: an address says all. */
+int ui_run_verify_message(struct troupe *troupe, const struct troupe_arguments *arguments,
+                          bool json, int count, char *const *values)
+{
+    struct desk desk;
+    struct btc_script script;
+    struct btc_error err;
+    const struct btc_params *params = btc_params_by_name(troupe_argument(arguments, "network"));
+    struct btc_span message = {(const uint8_t *)values[2], strlen(values[2])};
+    (void)count;
+    if (ui_desk_open(&desk, troupe, arguments, "verify-message") != 0)
+        return 1;
+    if (params == NULL || btc_address_decode(params, values[0], &script, &err) != 0)
+        return ui_desk_fail(&desk, params == NULL ? "there is no such network" : err.text);
+    int rc = btc_message_verify(btc_script_span(&script), message, values[1], &err);
+    if (rc != 0 && rc != BTC_EINVALID)
+        return ui_desk_fail(&desk, err.text);
+    if (json)
+        printf("{\"is_valid\":%s}\n", rc == 0 ? "true" : "false");
+    else
+        puts(rc == 0 ? "signed by the key of this address"
+                     : "no: the key of this address did not sign this text");
+    return rc == 0 || json ? 0 : 1;
 }

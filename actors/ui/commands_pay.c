@@ -1,4 +1,4 @@
-/* The commands that pay: draft, send, bump. */
+/* The commands that pay: draft, sign, send, bump. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +49,49 @@ static int read_rate(const struct desk *desk, uint64_t *ret_rate)
         return ui_desk_fail(desk, "--fee-rate is in satoshi for a virtual byte, up to 10000: 2.5");
     *ret_rate = (uint64_t)rate;
     return 0;
+}
+
+/* --fee-max, in BTC; 0 when it is not given. */
+static int read_fee_max(const struct desk *desk, int64_t *ret_fee_sat)
+{
+    const char *text = troupe_argument(desk->arguments, "fee-max");
+    *ret_fee_sat = 0;
+    if (text != NULL && (!read_decimal(text, 8, ret_fee_sat) || *ret_fee_sat == 0))
+        return ui_desk_fail(desk, "--fee-max is in BTC: 0.0005");
+    return 0;
+}
+
+/* --coins, which must then all be spent. */
+static int read_coins(const struct desk *desk, struct wallet_outpoint *coins, size_t *ret_count)
+{
+    const char *text = troupe_argument(desk->arguments, "coins");
+    *ret_count = 0;
+    while (text != NULL) {
+        size_t size = strcspn(text, ",");
+        if (*ret_count == WALLET_DRAFT_COINS_MAX)
+            return ui_desk_fail(desk, "--coins: more than 200");
+        if (!ui_read_outpoint((struct troupe_text){.data = text, .size = size}, &coins[*ret_count]))
+            return ui_desk_fail(desk, "--coins is TXID:INDEX,TXID:INDEX...: `coins` has them");
+        (*ret_count)++;
+        text = text[size] == ',' ? text + size + 1 : NULL;
+    }
+    return 0;
+}
+
+/* What the options say about a draft. */
+static int read_options(const struct desk *desk, struct wallet_outpoint *coins,
+                        struct wallet_draft_args *args)
+{
+    const char *change = troupe_argument(desk->arguments, "change");
+    args->coins = coins;
+    args->is_final = troupe_argument(desk->arguments, "final") != NULL;
+    if (change != NULL && !ui_read_kind(change, &args->change_kind))
+        return ui_desk_fail(desk, "--change is p2wpkh or p2tr");
+    return read_rate(desk, &args->fee_rate_sat) != 0 ||
+                   read_fee_max(desk, &args->fee_max_sat) != 0 ||
+                   read_coins(desk, coins, &args->coins_count) != 0
+               ? 1
+               : 0;
 }
 
 /* ADDRESS AMOUNT, as often as there are recipients; the amount is in BTC, or "all". */
@@ -118,11 +161,12 @@ static int make_draft(struct desk *desk, int count, char *const *values,
                       struct wallet_draft *ret_draft)
 {
     struct wallet_recipient recipients[WALLET_DRAFT_RECIPIENTS_MAX];
+    struct wallet_outpoint coins[WALLET_DRAFT_COINS_MAX];
     struct wallet_draft_args args = {.recipients = recipients};
     struct wallet_draft_results results;
     struct troupe_error error;
     if (read_recipients(desk, count, values, recipients, &args.recipients_count) != 0 ||
-        read_rate(desk, &args.fee_rate_sat) != 0 || ui_desk_wait_level(desk, UI_LEVEL_MS) != 0)
+        read_options(desk, coins, &args) != 0 || ui_desk_wait_level(desk, UI_LEVEL_MS) != 0)
         return 1;
     int code = wallet_draft(desk->troupe, desk->wallet, &args, &results, &error, NULL);
     if (code != 0)
@@ -174,6 +218,28 @@ int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments
     return show_draft(&draft, json);
 }
 
+int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_sign_args args;
+    struct wallet_sign_results results;
+    struct troupe_error error;
+    uint64_t id = 0;
+    (void)count;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "sign") != 0)
+        return 1;
+    if (!ui_read_number(values[0], 1, INT64_MAX, &id))
+        return ui_desk_fail(&desk, "say the number of a draft, which `draft` gives: sign 3");
+    args.id = (int64_t)id;
+    int code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+        return 1;
+    if (code == WALLET_LOCKED)
+        code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
+    return code == 0 ? show_draft(&results.draft, json) : ui_desk_fail_code(&desk, code, &error);
+}
+
 /* The number of a draft, or recipients for a new one. */
 int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values)
@@ -206,7 +272,7 @@ int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments,
     memset(&args, 0, sizeof(args));
     if (ui_desk_open_wallet(&desk, troupe, arguments, "bump") != 0 ||
         ui_read_txid(&desk, values[0], &args.txid) != 0 ||
-        read_rate(&desk, &args.fee_rate_sat) != 0)
+        read_rate(&desk, &args.fee_rate_sat) != 0 || read_fee_max(&desk, &args.fee_max_sat) != 0)
         return 1;
     int code = wallet_bump_fee(troupe, desk.wallet, &args, &results, &error, NULL);
     return code == 0 ? send_draft(&desk, results.draft.id, json)

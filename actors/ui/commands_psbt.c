@@ -1,5 +1,5 @@
-/* The command that passes partially signed transactions on: psbt create, sign, finalise. Their text is
- * base64, as other programs write it. */
+/* The command that passes partially signed transactions on: psbt create, sign, combine,
+ * finalise. Their text is base64, as other programs write it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "actors/bitcoin/base64.h"
 #include "actors/bitcoin/bytes.h"
+#include "actors/bitcoin/psbt.h"
 #include "actors/ui/commands_impl.h"
 
 #define TEXT_SIZE_MAX (2 * 1024 * 1024) /* of a PSBT in base64 */
@@ -78,7 +79,7 @@ static int show_tx(const struct desk *desk, const struct wallet_psbt_finalise_re
     return 0;
 }
 
-/* ---- create, sign, finalise ---- */
+/* ---- create, sign, combine, finalise ---- */
 
 static int create(const struct desk *desk, const char *value, bool json)
 {
@@ -123,6 +124,44 @@ static int sign(const struct desk *desk, const char *value, bool json)
     return rc;
 }
 
+static int parse_psbt(const struct desk *desk, const char *value, struct btc_psbt **ret_psbt)
+{
+    struct btc_error err;
+    struct btc_writer w = {.data = NULL};
+    *ret_psbt = NULL;
+    int rc = read_psbt(desk, value, &w);
+    if (rc == 0 && btc_psbt_parse(w.data, w.size, ret_psbt, &err) != 0)
+        rc = ui_desk_fail(desk, err.text);
+    btc_writer_free(&w);
+    return rc;
+}
+
+/* Of one transaction all, with what each has of signatures. */
+static int combine(const struct desk *desk, int count, char *const *values, bool json)
+{
+    struct btc_psbt *into = NULL;
+    struct btc_error err;
+    struct btc_writer w;
+    int rc = parse_psbt(desk, values[0], &into);
+    for (int i = 1; rc == 0 && i < count; i++) {
+        struct btc_psbt *from = NULL;
+        rc = parse_psbt(desk, values[i], &from);
+        if (rc == 0 && btc_psbt_combine(into, from, &err) != 0)
+            rc = ui_desk_fail(desk, err.text);
+        btc_psbt_free(from);
+    }
+    btc_writer_init(&w, BTC_PSBT_SIZE_MAX);
+    if (rc == 0) {
+        btc_psbt_write(into, &w);
+        struct troupe_blob psbt = {.data = w.data, .size = w.size};
+        rc = w.failed != 0 ? ui_desk_fail(desk, "together they are too long, or there is no memory")
+                           : show_psbt(desk, &psbt, -1, json);
+    }
+    btc_writer_free(&w);
+    btc_psbt_free(into);
+    return rc;
+}
+
 static int finalise(const struct desk *desk, const char *value, bool json)
 {
     struct wallet_psbt_finalise_results results;
@@ -144,14 +183,20 @@ int ui_run_psbt(struct troupe *troupe, const struct troupe_arguments *arguments,
                 int count, char *const *values)
 {
     struct desk desk;
-    (void)count;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "psbt") != 0)
         return 1;
+    if (strcmp(values[0], "combine") == 0)
+        return count > 2 ? combine(&desk, count - 1, values + 1, json)
+                         : ui_desk_fail(&desk, "say psbt combine PSBT PSBT...: two at least");
+    if (count > 2)
+        return ui_desk_fail(&desk, "only psbt combine takes more than one");
     if (strcmp(values[0], "create") == 0)
         return create(&desk, values[1], json);
     if (strcmp(values[0], "sign") == 0)
         return sign(&desk, values[1], json);
     if (strcmp(values[0], "finalise") == 0)
         return finalise(&desk, values[1], json);
-    return ui_desk_fail(&desk, "say psbt create DRAFT, psbt sign PSBT or psbt finalise PSBT");
+    return ui_desk_fail(&desk,
+                        "say psbt create DRAFT, psbt sign PSBT, psbt combine PSBT PSBT... or "
+                        "psbt finalise PSBT");
 }

@@ -1,6 +1,7 @@
-/* The commands that look into the wallet: balance, history, address, watch. */
+/* The commands that look into the wallet: balance, history, payment, address, label, watch. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "actors/bitcoin/version.h"
@@ -49,6 +50,19 @@ int ui_run_balance(struct troupe *troupe, const struct troupe_arguments *argumen
 
 /* ---- history ---- */
 
+/* All but the closing brace. */
+static void print_tx_json(const struct wallet_tx *tx)
+{
+    char txid[FORMAT_HASH_SIZE];
+    printf("{\"txid\":\"%s\",\"height\":%" PRIu32 ",\"time_s\":%" PRId64 ",\"net_sat\":%" PRId64
+           ",\"received_sat\":%" PRId64 ",\"sent_sat\":%" PRId64
+           ",\"is_coinbase\":%s,\"is_pending\":%s",
+           format_hash(tx->txid.bytes, txid), tx->height, tx->time_s, tx->net_sat, tx->received_sat,
+           tx->sent_sat, tx->is_coinbase ? "true" : "false", tx->is_pending ? "true" : "false");
+    if (tx->has_fee_sat)
+        printf(",\"fee_sat\":%" PRId64, tx->fee_sat);
+}
+
 static void print_tx(const struct wallet_tx *tx, bool json, bool is_first)
 {
     char txid[FORMAT_HASH_SIZE];
@@ -65,13 +79,8 @@ static void print_tx(const struct wallet_tx *tx, bool json, bool is_first)
                format_btc(tx->net_sat, true, amount), txid, tx->is_coinbase ? "  mined" : "");
         return;
     }
-    printf("%s{\"txid\":\"%s\",\"height\":%" PRIu32 ",\"time_s\":%" PRId64 ",\"net_sat\":%" PRId64
-           ",\"received_sat\":%" PRId64 ",\"sent_sat\":%" PRId64
-           ",\"is_coinbase\":%s,\"is_pending\":%s",
-           is_first ? "" : ",\n ", txid, tx->height, tx->time_s, tx->net_sat, tx->received_sat,
-           tx->sent_sat, tx->is_coinbase ? "true" : "false", tx->is_pending ? "true" : "false");
-    if (tx->has_fee_sat)
-        printf(",\"fee_sat\":%" PRId64, tx->fee_sat);
+    fputs(is_first ? "" : ",\n ", stdout);
+    print_tx_json(tx);
     putchar('}');
 }
 
@@ -106,14 +115,85 @@ int ui_run_history(struct troupe *troupe, const struct troupe_arguments *argumen
     return 0;
 }
 
+/* ---- payment ---- */
+
+static void print_payment(const struct wallet_get_tx_results *results)
+{
+    const struct wallet_tx *tx = &results->tx;
+    char text[FORMAT_HASH_SIZE];
+    printf("tx         %s\n", format_hash(tx->txid.bytes, text));
+    if (tx->is_pending)
+        printf("pending    since %s\n", format_time(tx->time_s, text));
+    else
+        printf("in block   %" PRIu32 ", %s%s\n", tx->height, format_time(tx->time_s, text),
+               tx->is_coinbase ? ", mined" : "");
+    printf("received   %20s BTC\n", format_btc(tx->received_sat, false, text));
+    printf("sent       %20s BTC\n", format_btc(tx->sent_sat, false, text));
+    printf("together   %20s BTC\n", format_btc(tx->net_sat, true, text));
+    if (tx->has_fee_sat)
+        printf("fee        %20s BTC\n", format_btc(tx->fee_sat, false, text));
+    if (results->has_draft_id)
+        printf("draft      %" PRId64 "\n", results->draft_id);
+    if (results->has_replaces)
+        printf("instead of %s\n", format_hash(results->replaces.bytes, text));
+}
+
+static int print_payment_json(const struct desk *desk, const struct wallet_get_tx_results *results)
+{
+    char text[FORMAT_HASH_SIZE];
+    uint8_t *raw = malloc(results->raw.size + 1);
+    if (raw == NULL)
+        return ui_desk_fail(desk, "no memory");
+    print_tx_json(&results->tx);
+    if (results->has_draft_id)
+        printf(",\"draft\":%" PRId64, results->draft_id);
+    if (results->has_replaces)
+        printf(",\"replaces\":\"%s\"", format_hash(results->replaces.bytes, text));
+    if (results->has_raw) {
+        troupe_blob_copy(&results->raw, raw);
+        fputs(",\"hex\":\"", stdout);
+        format_hex(stdout, raw, results->raw.size);
+        putchar('"');
+    }
+    puts("}");
+    free(raw);
+    return 0;
+}
+
+int ui_run_payment(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                   int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_get_tx_args args;
+    struct wallet_get_tx_results results;
+    struct troupe_error error;
+    int rc = 0;
+    (void)count;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "payment") != 0 ||
+        ui_read_txid(&desk, values[0], &args.txid) != 0 ||
+        ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
+        return 1;
+    int code = wallet_get_tx(troupe, desk.wallet, &args, &results, &error, NULL);
+    if (code == WALLET_NOT_FOUND)
+        return ui_desk_fail(&desk, "it touches no coin of this wallet: `history` lists those that "
+                                   "do, `tx` asks the node");
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    if (json)
+        rc = print_payment_json(&desk, &results);
+    else
+        print_payment(&results);
+    troupe_release(results.message);
+    return rc;
+}
+
 /* ---- address ---- */
 
-static bool read_kind(const struct troupe_arguments *arguments, enum wallet_address_kind *ret_kind)
+bool ui_read_kind(const char *text, enum wallet_address_kind *ret_kind)
 {
-    const char *kind = troupe_argument(arguments, "kind");
-    bool is_taproot = kind != NULL && strcmp(kind, "p2tr") == 0;
+    bool is_taproot = strcmp(text, "p2tr") == 0;
     *ret_kind = is_taproot ? WALLET_ADDRESS_KIND_P2TR : WALLET_ADDRESS_KIND_P2WPKH;
-    return is_taproot || kind == NULL || strcmp(kind, "p2wpkh") == 0;
+    return is_taproot || strcmp(text, "p2wpkh") == 0;
 }
 
 int ui_run_address(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -125,7 +205,8 @@ int ui_run_address(struct troupe *troupe, const struct troupe_arguments *argumen
     struct troupe_error error;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "address") != 0)
         return 1;
-    if (!read_kind(arguments, &args.kind))
+    const char *kind = troupe_argument(arguments, "kind");
+    if (kind != NULL && !ui_read_kind(kind, &args.kind))
         return ui_desk_fail(&desk, "--kind is p2wpkh or p2tr");
     int code = wallet_new_address(troupe, desk.wallet, &args, &results, &error, NULL);
     if (code != 0)
@@ -146,6 +227,52 @@ int ui_run_address(struct troupe *troupe, const struct troupe_arguments *argumen
                 "same words, may miss this one; use the earlier ones first\n",
                 BTC_PROGRAM_NAME);
     troupe_release(results.message);
+    return 0;
+}
+
+/* ---- label ---- */
+
+/* The number of an address that the wallet has. 0, or 1 having said why. */
+static int find_address(const struct desk *desk, const char *text, int64_t *ret_id)
+{
+    struct wallet_list_addresses_args args = {.max = WALLET_LIST_ADDRESSES_MAX_MAX};
+    struct wallet_list_addresses_results page;
+    struct troupe_error error;
+    size_t size = strlen(text);
+    *ret_id = 0;
+    do {
+        int code = wallet_list_addresses(desk->troupe, desk->wallet, &args, &page, &error, NULL);
+        if (code != 0)
+            return ui_desk_fail_code(desk, code, &error);
+        for (size_t i = 0; i < page.addresses_count; i++)
+            if (page.addresses[i].text.size == size &&
+                memcmp(page.addresses[i].text.data, text, size) == 0)
+                *ret_id = page.addresses[i].id;
+        args.cursor = page.cursor;
+        troupe_release(page.message);
+    } while (args.cursor != 0 && *ret_id == 0);
+    return *ret_id != 0 ? 0
+                        : ui_desk_fail(desk, "the wallet has no such address: `addresses` lists "
+                                             "those that it has");
+}
+
+int ui_run_label(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                 int count, char *const *values)
+{
+    struct desk desk;
+    struct wallet_set_label_args args = {.label = troupe_text(values[1])};
+    struct troupe_error error;
+    (void)count;
+    if (ui_desk_open_wallet(&desk, troupe, arguments, "label") != 0)
+        return 1;
+    if (args.label.size > WALLET_SET_LABEL_LABEL_BYTES_MAX)
+        return ui_desk_fail(&desk, "a label has at most 100 bytes");
+    if (find_address(&desk, values[0], &args.id) != 0)
+        return 1;
+    int code = wallet_set_label(troupe, desk.wallet, &args, &error, NULL);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    puts(json ? "{}" : "it is called so now");
     return 0;
 }
 
