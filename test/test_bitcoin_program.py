@@ -166,6 +166,12 @@ class MainJob(Program):
         self.assertEqual(self.ask('mine', '2')['height'], 103)
         terminal.read_until('blocks 102 to 103 connected|block 103 connected')
         terminal.read_until('balance 150.00000000 BTC')
+        self.run_program('network', 'off')
+        terminal.read_until('node +the network is off')
+        self.run_program('network', 'on')
+        terminal.read_until('node +0 peers now')
+        subprocess.run(arguments_of(self.datadir, ['passphrase']), input=b'sesame\n', capture_output=True, timeout=WAIT_SECONDS, check=True)
+        terminal.read_until('wallet +locked')
         self.assertEqual(terminal.interrupt(), 0)
         self.assert_gone(pids)
 

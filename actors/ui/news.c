@@ -172,6 +172,30 @@ static void on_alert(struct troupe_actor *self, void *user, const struct node_al
                     (int)event->text.size, event->text.data);
 }
 
+/* A line when the number changes; none about a node that has not had any yet. */
+static void on_peers(struct troupe_actor *self, void *user, const struct node_peers_changed *event,
+                     const struct troupe_event_info *info)
+{
+    struct ui *ui = user;
+    (void)self;
+    (void)info;
+    if (event == NULL)
+        return;
+    uint32_t now = event->outbound + event->inbound;
+    bool is_new = event->is_active != ui->peers.is_active ||
+                  now != ui->peers.outbound + ui->peers.inbound;
+    if (!ui->has_peers)
+        is_new = now > 0 || !event->is_active;
+    if (!is_new)
+        return;
+    ui->has_peers = true;
+    ui->peers = *event;
+    if (event->is_active)
+        screen_line(&ui->screen, "node", "%" PRIu32 " peer%s now", now, format_plural(now));
+    else
+        screen_line(&ui->screen, "node", "the network is off: `network on` switches it on");
+}
+
 static void on_tx(struct troupe_actor *self, void *user, const struct wallet_tx_changed *event,
                   const struct troupe_event_info *info)
 {
@@ -217,6 +241,24 @@ static void on_balance(struct troupe_actor *self, void *user,
     tell_soon(self, ui);
 }
 
+/* It is told by each that locks or unlocks it, too: a line when it is another state. */
+static void on_lock(struct troupe_actor *self, void *user, const struct wallet_lock_changed *event,
+                    const struct troupe_event_info *info)
+{
+    struct ui *ui = user;
+    (void)self;
+    (void)info;
+    if (event == NULL || (ui->has_lock && event->is_locked == ui->lock.is_locked &&
+                          event->is_encrypted == ui->lock.is_encrypted))
+        return;
+    ui->has_lock = true;
+    ui->lock = *event;
+    screen_line(&ui->screen, "wallet", "%s",
+                event->is_locked      ? "locked"
+                : event->is_encrypted ? "unlocked: it signs"
+                                      : "its keys are under no passphrase");
+}
+
 static void on_synced(struct troupe_actor *self, void *user, const struct wallet_synced_to *event,
                       const struct troupe_event_info *info)
 {
@@ -241,16 +283,21 @@ int ui_news_start(struct troupe_actor *self, struct ui *ui)
         error = node_on_sync_progress(self, ui->node, on_progress, ui, &handler);
     if (error == 0)
         error = node_on_alert(self, ui->node, on_alert, ui, &handler);
+    if (error == 0)
+        error = node_on_peers_changed(self, ui->node, on_peers, ui, &handler);
     return error;
 }
 
 int ui_news_hear_wallet(struct troupe_actor *self, struct ui *ui)
 {
     struct troupe_handler **handlers = ui->wallet_handlers;
+    ui->has_lock = false;
     int error = wallet_on_tx_changed(self, ui->wallet, on_tx, ui, &handlers[0]);
     if (error == 0)
         error = wallet_on_balance_changed(self, ui->wallet, on_balance, ui, &handlers[1]);
     if (error == 0)
         error = wallet_on_synced_to(self, ui->wallet, on_synced, ui, &handlers[2]);
+    if (error == 0)
+        error = wallet_on_lock_changed(self, ui->wallet, on_lock, ui, &handlers[3]);
     return error;
 }

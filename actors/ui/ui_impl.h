@@ -33,7 +33,7 @@
 #define UI_LOOK_MS        50    /* between two looks whether a person has answered */
 #define UI_BACK_MS        30000 /* how long the plan waits for a process that died */
 #define UI_BACK_STEP_MS   200
-#define UI_WALLET_EVENTS  3  /* of the shown wallet, that are heard */
+#define UI_WALLET_EVENTS  4  /* of the shown wallet, that are heard */
 #define UI_QUESTION_S     60 /* how long a person has who was given no time */
 
 /* What happened since the last line about it. */
@@ -79,6 +79,10 @@ struct ui {
     struct node_tip tip;
     struct wallet_synced synced;
     struct wallet_balance balance;
+    bool has_peers;                  /* something was told of them */
+    struct node_peers_changed peers; /* as they were told last */
+    bool has_lock;                   /* the same of this wallet's keys */
+    struct wallet_lock_changed lock;
     enum node_sync_phase phase;
     uint64_t done;
     uint64_t total;
