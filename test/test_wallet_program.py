@@ -133,6 +133,11 @@ class Person(Wallets):
         self.assertTrue(self.ask('lock')['is_locked'])
         self.assertEqual(self.ask('send', draft['draft'], f'--passphrase-file={secret}')['state'], 'sent')
         self.assertIn('locked', self.refused('words'))  # unlocked for that command only
+        self.ask('mine', 1)
+        draft = self.ask('draft', first, '1')
+        self.assertIn('--passphrase-file', self.refused('sign', draft['draft']))
+        self.assertEqual(self.ask('sign', draft['draft'], f'--passphrase-file={secret}')['state'], 'signed')
+        self.assertIn('locked', self.refused('words'))
 
     def test_backup_restore_and_rescan(self):
         path = os.path.join(self.folder, 'copy')

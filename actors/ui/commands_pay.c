@@ -233,10 +233,13 @@ int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments,
         return ui_desk_fail(&desk, "say the number of a draft, which `draft` gives: sign 3");
     args.id = (int64_t)id;
     int code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
-    if (code == WALLET_LOCKED && ui_unlock_briefly(&desk) != 0)
+    bool briefly = code == WALLET_LOCKED;
+    if (briefly && ui_unlock_briefly(&desk) != 0)
         return 1;
-    if (code == WALLET_LOCKED)
+    if (briefly) {
         code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
+        ui_lock_again(&desk);
+    }
     return code == 0 ? show_draft(&results.draft, json) : ui_desk_fail_code(&desk, code, &error);
 }
 
