@@ -150,6 +150,11 @@ class OddPeers(Peers):
         self.assert_same(self.a, self.b)
         self.assertEqual([(peer['state'], peer['score']) for peer in self.b.ask('peers')['peers']], [('ready', 0)])
 
+    def assert_little_taken(self, before, peers):
+        """A sanitizer keeps what was freed: there it says nothing."""
+        if program.SLOW == 1:
+            self.assertLess(self.a.rss_bytes() - before, peers * PEER_BYTES_MAX)
+
     def test_what_is_no_protocol_is_dropped(self):
         pieces = {'noise': random.randbytes(100_000), 'another protocol': b'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
                   'a huge length': wire.message('version', size=0xffffffff), 'a large version': wire.message('version', size=3_000_000),
@@ -161,7 +166,7 @@ class OddPeers(Peers):
                 peer = self.peer()
                 peer.send_while_taken(data, 1)
                 self.assertTrue(peer.is_closed())
-        self.assertLess(self.a.rss_bytes() - before, PEER_BYTES_MAX)
+        self.assert_little_taken(before, 1)
         self.assertEqual(len(self.a.ask('peers')['peers']), 1)
         self.assert_served()
 
@@ -178,7 +183,7 @@ class OddPeers(Peers):
             taken = [peer.send_while_taken(ping, 20) for peer in pings] + [peer.send_while_taken(everything, 20) for peer in askers]
             self.assert_served()
         self.assertGreater(max(taken), 0)
-        self.assertLess(self.a.rss_bytes() - before, 3 * SPAMMERS * PEER_BYTES_MAX)
+        self.assert_little_taken(before, 3 * SPAMMERS)
         if STRESS_MINUTES:
             for peer in halves:
                 peer.socket.settimeout(DROP_SECONDS)
