@@ -185,6 +185,12 @@ static void on_headers(void *user)
     (void)user;
 }
 
+static void on_ready(void *user, uint32_t id)
+{
+    (void)user;
+    (void)id;
+}
+
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
     (void)user;
@@ -214,7 +220,11 @@ static bool send_tx(const struct btc_writer *hello, const struct btc_writer *tx)
         .chain = room->chain,
         .agent = "/test/",
         .nonce = 11,
-        .listener = {on_changed, on_headers, on_dropped, on_trouble, NULL},
+        .listener = {.changed = on_changed,
+                     .headers = on_headers,
+                     .ready = on_ready,
+                     .dropped = on_dropped,
+                     .trouble = on_trouble},
     };
     struct p2p_info infos[P2P_PEERS_MAX];
     struct btc_error err;
