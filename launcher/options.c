@@ -204,8 +204,8 @@ static void help(const struct troupe_program *program)
     }
     help_roles(program);
     printf("\nExit status: 0 ended in order, by itself, Ctrl-C, SIGTERM or SIGHUP; 1 something "
-           "failed;\n2 the command line or the composition is wrong; 130 a second Ctrl-C, which "
-           "ends all at once.\n");
+           "failed,\nor a command was cut short; 2 the command line or the composition is wrong; "
+           "130 a second\nCtrl-C, which ends all at once.\n");
     if (program->epilog != NULL) {
         printf("\n%s\n", program->epilog);
     }

@@ -26,6 +26,7 @@ static char copy[128];
 static struct book *book;
 static struct blocks *chain;   /* 1: a coin, 2: the payment of it */
 static struct btc_span theirs; /* somebody's payment */
+static struct btc_hash theirs_txid;
 static struct btc_outpoint coin;
 
 /* Everything to one script from one coin: with no choice, and ECDSA, it is the same each time. */
@@ -107,7 +108,6 @@ static int exchange_psbt(struct btc_error *err)
 
 static int one(size_t step, struct btc_error *err)
 {
-    struct btc_hash txid;
     switch (step) {
     case 0:
         return apply(1, err);
@@ -128,8 +128,7 @@ static int one(size_t step, struct btc_error *err)
     case 8:
         return book_lock_coins(book, &coin, 1, true, err);
     case 9:
-        txid = purse_txid(theirs);
-        return not_positive(book_drop_pending(book, &txid, BOOK_DROP_REPLACED, err));
+        return not_positive(book_drop_pending(book, &theirs_txid, BOOK_DROP_REPLACED, err));
     default:
         return not_positive(copy_it(err));
     }
@@ -247,6 +246,7 @@ static int setup(void **state)
     uint8_t *data;
     size_t size;
     theirs = purse_payment(2, &other, 5000);
+    theirs_txid = purse_txid(theirs);
     chain = blocks_new();
     assert_int_equal(open_book(NULL), 0);
     purse_mine(book, chain, &first, 1, 1);

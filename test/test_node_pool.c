@@ -385,13 +385,11 @@ static void stream_brings_the_pool_in_order_and_from_any_point(void **state)
     struct btc_writer w = pay_split(&coin, 200, 10000, coins);
     assert_int_equal(submit(&w, &sent), 0);
     assert_true(w.size > 6000 && w.size < NODE_TX_ADDED_RAW_BYTES_MAX);
-    size_t size = w.size;
     btc_writer_free(&w);
     mine(1);
     for (size_t i = 0; i < 130; i++) { /* half a megabyte and more: more than an item */
         w = pay_split(&coins[i], 130, 5000, NULL);
         assert_int_equal(submit(&w, &sent), 0);
-        size += w.size;
         btc_writer_free(&w);
     }
     got = stream(0, true);

@@ -264,10 +264,11 @@ static int verify_draft(struct book *book, int64_t draft_id, const struct btc_tx
     if (rc != 0)
         return rc;
     struct btc_tx_out *coins = calloc(count, sizeof(*coins));
-    if (!coins || tx->in_count != count)
-        rc = coins ? btc_fail(err, BTC_ECORRUPT, "%s is damaged: a draft's coins", book->path)
-                   : btc_fail(err, BTC_ENOMEM, "no memory to check a transaction");
-    for (size_t i = 0; i < count && rc == 0; i++)
+    if (!coins)
+        rc = btc_fail(err, BTC_ENOMEM, "no memory to check a transaction");
+    else if (tx->in_count != count)
+        rc = btc_fail(err, BTC_ECORRUPT, "%s is damaged: a draft's coins", book->path);
+    for (size_t i = 0; coins && rc == 0 && i < count; i++)
         coins[i] = (struct btc_tx_out){.amount = inputs[i].amount,
                                        .script = btc_script_span(&inputs[i].script)};
     if (rc == 0) {

@@ -13,6 +13,7 @@
 #include "interfaces/node.h"
 #include "interfaces/ui.h"
 #include "interfaces/wallet.h"
+#include "interfaces/wallets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
