@@ -218,7 +218,8 @@ static void multisig_takes_exactly_what_it_needs(void **state)
         assert_int_equal(unlock(&s, empty, 3, ALL), BTC_EINVALID);
         assert_int_equal(unlock(&s, more, 4, ALL), witness ? BTC_EINVALID : 0);
         if (wrap == BARE || wrap == IN_P2SH) { /* a NOP in front: BIP16 wants pushes alone */
-            memmove(s.script_sig + 1, s.script_sig, s.ins[1].script_sig.size++);
+            for (size_t i = s.ins[1].script_sig.size++; i > 0; i--)
+                s.script_sig[i] = s.script_sig[i - 1];
             s.script_sig[0] = 0x61;
             assert_int_equal(verify(&s, ALL), wrap == BARE ? BTC_OUTSIDE_TEMPLATES : BTC_EINVALID);
         }
