@@ -1,5 +1,6 @@
 /* The store as a whole: older and newer formats, damage, compacting, a full disk. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -160,11 +161,15 @@ static void store_of_one_who_was_killed_is_checked_whole(void **state)
     if (child == 0) {
         if (reopen(room) != 0 || room_mine(room, anyone, NULL, 0, 0) != 0)
             _exit(1);
-        _exit(0); /* without closing it */
+        raise(SIGSTOP);
+        _exit(2);
     }
     int status;
+    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(kill(child, SIGKILL), 0); /* killed from outside, with the store open */
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     assert_damaged(room, "the coins are not those that were counted");
 }
 
