@@ -144,6 +144,7 @@ static const char epilog[] =
     "\n"
     "  address --kind=p2tr 'from Ann'          send ADDRESS 0.5 --fee-rate=2.5\n"
     "  draft ADDRESS 0.5 ADDRESS all           send 3                   (draft 3)\n"
+    "  drafts                                  drop 3\n"
     "  bump TXID --fee-rate=20                 lock-coins TXID:0        unlock-coins TXID:0\n"
     "  create savings --encrypt                create old --words       (both asked for)\n"
     "  --wallet=savings balance                open savings             close savings\n"

@@ -192,6 +192,25 @@ class Person(Wallets):
         self.assertRegex(self.run_program('payment', draft['txid']).stdout, rf'pending +since (.|\n)*draft +{draft["draft"]}\n')
         self.assertTrue(self.refused('bump', draft['txid'], '--fee-rate=9'))
 
+    def test_drafts_are_listed_and_dropped(self):
+        there = self.ask('address')['address']
+        self.assertEqual(self.ask('drafts'), [])
+        self.assertIn('none that was not sent', self.run_program('drafts').stdout)
+        draft = self.ask('draft', there, '49.9')
+        found = self.ask('drafts')
+        self.assertEqual([(item['draft'], item['state'], item['paid_sat']) for item in found], [(draft['draft'], 'drafted', 4_990_000_000)])
+        self.assertEqual(found[0]['holds_until_s'], found[0]['made_s'] + 600)
+        self.assertIn('keeps its coins until', self.run_program('drafts').stdout)
+        self.assertIn('drafts that were not sent', self.refused('draft', there, '49.9'))
+        self.assertIn('other drafts can have its coins', self.run_program('drop', draft['draft']).stdout)
+        self.assertIn('it was dropped', self.refused('send', draft['draft']))
+        sent = self.ask('send', there, '49.9')
+        self.assertIn('it pays', self.refused('drop', sent['draft']))
+        self.assertEqual(self.ask('drafts'), [])
+        self.assertEqual([item['state'] for item in self.ask('drafts', 'all')], ['sent'])
+        self.assertIn('`all`', self.refused('drafts', 'some'))
+        self.assertIn('drop 3', self.refused('drop', 'x'))
+
     def test_watching_what_another_wallet_has(self):
         self.ask('create', 'eye')
         for line in self.ask('descriptors'):

@@ -20,6 +20,8 @@ const struct troupe_command ui_commands[] = {
      ui_run_unlock_coins},
     {"draft", "ADDRESS BTC...", "make a payment ready, and see its fee", 2, UI_PAYEES_MAX,
      ui_run_draft},
+    {"drafts", "[all]", "those that were not sent, newest first, or all", 0, 1, ui_run_drafts},
+    {"drop", "N", "forget a draft that was not sent, and let go of its coins", 1, 1, ui_run_drop},
     {"sign", "N", "sign a draft, without sending it", 1, 1, ui_run_sign},
     {"send", "ADDRESS BTC...", "pay; or `send N` for a draft", 1, UI_PAYEES_MAX, ui_run_send},
     {"bump", "TXID", "pay more fee for a payment that is pending", 1, 1, ui_run_bump},

@@ -92,6 +92,9 @@ int ui_unlock_briefly(const struct desk *desk) TROUPE_CHECKED;
 /* After that command. */
 void ui_lock_again(const struct desk *desk);
 
+/* "drafted", "signed", "sent" or "gave way". */
+const char *ui_draft_state_name(enum wallet_draft_state state);
+
 /* Prints the wallet's balance; the exit status. */
 int ui_show_balance(const struct desk *desk, bool json);
 
@@ -148,6 +151,10 @@ int ui_run_unlock_coins(struct troupe *troupe, const struct troupe_arguments *ar
 int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values);
 int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                int count, char *const *values);
+int ui_run_drafts(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
+                  int count, char *const *values);
+int ui_run_drop(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);
 int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                 int count, char *const *values);

@@ -122,7 +122,7 @@ static int read_recipients(const struct desk *desk, int count, char *const *valu
 
 /* ---- what is told ---- */
 
-static const char *state_name(enum wallet_draft_state state)
+const char *ui_draft_state_name(enum wallet_draft_state state)
 {
     return state == WALLET_DRAFT_STATE_DRAFTED  ? "drafted"
            : state == WALLET_DRAFT_STATE_SIGNED ? "signed"
@@ -139,11 +139,11 @@ static int show_draft(const struct wallet_draft *draft, bool json)
         printf("{\"draft\":%" PRId64 ",\"state\":\"%s\",\"txid\":\"%s\",\"paid_sat\":%" PRId64
                ",\"fee_sat\":%" PRId64 ",\"change_sat\":%" PRId64 ",\"vsize\":%" PRIu32
                ",\"inputs\":%" PRIu32 ",\"outputs\":%" PRIu32 "}\n",
-               draft->id, state_name(draft->state), txid, draft->paid_sat, draft->fee_sat,
+               draft->id, ui_draft_state_name(draft->state), txid, draft->paid_sat, draft->fee_sat,
                draft->change_sat, draft->vsize_vbytes, draft->input_count, draft->output_count);
         return 0;
     }
-    printf("draft %" PRId64 "  %s\n", draft->id, state_name(draft->state));
+    printf("draft %" PRId64 "  %s\n", draft->id, ui_draft_state_name(draft->state));
     printf("txid     %s\n", txid);
     printf("pays     %20s BTC\n", format_btc(draft->paid_sat, false, text));
     printf("fee      %20s BTC, %.2f sat/vB\n", format_btc(draft->fee_sat, false, text),

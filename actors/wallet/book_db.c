@@ -20,6 +20,10 @@
     "EXISTS (SELECT 1 FROM draft_in f JOIN draft d ON d.id = f.draft WHERE f.txid = " coin \
     ".txid AND f.vout = " coin ".vout AND d.state < 2 AND d.made > ?1)"
 
+#define DRAFT_COLUMNS                                                                              \
+    "id, state, txid, replaces, paid, fee, change, change_index, vsize, inputs, outputs, made, " \
+    "given_out"
+
 #define COIN_FLAGS(coin) IS_LOCKED(coin) ", " IS_HELD(coin)
 #define IS_KEPT(coin)    "(" IS_LOCKED(coin) " OR " IS_HELD(coin) ")"
 
@@ -148,8 +152,12 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_DRAFT_SIGNED] = "UPDATE draft SET state = 1, data = ? WHERE id = ?",
     [BOOK_SQL_DRAFT_GIVEN_OUT] = "UPDATE draft SET given_out = 1 WHERE txid = ?",
     [BOOK_SQL_DRAFT_DATA] = "SELECT data, paid + change + fee, fee, made FROM draft WHERE id = ?",
-    [BOOK_SQL_DRAFT] = "SELECT id, state, txid, replaces, paid, fee, change, change_index, vsize,"
-                       " inputs, outputs, made, given_out FROM draft WHERE id = ?",
+    [BOOK_SQL_DRAFT] = "SELECT " DRAFT_COLUMNS " FROM draft WHERE id = ?",
+    [BOOK_SQL_LIST_DRAFTS] = "SELECT " DRAFT_COLUMNS " FROM draft WHERE id < ? AND (? OR state < 2)"
+                             " ORDER BY id DESC LIMIT ?",
+    [BOOK_SQL_DRAFT_IS_DEAD] = "SELECT 1 FROM draft_in f JOIN coin c ON c.txid = f.txid"
+                               " AND c.vout = f.vout WHERE f.draft = ? AND c.spent_height IS NOT"
+                               " NULL LIMIT 1",
     [BOOK_SQL_DRAFT_INPUTS] = "SELECT txid, vout, amount, script FROM draft_in WHERE draft = ?"
                               " ORDER BY position",
     [BOOK_SQL_ADD_DRAFT] =

@@ -50,6 +50,36 @@ int book_get_draft(struct book *book, int64_t id, struct book_draft *ret_draft,
     return rc;
 }
 
+int book_list_drafts(struct book *book, bool with_sent, int64_t *cursor,
+                     struct book_draft *ret_items, size_t count_max, size_t *ret_count,
+                     struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    size_t count = 0;
+    if (count_max == 0)
+        return btc_fail(err, BTC_EUSAGE, "a page must have room for one item");
+    int rc = book_query(book, BOOK_SQL_LIST_DRAFTS, &row, err, "iii",
+                        *cursor > 0 ? *cursor : INT64_MAX, (int64_t)with_sent, (int64_t)count_max);
+    while (rc == BOOK_ROW) {
+        rc = read_draft(book, row, &ret_items[count++], err);
+        if (rc < 0)
+            sqlite3_reset(row);
+        else
+            rc = book_next(book, row, err);
+    }
+    if (rc < 0)
+        return rc;
+    *cursor = count < count_max ? 0 : ret_items[count - 1].id;
+    *ret_count = count;
+    return 0;
+}
+
+int64_t book_draft_holds_until(const struct book_draft *draft, int64_t now_s)
+{
+    int64_t until_s = draft->made_s + BOOK_DRAFT_HOLD_S;
+    return draft->state < BOOK_SENT && now_s < until_s ? until_s : 0;
+}
+
 static int read_input(struct book *book, sqlite3_stmt *row, struct book_input *ret_input,
                       struct btc_error *err)
 {
@@ -392,13 +422,40 @@ int book_make_draft(struct book *book, const struct book_output *outputs, size_t
     return rc;
 }
 
+/* Whoever was given its signatures can send it at any time, until a block spends a coin of it. */
+static int check_harmless(struct book *book, const struct book_draft *draft, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    if (!draft->is_given_out)
+        return 0;
+    int rc = book_query(book, BOOK_SQL_DRAFT_IS_DEAD, &row, err, "i", draft->id);
+    if (rc == BOOK_ROW)
+        sqlite3_reset(row);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return btc_fail(err, BTC_EUSAGE,
+                    "draft %lld was given out signed, as a PSBT: others may still send it, and a "
+                    "payment in its stead would pay twice; send it, or spend one of its coins "
+                    "otherwise: once that is in a block, it can be dropped",
+                    (long long)draft->id);
+}
+
 int book_drop_draft(struct book *book, int64_t id, struct btc_error *err)
 {
     struct book_draft draft;
     int rc = book_get_draft(book, id, &draft, err);
-    if (rc == 0 && draft.state >= BOOK_SENT)
-        return btc_fail(err, BTC_EUSAGE, "draft %lld was sent: it cannot be dropped",
+    if (rc == 0 && draft.state == BOOK_SENT)
+        return btc_fail(err, BTC_EUSAGE,
+                        "draft %lld was sent: a payment can't be dropped, it pays; while it is "
+                        "pending, another one with a higher fee can replace it (bump)",
                         (long long)id);
+    if (rc == 0 && draft.state == BOOK_GAVE_WAY)
+        return btc_fail(err, BTC_EUSAGE,
+                        "draft %lld was sent, and gave way: it holds no coins, and is kept as what "
+                        "became of them",
+                        (long long)id);
+    if (rc == 0)
+        rc = check_harmless(book, &draft, err);
     if (rc == 0)
         rc = book_begin(book, true, err);
     if (rc != 0)

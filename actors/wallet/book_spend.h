@@ -208,7 +208,17 @@ int book_bump_fee(struct book *book, const struct btc_hash *txid,
 int book_get_draft(struct book *book, int64_t id, struct book_draft *ret_draft,
                    struct btc_error *err) BTC_MUST_CHECK;
 
-/* Forget one that was not sent. BTC_EUSAGE: it was; BOOK_NONE. */
+/* Those that were not sent, or all, newest first, by pages as in book.h. */
+int book_list_drafts(struct book *book, bool with_sent, int64_t *cursor,
+                     struct book_draft *ret_items, size_t count_max, size_t *ret_count,
+                     struct btc_error *err) BTC_MUST_CHECK;
+
+/* Until when it keeps its coins from other drafts; 0: it does not. */
+int64_t book_draft_holds_until(const struct book_draft *draft, int64_t now_s);
+
+/* Forget one that was not sent: its coins can be spent again. BTC_EUSAGE: it was, or it was given out
+ * signed and no block has spent a coin of it, so that it may still pay (err: what to do);
+ * BOOK_NONE. */
 int book_drop_draft(struct book *book, int64_t id, struct btc_error *err) BTC_MUST_CHECK;
 
 /*

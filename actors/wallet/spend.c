@@ -34,33 +34,6 @@ static struct spending *spending_new(struct wallet *wallet, struct troupe_call *
     return spending;
 }
 
-/* ---- drafts as they are told ---- */
-
-static bool is_zero(const struct btc_hash *hash)
-{
-    static const struct btc_hash zero;
-    return memcmp(hash, &zero, sizeof(zero)) == 0;
-}
-
-struct wallet_draft wallet_draft_of(const struct book_draft *draft)
-{
-    return (struct wallet_draft){
-        .id = draft->id,
-        .state = (enum wallet_draft_state)draft->state,
-        .txid = wallet_hash_of(&draft->txid),
-        .paid_sat = draft->paid,
-        .fee_sat = draft->fee,
-        .change_sat = draft->change,
-        .has_change_index = draft->change_index >= 0,
-        .change_index = draft->change_index >= 0 ? (uint32_t)draft->change_index : 0,
-        .vsize_vbytes = draft->vsize,
-        .input_count = draft->input_count,
-        .output_count = draft->output_count,
-        .has_replaces = !is_zero(&draft->replaces),
-        .replaces = wallet_hash_of(&draft->replaces),
-    };
-}
-
 /* ---- drafting ---- */
 
 /* What the book is to pay, from what the asker wants. */
@@ -286,7 +259,7 @@ static void refused(struct troupe_actor *self, struct spending *spending,
     char text[WALLET_ERROR_SIZE];
     if (spending->is_first && book_get_draft(wallet->book, spending->id, &draft, NULL) == 0) {
         wallet_drop(self, wallet, &draft.txid, BOOK_DROP_ABANDONED);
-        if (!is_zero(&draft.replaces)) { /* is pending again, as is soon what builds on it */
+        if (!btc_hash_is_zero(&draft.replaces)) { /* is pending again, as is soon what builds on it */
             wallet_tell_pending(self, wallet, &draft.replaces);
             wallet_pool_look_at_all(self, wallet);
         }

@@ -69,7 +69,7 @@ bool wallet_read_label(struct troupe_text text, char ret_label[BOOK_LABEL_SIZE])
     return wallet_read_text(text, ret_label, BOOK_LABEL_SIZE);
 }
 
-static size_t page_of(uint32_t wanted)
+size_t wallet_page_of(uint32_t wanted)
 {
     return wanted == 0 || wanted > WALLET_PAGE_MAX ? WALLET_PAGE_MAX : wanted;
 }
@@ -114,7 +114,7 @@ static void list_addresses(struct troupe_actor *self, void *state, struct troupe
     struct wallet_list_addresses_results results = {.addresses = items, .cursor = args->cursor};
     struct btc_error err;
     (void)self;
-    int rc = book_list_scripts(wallet->book, &results.cursor, rows, page_of(args->max),
+    int rc = book_list_scripts(wallet->book, &results.cursor, rows, wallet_page_of(args->max),
                                &results.addresses_count, &err);
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
@@ -262,7 +262,7 @@ static void list_txs(struct troupe_actor *self, void *state, struct troupe_call 
     struct wallet_list_txs_results results = {.txs = items, .cursor = args->cursor};
     struct btc_error err;
     (void)self;
-    int rc = book_list_entries(wallet->book, &results.cursor, rows, page_of(args->max),
+    int rc = book_list_entries(wallet->book, &results.cursor, rows, wallet_page_of(args->max),
                                &results.txs_count, &err);
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
@@ -282,7 +282,7 @@ static void list_coins(struct troupe_actor *self, void *state, struct troupe_cal
     struct wallet_list_coins_results results = {.coins = items, .cursor = args->cursor};
     struct btc_error err;
     (void)self;
-    int rc = book_list_coins(wallet->book, &results.cursor, rows, page_of(args->max),
+    int rc = book_list_coins(wallet->book, &results.cursor, rows, wallet_page_of(args->max),
                              &results.coins_count, &err);
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
@@ -325,6 +325,8 @@ static const struct wallet_handlers handlers = {
     .send = wallet_serve_send,
     .bump_fee = wallet_serve_bump_fee,
     .get_words = wallet_serve_get_words,
+    .list_drafts = wallet_serve_list_drafts,
+    .drop_draft = wallet_serve_drop_draft,
 };
 
 static const struct troupe_service services[] = {{&wallet_interface, &handlers}};

@@ -5,6 +5,7 @@
  *   wallet.c   one wallet: start and stop, and what is answered from the book
  *   lock.c     its passphrase
  *   spend.c    drafts, signing and sending
+ *   drafts.c   which drafts there are
  *   papers.c   PSBTs, descriptors, words, messages: what leaves it, or comes to it
  *   backup.c   the copy of its file
  *   rescan.c   looking at blocks again
@@ -97,6 +98,10 @@ union wallet_page {
         struct book_coin rows[WALLET_PAGE_MAX];
         struct wallet_coin items[WALLET_PAGE_MAX];
     } coins;
+    struct {
+        struct book_draft rows[WALLET_PAGE_MAX];
+        struct wallet_draft items[WALLET_PAGE_MAX];
+    } drafts;
 };
 
 struct wallet {
@@ -142,6 +147,8 @@ extern const struct troupe_actor_def wallet_actor;
 bool wallet_read_text(struct troupe_text text, char *ret_text, size_t room);
 /* The same for a label: false also for control characters. */
 bool wallet_read_label(struct troupe_text text, char ret_label[BOOK_LABEL_SIZE]);
+/* How many rows an answer has for whom wants so many. */
+size_t wallet_page_of(uint32_t wanted);
 
 /* ---- lock.c ---- */
 
@@ -153,9 +160,16 @@ void wallet_serve_change_passphrase(struct troupe_actor *self, void *state,
                                     struct troupe_call *call,
                                     const struct wallet_change_passphrase_args *args);
 
-/* ---- spend.c ---- */
+/* ---- drafts.c ---- */
 
 struct wallet_draft wallet_draft_of(const struct book_draft *draft);
+void wallet_serve_list_drafts(struct troupe_actor *self, void *state, struct troupe_call *call,
+                              const struct wallet_list_drafts_args *args);
+void wallet_serve_drop_draft(struct troupe_actor *self, void *state, struct troupe_call *call,
+                             const struct wallet_drop_draft_args *args);
+
+/* ---- spend.c ---- */
+
 void wallet_serve_draft(struct troupe_actor *self, void *state, struct troupe_call *call,
                         const struct wallet_draft_args *args);
 void wallet_serve_sign(struct troupe_actor *self, void *state, struct troupe_call *call,
