@@ -259,6 +259,43 @@ class Person(Wallets):
         self.wait_until(lambda: self.balance('shop') == (2 * COIN, 0), 'it is paid once')
 
 
+    def test_wallets_are_open_again_after_the_process_was_killed(self):
+        if self.split == 'none':
+            self.skipTest('the wallets have no process of their own')
+        secret = os.path.join(self.folder, 'secret')
+        with open(secret, 'w', encoding='utf-8') as file:
+            file.write('open sesame\n')
+        self.ask('create', 'shop')
+        self.ask('create', 'safe', '--encrypt', f'--passphrase-file={secret}')
+        self.ask('create', 'gone')
+        self.ask('close', 'gone')
+        self.ask('--wallet=safe', 'unlock', 600, f'--passphrase-file={secret}')
+        expected = [('default', True), ('gone', False), ('safe', True), ('shop', True)]
+        states = lambda: [(item['name'], item['is_open']) for item in self.ask('wallets')]  # noqa: E731
+        self.assertEqual(states(), expected)
+        for _ in range(2):
+            pid = self.ask('status')['wallet_pid']
+            os.kill(pid, 9)
+            self.wait_until(lambda: self.is_replaced(pid), 'another process has taken its place')
+            self.assertEqual(states(), expected)
+            self.assertIn('locked', self.refused('--wallet=safe', 'words'))
+        # What can't be opened again is left, and is no hindrance to the others.
+        os.rename(os.path.join(self.datadir, 'regtest/wallet/safe'), os.path.join(self.folder, 'safe'))
+        pid = self.ask('status')['wallet_pid']
+        os.kill(pid, 9)
+        self.wait_until(lambda: self.is_replaced(pid), 'another process has taken its place')
+        self.assertEqual(states(), [('default', True), ('gone', False), ('shop', True)])
+        self.run_program('stop')
+        self.process.wait(WAIT_SECONDS)
+        self.start()
+        self.assertEqual(states(), [('default', True), ('gone', False), ('shop', False)])
+
+    def is_replaced(self, pid):
+        done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', 'status', '--json'], capture_output=True, text=True, timeout=WAIT_SECONDS,
+                              check=False)
+        return done.returncode == 0 and json.loads(done.stdout)['wallet_pid'] not in (0, pid)
+
+
 class PersonInOneProcess(Person):
     split = 'none'
 

@@ -23,8 +23,12 @@ struct opened {
 
 struct manager {
     struct shelf shelf;
+    bool has_folder; /* the default wallet was opened, so nobody else has any of them */
     struct opened opened[OPEN_MAX];
     size_t opened_count;
+    char reopening[OPEN_MAX][SHELF_NAME_SIZE]; /* that were open when the process before this died */
+    size_t reopening_at;                       /* those before it were tried */
+    size_t reopening_count;
     char names[LIST_COUNT][SHELF_NAME_SIZE];
     struct wallets_entry entries[LIST_COUNT];
     uint8_t piece[WALLETS_RESTORE_PIECE_BYTES_MAX];
@@ -78,6 +82,21 @@ static void fail_book(struct troupe_call *call, int code, const struct btc_error
 
 /* ---- wallets that are open ---- */
 
+/* Writes down which are open, for the process that takes this one's place should it die. */
+static void remember(struct troupe_actor *self, struct manager *manager)
+{
+    const char *names[2 * OPEN_MAX];
+    size_t count = 0;
+    struct btc_error err;
+    for (size_t i = 0; i < manager->opened_count; i++)
+        if (strcmp(manager->opened[i].name, SHELF_DEFAULT) != 0)
+            names[count++] = manager->opened[i].name;
+    for (size_t i = manager->reopening_at; i < manager->reopening_count; i++)
+        names[count++] = manager->reopening[i];
+    if (shelf_remember(&manager->shelf, names, count, &err) != 0)
+        troupe_report(self, "%s", err.text);
+}
+
 static void on_gone(struct troupe_actor *self, void *user, struct troupe_ref ref, int why)
 {
     struct manager *manager = user;
@@ -87,6 +106,7 @@ static void on_gone(struct troupe_actor *self, void *user, struct troupe_ref ref
         if (!troupe_ref_equal(gone.ref, ref))
             continue;
         manager->opened[i] = manager->opened[--manager->opened_count];
+        remember(self, manager);
         struct wallets_wallet_unloaded event = {.name = troupe_text(gone.name)};
         wallets_publish_wallet_unloaded(self, &event);
         if (gone.closing != NULL)
@@ -127,6 +147,8 @@ static int spawn(struct troupe_actor *self, struct manager *manager, const char 
         return code;
     }
     *ret_ref = opened->ref;
+    if (strcmp(name, SHELF_DEFAULT) != 0)
+        remember(self, manager);
     struct wallets_wallet_loaded event = {.name = troupe_text(name), .wallet = opened->ref};
     return wallets_publish_wallet_loaded(self, &event);
 }
@@ -300,6 +322,27 @@ static int set_shelf(struct shelf *shelf, const struct troupe_arguments *argumen
     return 0;
 }
 
+/* Those that were open when the process before this one died; a clean end leaves none. What is being
+ * opened is not written down: should it bring the process down, it is not tried again. */
+static void reopen(struct troupe_actor *self, struct manager *manager)
+{
+    manager->reopening_count = shelf_recall(&manager->shelf, manager->reopening, OPEN_MAX - 1);
+    while (manager->reopening_at < manager->reopening_count) {
+        const char *name = manager->reopening[manager->reopening_at++];
+        struct troupe_ref ref;
+        struct book *book = NULL;
+        struct btc_error err;
+        if (find(manager, name) != NULL)
+            continue;
+        remember(self, manager);
+        int rc = shelf_open(&manager->shelf, name, &book, &err);
+        int code = rc == 0 ? spawn(self, manager, name, book, &ref) : 0;
+        if (rc != 0 || code != 0)
+            troupe_report(self, "the wallet \"%s\" was open, and can't be opened again: %s", name,
+                          rc != 0 ? err.text : troupe_error_text(code));
+    }
+}
+
 static int start(struct troupe_actor *self, void *state, const void *argument)
 {
     struct manager *manager = state;
@@ -314,8 +357,21 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
         return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
     }
+    manager->has_folder = true;
     shelf_sweep(&manager->shelf);
-    return spawn(self, manager, SHELF_DEFAULT, book, &ref);
+    rc = spawn(self, manager, SHELF_DEFAULT, book, &ref);
+    if (rc == 0)
+        reopen(self, manager);
+    return rc;
+}
+
+/* An end in order closes them all. If it never had the folder, the record is another process's. */
+static void stop(struct troupe_actor *self, void *state)
+{
+    struct manager *manager = state;
+    struct btc_error err;
+    if (manager->has_folder && shelf_remember(&manager->shelf, NULL, 0, &err) != 0)
+        troupe_report(self, "%s", err.text);
 }
 
 /* ---- definition ---- */
@@ -334,6 +390,7 @@ const struct troupe_actor_def wallets_actor = {
     .name = "wallet",
     .state_size = sizeof(struct manager),
     .start = start,
+    .stop = stop,
     .services = services,
     .services_count = 1,
     .flags = TROUPE_DETACHED,

@@ -54,6 +54,14 @@ int shelf_restore(const struct shelf *shelf, const char *name, uint64_t offset, 
 int shelf_restore_end(const struct shelf *shelf, const char *name, struct book **ret_book,
                       struct btc_error *err) BTC_MUST_CHECK;
 
+/* Write down which wallets are open, in place of what was written before; none: forget it. Not the
+ * default one, which always is. It outlives the process, not surely the machine. */
+int shelf_remember(const struct shelf *shelf, const char *const *names, size_t count,
+                   struct btc_error *err) BTC_MUST_CHECK;
+/* What was written down last, as far as it are names. How many. */
+size_t shelf_recall(const struct shelf *shelf, char (*ret_names)[SHELF_NAME_SIZE],
+                    size_t count_max);
+
 /* Names of the wallets there are, by name, rising, from the one after `after` on ("": the first). */
 int shelf_list(const struct shelf *shelf, const char *after, char (*ret_names)[SHELF_NAME_SIZE],
                size_t count_max, size_t *ret_count, bool *ret_has_more, struct btc_error *err)

@@ -1,7 +1,8 @@
 /*
  * Private to the wallet actors: their state, and what their files offer one another.
  *
- *   manager.c  the role's actor: makes, opens and closes wallets (shelf.h)
+ *   manager.c  the role's actor: makes, opens and closes wallets (shelf.h), and opens those again that
+ *              were open when its process died
  *   wallet.c   one wallet: start and stop, and what is answered from the book
  *   lock.c     its passphrase
  *   spend.c    drafts, signing and sending
