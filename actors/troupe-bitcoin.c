@@ -80,6 +80,7 @@ static struct troupe_option options[] = {
     {"coins", "TXID:INDEX,...", NULL, "draft, send: spend these coins, all of them and no others"},
     {"change", "KIND", NULL, "draft, send: change to p2wpkh or p2tr, else as the recipients"},
     {"final", NULL, NULL, "draft, send: `bump` can't replace it"},
+    {"preview", NULL, NULL, "bump: show what it would pay; `send N` sends that draft"},
     {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
     {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
     {"check", NULL, NULL, "check all of the node's store first"},

@@ -148,6 +148,8 @@ static int show_draft(const struct wallet_draft *draft, bool json)
     printf("pays     %20s BTC\n", format_btc(draft->paid_sat, false, text));
     printf("fee      %20s BTC, %.2f sat/vB\n", format_btc(draft->fee_sat, false, text),
            draft->vsize_vbytes == 0 ? 0.0 : (double)draft->fee_sat / draft->vsize_vbytes);
+    if (draft->has_replaces)
+        printf("instead  of %s\n", format_hash(draft->replaces.bytes, txid));
     printf("change   %20s BTC\n", format_btc(draft->change_sat, false, text));
     printf("size     %20" PRIu32 " vB, %" PRIu32 " input%s, %" PRIu32 " output%s\n",
            draft->vsize_vbytes, draft->input_count, format_plural(draft->input_count),
@@ -278,6 +280,9 @@ int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments,
         read_rate(&desk, &args.fee_rate_sat) != 0 || read_fee_max(&desk, &args.fee_max_sat) != 0)
         return 1;
     int code = wallet_bump_fee(troupe, desk.wallet, &args, &results, &error, NULL);
-    return code == 0 ? send_draft(&desk, results.draft.id, json)
-                     : ui_desk_fail_code(&desk, code, &error);
+    if (code != 0)
+        return ui_desk_fail_code(&desk, code, &error);
+    return troupe_argument(arguments, "preview") != NULL
+               ? show_draft(&results.draft, json)
+               : send_draft(&desk, results.draft.id, json);
 }

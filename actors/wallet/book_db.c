@@ -107,6 +107,7 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                                  " own) VALUES (?, ?, ?, ?, ?, ?)",
     [BOOK_SQL_PENDING_FIND] = "SELECT id, time, received, sent, fee, own, data FROM pending"
                               " WHERE txid = ?",
+    [BOOK_SQL_PENDING_RECEIVE] = "UPDATE pending SET received = received + ? WHERE id = ?",
     [BOOK_SQL_PENDING_SPENDER] = "SELECT p.id, p.txid FROM pending_in i JOIN pending p"
                                  " ON p.id = i.pending WHERE i.txid = ? AND i.vout = ?",
     [BOOK_SQL_PENDING_FIND_OUT] = "SELECT amount FROM pending_out WHERE txid = ? AND vout = ?",

@@ -46,6 +46,7 @@ struct book_plan {
     struct btc_hash replaces; /* zero: none */
     int64_t replaced_fee;     /* of what it replaces and of all that builds on that */
     int64_t replaced_rate;    /* of it alone, satoshi per 1,000 vbytes, rounded up */
+    int64_t choice_rate;      /* coins are chosen at this fee rate; 0: at that of options */
 };
 
 /* --- book_plan.c --- */
@@ -55,6 +56,9 @@ int64_t book_dust(struct btc_span script);
 
 /* Choose coins, fix fee and change. 0, BOOK_SHORT, BTC_EUSAGE, BTC_ELIMIT. */
 int book_plan_make(struct book_plan *plan) BTC_MUST_CHECK;
+
+/* A fee rate that suffices to replace what it replaces, whatever coins are added to the forced ones. */
+int64_t book_plan_least_rate(struct book_plan *plan);
 
 void book_plan_free(struct book_plan *plan);
 

@@ -234,9 +234,51 @@ static int check_room(struct book *book, struct btc_error *err)
                     BOOK_PENDING_MAX);
 }
 
+/* An output that the book took no notice of when its transaction came: nobody watched its script. */
+static int complete_out(struct book *book, const struct arrival *it, size_t index, int64_t id,
+                        int64_t *received, struct btc_error *err)
+{
+    const struct btc_tx *tx = it->tx;
+    sqlite3_stmt *row;
+    struct book_match match;
+    int rc = book_match_output(book, &tx->outs[index], &match, err);
+    if (rc == BOOK_ROW) {
+        rc = book_query(book, BOOK_SQL_PENDING_FIND_OUT, &row, err, "bi", tx->txid.bytes,
+                        (size_t)BTC_HASH_SIZE, (int64_t)index);
+        if (rc == BOOK_ROW)
+            sqlite3_reset(row);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+        *received += tx->outs[index].amount;
+        rc = insert_out(book, tx, index, id, err);
+    }
+    return rc;
+}
+
+/* It is known: is there more in it than when it came? BOOK_KNOWN: no. */
+static int complete(struct book *book, const struct arrival *it, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    int64_t received = 0;
+    int rc = book_query(book, BOOK_SQL_PENDING_FIND, &row, err, "b", it->tx->txid.bytes,
+                        (size_t)BTC_HASH_SIZE);
+    if (rc != BOOK_ROW)
+        return rc < 0 ? rc : BOOK_KNOWN;
+    int64_t id = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    rc = book_mark_used(book, it->tx, 1, err);
+    for (size_t i = 0; i < it->tx->out_count && rc == 0; i++)
+        rc = complete_out(book, it, i, id, &received, err);
+    if (rc != 0 || received == 0)
+        return rc < 0 ? rc : BOOK_KNOWN;
+    return book_run(book, BOOK_SQL_PENDING_RECEIVE, err, "ii", received, id);
+}
+
 static int take_in(struct book *book, struct arrival *it, struct btc_error *err)
 {
     int rc = is_known(book, &it->tx->txid, err);
+    if (rc == BOOK_KNOWN)
+        return complete(book, it, err);
     if (rc == 0)
         rc = book_mark_used(book, it->tx, 1, err);
     if (rc == 0)

@@ -32,9 +32,11 @@ int64_t book_dust(struct btc_span script)
     return DUST_RATE * (int64_t)size;
 }
 
+/* What a part of it costs: for choosing coins, and whether change is worth it. */
 static int64_t fee_of_weight(const struct book_plan *plan, size_t weight)
 {
-    return ((int64_t)weight * plan->options->fee_rate + 3999) / 4000;
+    int64_t rate = plan->choice_rate > 0 ? plan->choice_rate : plan->options->fee_rate;
+    return ((int64_t)weight * rate + 3999) / 4000;
 }
 
 static int64_t fee_at(int64_t rate, size_t vsize)
@@ -42,9 +44,22 @@ static int64_t fee_at(int64_t rate, size_t vsize)
     return ((int64_t)vsize * rate + 999) / 1000;
 }
 
+/* The least with which nodes let it take the place of what it replaces (BIP125): more satoshi, by what
+ * its own size costs to relay, and more for each vbyte. 0: it replaces nothing. */
+static int64_t least_fee(const struct book_plan *plan, size_t vsize)
+{
+    int64_t least = plan->replaced_fee + RELAY_STEP * (int64_t)vsize;
+    int64_t by_rate = fee_at(plan->replaced_rate, vsize) + 1;
+    if (btc_hash_is_zero(&plan->replaces))
+        return 0;
+    return least > by_rate ? least : by_rate;
+}
+
 static int64_t fee_of_vsize(const struct book_plan *plan, size_t vsize)
 {
-    return fee_at(plan->options->fee_rate, vsize);
+    int64_t fee = fee_at(plan->options->fee_rate, vsize);
+    int64_t least = least_fee(plan, vsize);
+    return fee > least ? fee : least;
 }
 
 static size_t weight_of_input(const struct book_input *input)
@@ -64,6 +79,15 @@ static size_t vsize_of(const struct book_plan *plan, bool with_change)
     if (with_change)
         weight += btc_weight_of_output(plan->change_script.size);
     return (weight + 3) / 4;
+}
+
+int64_t book_plan_least_rate(struct book_plan *plan)
+{
+    size_t count = plan->input_count;
+    plan->input_count = plan->forced;
+    size_t vsize = vsize_of(plan, false);
+    plan->input_count = count;
+    return (least_fee(plan, vsize) * 1000 + (int64_t)vsize - 1) / (int64_t)vsize;
 }
 
 static int64_t sum_of_inputs(const struct book_plan *plan)
@@ -278,21 +302,11 @@ static int settle(struct book_plan *plan)
 static int check_fee(const struct book_plan *plan)
 {
     int64_t most = plan->options->fee_max > 0 ? plan->options->fee_max : BOOK_FEE_MAX;
-    int64_t least = plan->replaced_fee + RELAY_STEP * (int64_t)plan->vsize;
-    int64_t by_rate = fee_at(plan->replaced_rate, plan->vsize) + 1; /* a node wants both */
-    if (least < by_rate)
-        least = by_rate;
     if (plan->fee > most)
         return btc_fail(plan->err, BTC_EUSAGE,
                         "a fee of %lld satoshi, the most is %lld: choose a lower fee rate, or say "
                         "that so much is meant",
                         (long long)plan->fee, (long long)most);
-    if (!btc_hash_is_zero(&plan->replaces) && plan->fee < least)
-        return btc_fail(plan->err, BTC_EUSAGE,
-                        "to replace it, the fee must be %lld satoshi at least: a fee rate of %lld "
-                        "per 1,000 vbytes",
-                        (long long)least,
-                        (long long)((least * 1000 + plan->vsize - 1) / plan->vsize));
     return 0;
 }
 

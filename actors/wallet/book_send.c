@@ -341,6 +341,19 @@ static int plan_outputs(struct book_plan *plan, const struct btc_tx *tx,
     return book_plan_change(plan, btc_script_classify(tx->outs[0].script).kind);
 }
 
+/* Choose for a replacement: the same coins, and further ones as needed. */
+static int plan_inputs(struct book_plan *plan, int64_t draft_id)
+{
+    free(plan->inputs);
+    plan->inputs = NULL;
+    plan->input_count = 0;
+    int rc = book_draft_inputs(plan->book, draft_id, &plan->inputs, &plan->input_count, plan->err);
+    plan->forced = plan->input_count;
+    if (rc == 0)
+        rc = book_plan_candidates(plan, false); /* no further unconfirmed ones (BIP125) */
+    return rc == 0 ? book_plan_make(plan) : rc;
+}
+
 static int bump(struct book_plan *plan, const struct btc_hash *txid, const struct btc_tx *tx,
                 const struct book_draft *draft, int64_t pending_id, struct book_draft *ret_draft)
 {
@@ -355,12 +368,11 @@ static int bump(struct book_plan *plan, const struct btc_hash *txid, const struc
     if (rc == 0)
         rc = plan_outputs(plan, tx, draft);
     if (rc == 0)
-        rc = book_draft_inputs(plan->book, draft->id, &plan->inputs, &plan->input_count, plan->err);
-    plan->forced = plan->input_count;
-    if (rc == 0)
-        rc = book_plan_candidates(plan, false); /* no further unconfirmed ones (BIP125) */
-    if (rc == 0)
-        rc = book_plan_make(plan);
+        rc = plan_inputs(plan, draft->id);
+    if (rc == BOOK_SHORT) { /* perhaps for the rate that was asked for, but not for the least */
+        plan->choice_rate = book_plan_least_rate(plan);
+        rc = plan_inputs(plan, draft->id);
+    }
     return rc != 0 ? rc : book_store_draft(plan, ret_draft);
 }
 

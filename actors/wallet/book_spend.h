@@ -96,9 +96,10 @@ enum book_drop {
 /*
  * Take in a transaction that the node's pool has: data[0..size) its bytes [borrowed]. What it
  * spends counts as spent, what it pays to the book as pending. Pending ones that spend a coin of it
- * give way, with their descendants: the pool knows better. BOOK_KNOWN: it is there already, or in a
- * block; BOOK_NONE: it has nothing of the book's. BTC_EFORMAT, BTC_EINVALID for bytes that are no
- * transaction, BTC_ELIMIT: BOOK_PENDING_MAX are there.
+ * give way, with their descendants: the pool knows better. BOOK_KNOWN: it is in a block, or pending
+ * already and pays nothing to what is watched since then; BOOK_NONE: it has nothing of the book's.
+ * BTC_EFORMAT, BTC_EINVALID for bytes that are no transaction, BTC_ELIMIT: BOOK_PENDING_MAX are
+ * there.
  */
 int book_add_pending(struct book *book, const void *data, size_t size, int64_t time_s,
                      struct btc_error *err) BTC_MUST_CHECK;
@@ -196,9 +197,9 @@ int book_make_draft(struct book *book, const struct book_output *outputs, size_t
 
 /*
  * A draft that replaces an unconfirmed payment of the book's own (BIP125) with the same outputs and
- * a higher fee, from its change or further coins. *options: fee_rate, fee_max, now_s. BOOK_NONE:
- * not such a payment (err: why); BTC_EUSAGE: it is final, or the fee is not higher by enough;
- * BOOK_SHORT as above.
+ * a higher fee, from its change or further coins. *options: fee_rate, fee_max, now_s; if less than
+ * it takes to replace it, that much is paid. BOOK_NONE: not such a payment (err: why); BTC_EUSAGE:
+ * it is final, or the fee is more than fee_max; BOOK_SHORT as above.
  */
 int book_bump_fee(struct book *book, const struct btc_hash *txid,
                   const struct book_draft_options *options, struct book_draft *ret_draft,
