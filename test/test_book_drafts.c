@@ -150,6 +150,43 @@ static void one_that_was_given_out_stays_until_it_cannot_pay(void **state)
     books_check(book);
 }
 
+/* --- all that there is --- */
+
+static int try_all(int64_t fee_rate, struct book_draft *ret_draft)
+{
+    static const uint8_t script[] = {0, 20, [21] = 1};
+    const struct book_output output = {.script = {script, sizeof(script)}, .takes_rest = true};
+    struct book_draft_options options = purse_options(fee_rate);
+    return book_make_draft(book, &output, 1, &options, ret_draft, NULL);
+}
+
+static void all_is_all_or_says_what_it_leaves(void **state)
+{
+    enum { MORE = BOOK_INPUTS_MAX - FUNDS };
+    static int64_t amounts[MORE];
+    struct book_draft draft;
+    (void)state;
+    for (size_t i = 0; i < MORE; i++)
+        amounts[i] = 10000;
+    purse_fund(book, chain, amounts, MORE);
+    assert_int_equal(try_all(1000, &draft), 0); /* exactly as many as fit */
+    assert_int_equal(draft.input_count, BOOK_INPUTS_MAX);
+    assert_int_equal(draft.left_count, 0);
+    assert_int_equal(draft.left, 0);
+    assert_int_equal(book_drop_draft(book, draft.id, NULL), 0);
+
+    purse_fund(book, chain, amounts, 3);
+    assert_int_equal(try_all(1000, &draft), 0);
+    assert_int_equal(draft.input_count, BOOK_INPUTS_MAX);
+    assert_int_equal(draft.left_count, 3);
+    assert_int_equal(draft.left, 30000);
+    assert_int_equal(book_drop_draft(book, draft.id, NULL), 0);
+
+    assert_int_equal(try_all(200000, &draft), 0); /* 10,000 satoshi are not worth spending */
+    assert_int_equal(draft.input_count, FUNDS);
+    assert_int_equal(draft.left_count, MORE + 3);
+}
+
 #define WITH_BOOK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -160,6 +197,7 @@ int main(void)
         WITH_BOOK(one_that_is_dropped_lets_go_of_its_coins),
         WITH_BOOK(one_that_was_sent_stays),
         WITH_BOOK(one_that_was_given_out_stays_until_it_cannot_pay),
+        WITH_BOOK(all_is_all_or_says_what_it_leaves),
     };
     return cmocka_run_group_tests_name("book_drafts", tests, NULL, NULL);
 }

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/bitcoin/version.h"
 #include "actors/ui/commands_impl.h"
 
-#define SEND_MS 60000
+#define SEND_MS    60000
+#define INPUTS_MAX 1000 /* coins that a payment takes */
 
 /* ---- what was given ---- */
 
@@ -159,6 +161,21 @@ static int show_draft(const struct wallet_draft *draft, bool json)
 
 /* ---- draft, send ---- */
 
+/* `all` is not all: said before anything is sent. */
+static void tell_left(const struct desk *desk, const struct wallet_draft_results *results)
+{
+    char text[FORMAT_BTC_SIZE];
+    bool is_full = results->draft.input_count >= INPUTS_MAX;
+    if (results->left_count == 0)
+        return;
+    fprintf(stderr, "%s: %s: not all: %s BTC in %" PRIu32 " coin%s stay%s in the wallet%s\n",
+            BTC_PROGRAM_NAME, desk->command, format_btc(results->left_sat, false, text),
+            results->left_count, format_plural(results->left_count),
+            results->left_count == 1 ? "s" : "",
+            is_full ? ", since one payment takes 1,000 coins at most: send `all` again for those"
+                    : ": at this fee rate they cost more than they are worth");
+}
+
 static int make_draft(struct desk *desk, int count, char *const *values,
                       struct wallet_draft *ret_draft)
 {
@@ -173,6 +190,7 @@ static int make_draft(struct desk *desk, int count, char *const *values,
     int code = wallet_draft(desk->troupe, desk->wallet, &args, &results, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(desk, code, &error);
+    tell_left(desk, &results);
     *ret_draft = results.draft;
     return 0;
 }

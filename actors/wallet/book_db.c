@@ -27,6 +27,15 @@
 #define COIN_FLAGS(coin) IS_LOCKED(coin) ", " IS_HELD(coin)
 #define IS_KEPT(coin)    "(" IS_LOCKED(coin) " OR " IS_HELD(coin) ")"
 
+/* Coins that a draft may choose: unconfirmed ones, too, if ?3. ?2: the last height of a coinbase. */
+#define CANDIDATES                                                                              \
+    "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"             \
+    " ON s.id = c.script WHERE c.spent_height IS NULL AND c.own = 1"                            \
+    " AND NOT (c.coinbase = 1 AND c.height > ?2) AND NOT " IS_KEPT("c") " AND NOT "             \
+    PENDING_SPENDS("c") " UNION ALL SELECT o.txid, o.vout, o.amount, s.script FROM pending_out" \
+    " o JOIN pending p ON p.id = o.pending JOIN script s ON s.id = o.script"                    \
+    " WHERE ?3 AND o.own = 1 AND p.own = 1 AND NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS("o")
+
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [BOOK_SQL_COMMIT] = "COMMIT",
@@ -171,17 +180,8 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_DROP_DRAFT_INPUTS] = "DELETE FROM draft_in WHERE draft = ?",
     [BOOK_SQL_OPEN_DRAFTS] = "SELECT count(*), min(CASE WHEN state = 0 AND made <= ? THEN id END)"
                              " FROM draft WHERE state < 2",
-    [BOOK_SQL_CANDIDATES] =
-        "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"
-        " ON s.id = c.script WHERE c.spent_height IS NULL AND c.own = 1"
-        " AND NOT (c.coinbase = 1 AND c.height > ?2) AND NOT " IS_KEPT(
-            "c") " AND NOT " PENDING_SPENDS("c") " UNION ALL SELECT o.txid, o.vout, o.amount, "
-                                                 "s.script FROM pending_out o"
-                                                 " JOIN pending p ON p.id = o.pending JOIN script "
-                                                 "s ON s.id = o.script"
-                                                 " WHERE ?3 AND o.own = 1 AND p.own = 1 AND "
-                                                 "NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS(
-                                                     "o") " ORDER BY 3 DESC LIMIT ?4",
+    [BOOK_SQL_CANDIDATES] = CANDIDATES " ORDER BY 3 DESC LIMIT ?4",
+    [BOOK_SQL_SUM_CANDIDATES] = "SELECT count(*), total(amount) FROM (" CANDIDATES ")",
     [BOOK_SQL_SPENDABLE] =
         "SELECT c.txid, c.vout, c.amount, s.script, c.own, c.coinbase, c.height, 1 FROM coin c"
         " JOIN script s ON s.id = c.script WHERE c.txid = ?1 AND c.vout = ?2"

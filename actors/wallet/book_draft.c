@@ -155,6 +155,24 @@ int book_plan_candidates(struct book_plan *plan, bool with_pending)
     return rc;
 }
 
+/* What it leaves of all that there is, although it is to take all. */
+static int count_left(struct book_plan *plan, struct book_draft *draft)
+{
+    struct book_state state;
+    sqlite3_stmt *row;
+    int rc = book_get_state(plan->book, &state, plan->err);
+    if (rc == 0)
+        rc = book_query(plan->book, BOOK_SQL_SUM_CANDIDATES, &row, plan->err, "iii",
+                        plan->options->now_s - BOOK_DRAFT_HOLD_S,
+                        (int64_t)state.height - BTC_COINBASE_MATURITY, (int64_t)true);
+    if (rc != BOOK_ROW)
+        return rc;
+    draft->left_count = (uint32_t)sqlite3_column_int64(row, 0);
+    draft->left = sqlite3_column_int64(row, 1);
+    sqlite3_reset(row);
+    return 0;
+}
+
 /* Why this coin cannot be spent; BOOK_ROW: it can, and *ret_row stands on it. */
 static int find_spendable(struct book_plan *plan, const struct btc_outpoint *coin,
                           sqlite3_stmt **ret_row)
@@ -416,6 +434,8 @@ int book_make_draft(struct book *book, const struct book_output *outputs, size_t
             rc = book_plan_make(&plan);
         if (rc == 0)
             rc = book_store_draft(&plan, ret_draft);
+        if (rc == 0 && plan.rest != SIZE_MAX && !options->coins)
+            rc = count_left(&plan, ret_draft); /* its own coins are held by now */
         rc = book_end(book, rc, err);
     }
     book_plan_free(&plan);

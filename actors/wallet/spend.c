@@ -127,7 +127,9 @@ static void finish_draft(struct spending *spending, uint64_t rate)
         struct wallet_bump_fee_results results = {.draft = wallet_draft_of(&draft)};
         wallet_bump_fee_reply(spending->call, &results);
     } else {
-        struct wallet_draft_results results = {.draft = wallet_draft_of(&draft)};
+        struct wallet_draft_results results = {.draft = wallet_draft_of(&draft),
+                                               .left_count = draft.left_count,
+                                               .left_sat = draft.left};
         wallet_draft_reply(spending->call, &results);
     }
     free(spending);
