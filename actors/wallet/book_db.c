@@ -148,6 +148,9 @@ static const char *const statements[BOOK_SQL_COUNT] = {
         "o") ", " BOOK_SCRIPT_COLUMNS
              " FROM pending_out o JOIN script s ON s.id = o.script WHERE o.id < ?3"
              " AND ?2 AND NOT " PENDING_SPENDS("o") " ORDER BY o.id DESC LIMIT ?4",
+    [BOOK_SQL_LIST_PENDING_SCRIPTS] =
+        "SELECT " BOOK_SCRIPT_COLUMNS ", o.vout FROM pending_out o JOIN script s ON s.id = o.script"
+        " WHERE o.txid = ? AND o.vout >= ? ORDER BY o.vout LIMIT ?",
     [BOOK_SQL_LIST_UNCONFIRMED] =
         /* a child is drafted after its parent is sent */
     "SELECT draft, txid FROM (SELECT min(d.id) AS draft, p.txid AS txid FROM pending p"

@@ -201,6 +201,30 @@ int book_list_scripts(struct book *book, int64_t *cursor, struct book_script *re
     return 0;
 }
 
+int book_list_pending_scripts(struct book *book, const struct btc_hash *txid, int64_t *cursor,
+                              struct book_script *ret_items, size_t count_max, size_t *ret_count,
+                              struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    size_t count = 0;
+    int64_t next = 0;
+    int rc = check_page(count_max, err);
+    if (rc < 0)
+        return rc;
+    rc = book_query(book, BOOK_SQL_LIST_PENDING_SCRIPTS, &row, err, "bii", txid->bytes,
+                    (size_t)BTC_HASH_SIZE, *cursor, (int64_t)count_max);
+    while (rc == BOOK_ROW) {
+        book_read_script(book, row, 0, &ret_items[count++]);
+        next = sqlite3_column_int64(row, 6) + 1;
+        rc = book_next(book, row, err);
+    }
+    if (rc < 0)
+        return rc;
+    *cursor = count < count_max ? 0 : next;
+    *ret_count = count;
+    return 0;
+}
+
 /* What is not in a block has no place in one. */
 static int find_tx(struct book *book, const struct btc_hash *txid, struct book_tx *tx,
                    struct btc_error *err)

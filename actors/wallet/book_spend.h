@@ -113,6 +113,11 @@ int book_add_pending(struct book *book, const void *data, size_t size, int64_t t
 int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_drop why,
                       struct btc_error *err) BTC_MUST_CHECK;
 
+/* The book's scripts that a pending transaction pays to, one for each output, by pages as in book.h. */
+int book_list_pending_scripts(struct book *book, const struct btc_hash *txid, int64_t *cursor,
+                              struct book_script *ret_items, size_t count_max, size_t *ret_count,
+                              struct btc_error *err) BTC_MUST_CHECK;
+
 /* The book's own payments that no block has yet, oldest first (parents before children): what the
  * node is to be given again after a restart. By pages as in book.h. */
 int book_list_unconfirmed(struct book *book, int64_t *cursor, struct btc_hash *ret_txids,

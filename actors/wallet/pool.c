@@ -59,7 +59,8 @@ static void finish(struct troupe_actor *self, struct wallet *wallet, int code)
 
 /* ---- taking in, letting go ---- */
 
-static void take_in(struct troupe_actor *self, struct wallet *wallet, const void *data, size_t size,
+/* Is it one of the book's, and new? Of most transactions it is not, and nothing is to be told. */
+static bool take_in(struct troupe_actor *self, struct wallet *wallet, const void *data, size_t size,
                     const struct node_hash32 *hash, int64_t time_s)
 {
     struct btc_error err;
@@ -68,10 +69,11 @@ static void take_in(struct troupe_actor *self, struct wallet *wallet, const void
     if (rc == BTC_EIO || rc == BTC_ECORRUPT)
         troupe_report(self, "%s", err.text);
     if (rc != 0)
-        return; /* none of the book's, or one more than are kept */
+        return false; /* none of the book's, or one more than are kept */
     memcpy(txid.bytes, hash->bytes, sizeof(txid.bytes));
     wallet_tell_pending(self, wallet, &txid);
-    wallet_tell_used(self, wallet, INT32_MAX);
+    wallet_tell_used_by(self, wallet, &txid);
+    return true;
 }
 
 /* Is it in the book, pending or in a block? */
@@ -115,7 +117,7 @@ static void on_page(struct troupe_actor *self, void *user, const struct node_get
         const struct node_pool_tx *tx = &item->txs[i];
         if (tx->size_bytes > item->raw.size - at)
             break;
-        take_in(self, wallet, raw + at, tx->size_bytes, &tx->txid, tx->time_s);
+        (void)take_in(self, wallet, raw + at, tx->size_bytes, &tx->txid, tx->time_s);
         at += tx->size_bytes;
         wallet->pool.sequence = tx->sequence;
     }
@@ -251,9 +253,10 @@ static void on_added(struct troupe_actor *self, void *user, const struct node_tx
     } else if (!event->has_raw || pool->phase > WALLET_POOL_SCHEDULED) {
         wallet_pool_look(self, wallet, 0); /* from the last one that is known */
     } else {
-        take_in(self, wallet, event->raw.data, event->raw.size, &event->txid, (int64_t)time(NULL));
         pool->sequence = event->sequence;
-        wallet_tell_state(self, wallet, true);
+        if (take_in(self, wallet, event->raw.data, event->raw.size, &event->txid,
+                    (int64_t)time(NULL)))
+            wallet_tell_state(self, wallet, true);
     }
 }
 

@@ -319,6 +319,7 @@ static int submit(struct troupe_actor *self, struct spending *spending, struct b
     spending->is_first = rc == 0 && !draft.is_given_out;
     if (rc == 0) {
         wallet_tell_pending(self, wallet, &draft.txid);
+        wallet_tell_used_by(self, wallet, &draft.txid);
         wallet_tell_state(self, wallet, true);
     }
     args.tx = (struct troupe_blob){.data = data, .size = size};

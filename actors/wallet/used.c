@@ -41,21 +41,42 @@ int wallet_used_load(struct wallet *wallet, struct btc_error *err)
     return 0;
 }
 
+static void tell(struct troupe_actor *self, struct wallet *wallet, const struct book_script *script)
+{
+    if (!mark(wallet, script->id))
+        return;
+    struct wallet_address_used event = {.address = wallet_address_of(script)};
+    wallet_publish_address_used(self, &event);
+}
+
 void wallet_tell_used(struct troupe_actor *self, struct wallet *wallet, int32_t height)
 {
     struct book_coin *rows = wallet->page.coins.rows;
-    int64_t cursor = 0;
+    int64_t cursor = BOOK_CURSOR_BLOCKS;
     bool goes_on = true;
     do {
         size_t count = 0;
         if (book_list_coins(wallet->book, &cursor, rows, WALLET_PAGE_MAX, &count, NULL) != 0)
             return;
         for (size_t i = 0; i < count && goes_on; i++) {
-            goes_on = rows[i].is_pending || rows[i].height >= height;
-            if (goes_on && mark(wallet, rows[i].script.id)) {
-                struct wallet_address_used event = {.address = wallet_address_of(&rows[i].script)};
-                wallet_publish_address_used(self, &event);
-            }
+            goes_on = rows[i].height >= height;
+            if (goes_on)
+                tell(self, wallet, &rows[i].script);
         }
     } while (goes_on && cursor != 0);
+}
+
+void wallet_tell_used_by(struct troupe_actor *self, struct wallet *wallet,
+                         const struct btc_hash *txid)
+{
+    struct book_script *rows = wallet->page.scripts.rows;
+    int64_t cursor = 0;
+    do {
+        size_t count = 0;
+        if (book_list_pending_scripts(wallet->book, txid, &cursor, rows, WALLET_PAGE_MAX, &count,
+                                      NULL) != 0)
+            return;
+        for (size_t i = 0; i < count; i++)
+            tell(self, wallet, &rows[i]);
+    } while (cursor != 0);
 }

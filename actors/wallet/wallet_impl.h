@@ -225,8 +225,11 @@ void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct 
 /* ---- used.c ---- */
 
 int wallet_used_load(struct wallet *wallet, struct btc_error *err) BTC_MUST_CHECK;
-/* Tells of addresses whose first coin came with the blocks from `height` on, or is pending. */
+/* Tells of addresses whose first coin came with the blocks from `height` on. */
 void wallet_tell_used(struct troupe_actor *self, struct wallet *wallet, int32_t height);
+/* The same for this transaction, which is pending. */
+void wallet_tell_used_by(struct troupe_actor *self, struct wallet *wallet,
+                         const struct btc_hash *txid);
 
 /* ---- follow.c ---- */
 
