@@ -152,8 +152,8 @@ static void what_is_watched_from_now_on_shows_what_is_pending(void **state)
     purses_await(purses, eye, 0, COIN_SAT);
     assert_int_equal(purses_balance(purses, eye).watch_only_sat, COIN_SAT);
     watch(purses, eye, troupe_text(scene.taproot)); /* of a transaction that it has already */
-    assert_int_equal(
-        wallet_export_descriptors(purses->troupe, scene.payee, &exported, NULL, NULL), 0);
+    assert_int_equal(wallet_export_descriptors(purses->troupe, scene.payee, &exported, NULL, NULL),
+                     0);
     for (size_t i = 0; i < exported.descriptors_count; i++)
         watch(purses, twin, exported.descriptors[i].text);
     troupe_release(exported.message);

@@ -61,7 +61,8 @@ static int list_drafts(const struct desk *desk, bool with_sent, bool json)
     if (json)
         puts(shown == 0 ? "[]" : "]");
     else if (shown == 0)
-        puts(with_sent ? "none: `draft` makes one" : "none that was not sent: `drafts all` lists all");
+        puts(with_sent ? "none: `draft` makes one"
+                       : "none that was not sent: `drafts all` lists all");
     return 0;
 }
 

@@ -20,7 +20,7 @@
     "EXISTS (SELECT 1 FROM draft_in f JOIN draft d ON d.id = f.draft WHERE f.txid = " coin \
     ".txid AND f.vout = " coin ".vout AND d.state < 2 AND d.made > ?1)"
 
-#define DRAFT_COLUMNS                                                                              \
+#define DRAFT_COLUMNS                                                                            \
     "id, state, txid, replaces, paid, fee, change, change_index, vsize, inputs, outputs, made, " \
     "given_out"
 
@@ -28,13 +28,16 @@
 #define IS_KEPT(coin)    "(" IS_LOCKED(coin) " OR " IS_HELD(coin) ")"
 
 /* Coins that a draft may choose: unconfirmed ones, too, if ?3. ?2: the last height of a coinbase. */
-#define CANDIDATES                                                                              \
-    "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"             \
-    " ON s.id = c.script WHERE c.spent_height IS NULL AND c.own = 1"                            \
-    " AND NOT (c.coinbase = 1 AND c.height > ?2) AND NOT " IS_KEPT("c") " AND NOT "             \
-    PENDING_SPENDS("c") " UNION ALL SELECT o.txid, o.vout, o.amount, s.script FROM pending_out" \
-    " o JOIN pending p ON p.id = o.pending JOIN script s ON s.id = o.script"                    \
-    " WHERE ?3 AND o.own = 1 AND p.own = 1 AND NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS("o")
+#define CANDIDATES                                                                                \
+    "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"               \
+    " ON s.id = c.script WHERE c.spent_height IS NULL AND c.own = 1"                              \
+    " AND NOT (c.coinbase = 1 AND c.height > ?2) AND NOT " IS_KEPT(                               \
+        "c") " AND NOT " PENDING_SPENDS("c") " UNION ALL SELECT o.txid, o.vout, o.amount, "       \
+                                             "s.script FROM pending_out"                          \
+                                             " o JOIN pending p ON p.id = o.pending JOIN script " \
+                                             "s ON s.id = o.script"                               \
+                                             " WHERE ?3 AND o.own = 1 AND p.own = 1 AND "         \
+                                             "NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS("o")
 
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -148,9 +151,9 @@ static const char *const statements[BOOK_SQL_COUNT] = {
         "o") ", " BOOK_SCRIPT_COLUMNS
              " FROM pending_out o JOIN script s ON s.id = o.script WHERE o.id < ?3"
              " AND ?2 AND NOT " PENDING_SPENDS("o") " ORDER BY o.id DESC LIMIT ?4",
-    [BOOK_SQL_LIST_PENDING_SCRIPTS] =
-        "SELECT " BOOK_SCRIPT_COLUMNS ", o.vout FROM pending_out o JOIN script s ON s.id = o.script"
-        " WHERE o.txid = ? AND o.vout >= ? ORDER BY o.vout LIMIT ?",
+    [BOOK_SQL_LIST_PENDING_SCRIPTS] = "SELECT " BOOK_SCRIPT_COLUMNS
+                                      ", o.vout FROM pending_out o JOIN script s ON s.id = o.script"
+                                      " WHERE o.txid = ? AND o.vout >= ? ORDER BY o.vout LIMIT ?",
     [BOOK_SQL_LIST_UNCONFIRMED] =
         /* a child is drafted after its parent is sent */
     "SELECT draft, txid FROM (SELECT min(d.id) AS draft, p.txid AS txid FROM pending p"

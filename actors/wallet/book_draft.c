@@ -164,7 +164,7 @@ static int count_left(struct book_plan *plan, struct book_draft *draft)
     if (rc == 0)
         rc = book_query(plan->book, BOOK_SQL_SUM_CANDIDATES, &row, plan->err, "iii",
                         plan->options->now_s - BOOK_DRAFT_HOLD_S,
-                        (int64_t)state.height - BTC_COINBASE_MATURITY, (int64_t)true);
+                        (int64_t)state.height - BTC_COINBASE_MATURITY, (int64_t) true);
     if (rc != BOOK_ROW)
         return rc;
     draft->left_count = (uint32_t)sqlite3_column_int64(row, 0);

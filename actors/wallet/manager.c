@@ -26,8 +26,9 @@ struct manager {
     bool has_folder; /* the default wallet was opened, so nobody else has any of them */
     struct opened opened[OPEN_MAX];
     size_t opened_count;
-    char reopening[OPEN_MAX][SHELF_NAME_SIZE]; /* that were open when the process before this died */
-    size_t reopening_at;                       /* those before it were tried */
+    char reopening[OPEN_MAX]
+                  [SHELF_NAME_SIZE]; /* that were open when the process before this died */
+    size_t reopening_at;             /* those before it were tried */
     size_t reopening_count;
     char names[LIST_COUNT][SHELF_NAME_SIZE];
     struct wallets_entry entries[LIST_COUNT];

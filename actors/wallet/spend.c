@@ -261,7 +261,8 @@ static void refused(struct troupe_actor *self, struct spending *spending,
     char text[WALLET_ERROR_SIZE];
     if (spending->is_first && book_get_draft(wallet->book, spending->id, &draft, NULL) == 0) {
         wallet_drop(self, wallet, &draft.txid, BOOK_DROP_ABANDONED);
-        if (!btc_hash_is_zero(&draft.replaces)) { /* is pending again, as is soon what builds on it */
+        if (!btc_hash_is_zero(
+                &draft.replaces)) { /* is pending again, as is soon what builds on it */
             wallet_tell_pending(self, wallet, &draft.replaces);
             wallet_pool_look_at_all(self, wallet);
         }
