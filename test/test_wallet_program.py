@@ -54,7 +54,7 @@ class Wallets(unittest.TestCase):
     def run_program(self, *words, status=0, given=''):
         try:
             os.read(self.master, 1 << 20)
-        except BlockingIOError:
+        except OSError:  # nothing to read, or the program has ended
             pass
         done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', *map(str, words)], input=given, capture_output=True, text=True,
                               timeout=WAIT_SECONDS, check=False)
@@ -289,6 +289,23 @@ class Person(Wallets):
         self.process.wait(WAIT_SECONDS)
         self.start()
         self.assertEqual(states(), [('default', True), ('gone', False), ('shop', False)])
+
+    def test_files_are_checked_and_compacted(self):
+        self.ask('create', 'shop')
+        self.run_program('stop')
+        self.process.wait(WAIT_SECONDS)
+        done = self.run_program('--check', '--compact', '--wallet=shop', 'balance')
+        for name in ('default', 'shop'):
+            self.assertIn(f'the wallet "{name}" is sound', done.stdout + done.stderr)
+            self.assertIn(f'the wallet "{name}" was compacted from', done.stdout + done.stderr)
+        path = os.path.join(self.datadir, 'regtest/wallet/shop/wallet.sqlite')
+        with open(path, 'r+b') as file:
+            file.seek(-4096, os.SEEK_END)
+            file.write(b'damage!!' * 512)
+        told = self.refused('--wallet=shop', 'balance')
+        self.assertIn(path, told)
+        self.assertIn('restore it from a backup', told)
+        self.assertEqual(self.balance()[0], 50 * COIN)
 
     def is_replaced(self, pid):
         done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', 'status', '--json'], capture_output=True, text=True, timeout=WAIT_SECONDS,

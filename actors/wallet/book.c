@@ -125,6 +125,8 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
     if (rc == 0)
         rc = open_file(book, err);
     if (rc == 0)
+        rc = book_check_pages(book, false, err);
+    if (rc == 0)
         rc = fill(book, options, err);
     if (rc == 0)
         book_backup_sweep(book); /* the lock is ours: nobody else makes one */
@@ -157,7 +159,9 @@ int book_check(struct book *book, struct btc_error *err)
     struct book_state found;
     sqlite3_stmt *row;
 
-    int rc = book_get_state(book, &kept, err);
+    int rc = book_check_pages(book, true, err);
+    if (rc == 0)
+        rc = book_get_state(book, &kept, err);
     if (rc < 0)
         return rc;
     found.height = kept.height;

@@ -43,7 +43,9 @@
 #define BOOK_LABEL_SIZE   101  /* bytes of the longest label, with the NUL */
 #define BOOK_TEXT_SIZE    145  /* bytes of an address or of a short script in hex, with the NUL */
 #define BOOK_BLOCKS_MAX   2016 /* hashes of the latest blocks that are kept to find a fork */
-#define BOOK_LOCK_WAIT_MS 500  /* how long book_open() waits for a process that is just ending */
+#define BOOK_CHECK_SIZE   (64ll << 20)  /* bytes of a file whose pages are all checked at opening */
+#define BOOK_COMPACT_SIZE (512ll << 20) /* bytes of a file that is compacted, in memory */
+#define BOOK_LOCK_WAIT_MS 500 /* how long book_open() waits for a process that is just ending */
 
 struct book;
 
@@ -69,7 +71,8 @@ struct book_options {
 /*
  * Open the book in options->dir, or make one there with keys of its own. The file is readable by
  * its owner only; without a passphrase its keys are not encrypted. An older version's is migrated in
- * one transaction. [owned] *ret_book: book_close(). BTC_ECORRUPT also when what addresses are made
+ * one transaction. [owned] *ret_book: book_close(). BTC_ECORRUPT also when a page of a file of up to
+ * BOOK_CHECK_SIZE is damaged, wherever it is, or what addresses are made
  * of is not of the file's own keys (as far as that can be told while locked). BTC_EINUSE when
  * another process (or book) has it open; BTC_ENETWORK when it is another network's; BTC_EUSAGE when
  * the file is no wallet or a newer version's, or for a sentence or a passphrase although there is a
@@ -232,9 +235,15 @@ int book_list_scripts(struct book *book, int64_t *cursor, struct book_script *re
                       size_t count_max, size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
 
 /*
- * Add everything up again: coins against the kept totals, history against coins; own scripts against
- * their keys. Takes time with the size of the book. BTC_ECORRUPT with what differs.
+ * Read the whole file and add everything up again: coins against the kept totals, history against
+ * coins; own scripts against their keys. Takes time with the size of the book. BTC_ECORRUPT with
+ * what differs.
  */
 int book_check(struct book *book, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Write the file anew without its gaps; its size in bytes before and after. Killed in between, it is
+ * what it was. BTC_ELIMIT: it is larger than BOOK_COMPACT_SIZE. */
+int book_compact(struct book *book, int64_t *ret_before, int64_t *ret_after, struct btc_error *err)
+    BTC_MUST_CHECK;
 
 #endif

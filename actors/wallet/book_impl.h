@@ -317,6 +317,15 @@ int book_add_own_pending(struct book *book, int64_t draft_id, int64_t time_s, st
 int book_add_pending_sums(struct book *book, const struct book_state *state,
                           struct book_balance *balance, struct btc_error *err) BTC_MUST_CHECK;
 
+/* --- book_care.c --- */
+
+/* Are the file's pages in order? The indexes' contents, too, if thoroughly; else nothing of a file
+ * over BOOK_CHECK_SIZE. BTC_ECORRUPT. */
+int book_check_pages(struct book *book, bool is_thorough, struct btc_error *err) BTC_MUST_CHECK;
+
+/* Bytes of the file, its log apart. */
+int64_t book_size(const struct book *book);
+
 /* --- book_backup.c --- */
 
 /* Remove the nameless copy that a process left which was killed: it may hold keys that are not

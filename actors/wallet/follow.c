@@ -88,8 +88,10 @@ static void try_later(struct troupe_actor *self, struct wallet *wallet)
 static void book_failed(struct troupe_actor *self, struct wallet *wallet, int code,
                         const struct btc_error *err)
 {
-    if (!wallet->is_failed)
-        troupe_report(self, "%s; trying again", err->text);
+    if (!wallet->is_failure_told)
+        troupe_report(self, "%s; until then the wallet tries again by itself, every second",
+                      err->text);
+    wallet->is_failure_told = true;
     wallet->is_failed = true;
     fail_waits(wallet, code, err);
 }
@@ -152,6 +154,7 @@ static void on_end(struct troupe_actor *self, void *user, const struct troupe_er
     } else if (wallet->is_wanted || error != NULL) {
         schedule(self, wallet, 0);
     } else {
+        wallet->is_failure_told = false;
         wallet_tell_state(self, wallet, true);
         answer_waits(wallet);
     }

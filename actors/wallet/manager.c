@@ -23,7 +23,9 @@ struct opened {
 
 struct manager {
     struct shelf shelf;
-    bool has_folder; /* the default wallet was opened, so nobody else has any of them */
+    bool is_to_check;   /* each wallet that is opened: --check */
+    bool is_to_compact; /* --compact */
+    bool has_folder;    /* the default wallet was opened, so nobody else has any of them */
     struct opened opened[OPEN_MAX];
     size_t opened_count;
     char reopening[OPEN_MAX]
@@ -114,6 +116,35 @@ static void on_gone(struct troupe_actor *self, void *user, struct troupe_ref ref
             wallets_close_reply(gone.closing);
         return;
     }
+}
+
+/* Opens a book, and looks after its file as --check and --compact say. One that can't be compacted is as
+ * good as before. */
+static int open_book(struct troupe_actor *self, struct manager *manager, const char *name,
+                     struct book **ret_book, struct btc_error *err)
+{
+    struct book *book = NULL;
+    int64_t before = 0;
+    int64_t after = 0;
+    int rc = shelf_open(&manager->shelf, name, &book, err);
+    if (rc == 0 && manager->is_to_check) {
+        rc = book_check(book, err);
+        if (rc == 0)
+            troupe_report(self, "the wallet \"%s\" is sound", name);
+    }
+    if (rc != 0) {
+        book_close(book);
+        return rc;
+    }
+    *ret_book = book;
+    if (!manager->is_to_compact)
+        return 0;
+    if (book_compact(book, &before, &after, err) != 0)
+        troupe_report(self, "not compacted: %s", err->text);
+    else
+        troupe_report(self, "the wallet \"%s\" was compacted from %lld to %lld KiB", name,
+                      (long long)before / 1024, (long long)after / 1024);
+    return 0;
 }
 
 /* Gives the book [taken over] to an actor of its own. 0 or TROUPE_E... */
@@ -217,7 +248,7 @@ static void serve_open(struct troupe_actor *self, void *state, struct troupe_cal
     }
     if (!has_room(manager, call))
         return;
-    int rc = shelf_open(&manager->shelf, name, &book, &err);
+    int rc = open_book(self, manager, name, &book, &err);
     int code = rc == 0 ? spawn(self, manager, name, book, &results.wallet) : 0;
     if (rc != 0)
         fail_book(call, rc, &err);
@@ -336,7 +367,7 @@ static void reopen(struct troupe_actor *self, struct manager *manager)
         if (find(manager, name) != NULL)
             continue;
         remember(self, manager);
-        int rc = shelf_open(&manager->shelf, name, &book, &err);
+        int rc = open_book(self, manager, name, &book, &err);
         int code = rc == 0 ? spawn(self, manager, name, book, &ref) : 0;
         if (rc != 0 || code != 0)
             troupe_report(self, "the wallet \"%s\" was open, and can't be opened again: %s", name,
@@ -351,8 +382,10 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
     struct book *book = NULL;
     struct btc_error err;
     int rc = set_shelf(&manager->shelf, argument, &err);
+    manager->is_to_check = troupe_argument(argument, "check") != NULL;
+    manager->is_to_compact = troupe_argument(argument, "compact") != NULL;
     if (rc == 0)
-        rc = shelf_open(&manager->shelf, SHELF_DEFAULT, &book, &err);
+        rc = open_book(self, manager, SHELF_DEFAULT, &book, &err);
     if (rc != 0) {
         troupe_report(self, "%s%s", err.text,
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");

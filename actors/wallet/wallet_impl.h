@@ -117,7 +117,8 @@ struct wallet {
     bool is_doubtful; /* perhaps the book is on another branch than the node */
     bool is_given_up; /* the rest of the open stream is of no use */
     bool is_failed;   /* the book could not take a block in */
-    uint64_t stream;  /* token of the open stream */
+    bool is_failure_told;
+    uint64_t stream; /* token of the open stream */
     uint32_t node_height;
     uint8_t *block; /* [owned] one block, gathered from its pieces */
     size_t block_size;
