@@ -89,8 +89,7 @@ static void book_failed(struct troupe_actor *self, struct wallet *wallet, int co
                         const struct btc_error *err)
 {
     if (!wallet->is_failure_told)
-        troupe_report(self, "%s; until then the wallet tries again by itself, every second",
-                      err->text);
+        troupe_report(self, "%s; the wallet itself tries again every second", err->text);
     wallet->is_failure_told = true;
     wallet->is_failed = true;
     fail_waits(wallet, code, err);
