@@ -211,6 +211,16 @@ class Person(Wallets):
         self.assertIn('`all`', self.refused('drafts', 'some'))
         self.assertIn('drop 3', self.refused('drop', 'x'))
 
+    def test_all_of_more_coins_than_a_payment_takes(self):
+        self.ask('mine', 1004)  # with the 101 at the start 1,005 are mature
+        there = self.ask('address')['address']
+        done = self.run_program('draft', there, 'all', '--json')
+        self.assertEqual(json.loads(done.stdout)['inputs'], 1000)
+        self.assertIn('in 5 coins stay in the wallet, since one payment takes 1,000', done.stderr)
+        self.ask('drop', json.loads(done.stdout)['draft'])
+        self.assertIn('not all: ', self.run_program('send', there, 'all').stderr)
+        self.assertEqual(self.run_program('send', there, 'all').stderr, '')
+
     def test_watching_what_another_wallet_has(self):
         self.ask('create', 'eye')
         for line in self.ask('descriptors'):
