@@ -131,8 +131,9 @@ static uint32_t score_of(const struct side *side, uint32_t id)
 
 static void assert_quota(const struct side *side, uint32_t id)
 {
-    assert_true(memory_of(side, id) <= P2P_INBOX_BYTES_MAX + P2P_OUTBOX_BYTES_MAX +
-                                           P2P_PLAN_MAX * sizeof(struct btc_hash));
+    assert_true(memory_of(side, id) <=
+                P2P_INBOX_BYTES_MAX + P2P_OUTBOX_BYTES_MAX +
+                    (P2P_PLAN_MAX + P2P_PRESYNC_ROWS_MAX) * sizeof(struct btc_hash));
 }
 
 /* Moves what one has to say to the other; how many bytes. */

@@ -53,6 +53,18 @@ static const struct btc_params all_params[BTC_NETWORK_COUNT] = {
                 0x08, 0x9c, 0x68, 0xd6, 0x19, 0x00, 0x00, 0x00, 0x00, 0x00,
             }},
             .pow_limit_bits = 0x1d00ffff,
+            .minimum_chain_work = {{[20] = 0xb1,
+                                    0xf3,
+                                    0xb9,
+                                    0x3b,
+                                    0x65,
+                                    0xb1,
+                                    0x6d,
+                                    0x03,
+                                    0x5a,
+                                    0x82,
+                                    0xbe,
+                                    0x84}}, /* of height 886157 */
             .pow_no_retarget = false,
             .retarget_interval = 2016,
             .retarget_timespan_s = TWO_WEEKS_S,
@@ -93,6 +105,8 @@ static const struct btc_params all_params[BTC_NETWORK_COUNT] = {
                 0x42, 0x25, 0xe9, 0x73, 0x98, 0x81, 0x08, 0x00, 0x00, 0x00,
             }},
             .pow_limit_bits = 0x1e0377ae,
+            .minimum_chain_work =
+                {{[26] = 0x02, 0xb5, 0x17, 0xf3, 0xd1, 0xa1}}, /* of height 237722 */
             .pow_no_retarget = false,
             .retarget_interval = 2016,
             .retarget_timespan_s = TWO_WEEKS_S,

@@ -11,6 +11,7 @@
 
 #include "actors/bitcoin/block.h"
 #include "actors/bitcoin/hash.h"
+#include "actors/bitcoin/pow.h"
 
 #define BTC_GENESIS_SIZE      285  /* bytes of each network's genesis block */
 #define BTC_COINBASE_MATURITY 100  /* blocks */
@@ -34,7 +35,9 @@ struct btc_params {
     struct btc_header genesis;
     struct btc_hash genesis_hash;
 
-    uint32_t pow_limit_bits;     /* the easiest target */
+    uint32_t pow_limit_bits; /* the easiest target */
+    struct btc_u256
+        minimum_chain_work;      /* its chain is known to have at least this much; 0: unknown */
     bool pow_no_retarget;        /* regtest: bits never change */
     int32_t retarget_interval;   /* blocks */
     int64_t retarget_timespan_s; /* what a period should take */

@@ -5,6 +5,8 @@
 
 #include <openssl/bn.h>
 
+#include "actors/bitcoin/params.h"
+
 int btc_u256_compare(const struct btc_u256 *a, const struct btc_u256 *b)
 {
     int order = memcmp(a->bytes, b->bytes, sizeof(a->bytes));

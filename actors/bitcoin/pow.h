@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 #include "actors/bitcoin/block.h"
-#include "actors/bitcoin/params.h"
+
+struct btc_params; /* params.h */
 
 struct btc_u256 {
     uint8_t bytes[32]; /* most significant first */

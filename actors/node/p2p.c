@@ -45,6 +45,7 @@ static void release(struct p2p_peer *peer)
     p2p_inbox_free(&peer->inbox);
     btc_writer_free(&peer->out);
     free(peer->plan);
+    p2p_presync_end(peer);
     memset(peer, 0, sizeof(*peer));
 }
 
@@ -134,7 +135,10 @@ size_t p2p_list(const struct p2p *p2p, struct p2p_info ret_infos[P2P_PEERS_MAX])
             .score = peer->score,
             .age_ms = p2p->now_ms - peer->opened_ms,
             .memory = peer->inbox.capacity + peer->out.capacity +
-                      (peer->plan != NULL ? P2P_PLAN_MAX * sizeof(*peer->plan) : 0),
+                      (peer->plan != NULL ? P2P_PLAN_MAX * sizeof(*peer->plan) : 0) +
+                      (peer->presync.marks != NULL
+                           ? P2P_PRESYNC_ROWS_MAX * sizeof(*peer->presync.marks)
+                           : 0),
         };
         memcpy(info->address, peer->address, sizeof(info->address));
         memcpy(info->agent, peer->agent, sizeof(info->agent));

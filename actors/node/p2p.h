@@ -9,7 +9,7 @@
  * What is done: handshake; headers first, from all; blocks from all who have them, a window of some
  * from each; headers and blocks served; new blocks and transactions told and asked for; pings.
  *
- * What a peer can cost: P2P_INBOX_BYTES_MAX + P2P_OUTBOX_BYTES_MAX of memory and a few kilobytes, a
+ * What a peer can cost: P2P_INBOX_BYTES_MAX + P2P_OUTBOX_BYTES_MAX of memory and 100 KiB, a
  * share of the time (P2P_TURN_MESSAGES in each turn, and P2P_TOKENS_PER_S for what was not asked
  * for), nothing else. Who breaks the rules collects points; at P2P_SCORE_MAX it is dropped and
  * is_banned. Who lets us wait is dropped.
@@ -37,8 +37,10 @@
 #define P2P_PLAN_MAX         1024       /* blocks ahead of the tip that are asked for */
 #define P2P_WALK_MAX         20000      /* headers from a peer's best back to the active chain */
 #define P2P_BATCH_MAX        64         /* blocks in one transaction */
-#define P2P_SIDE_HEADERS_MAX 10000      /* that lead to less work than the tip's, of one peer */
-#define P2P_TOKENS_PER_S     5000       /* a token: about 20 us of work */
+#define P2P_SIDE_HEADERS_MAX 10000      /* that lead to less work than the best's, of one peer */
+#define P2P_PRESYNC_ROWS_MAX 2048 /* of P2P_HEADERS_MAX headers, before they have enough work */
+#define P2P_PRESYNC_LAG_MAX  144  /* blocks of work behind the best header that are enough */
+#define P2P_TOKENS_PER_S     5000 /* a token: about 20 us of work */
 #define P2P_TOKENS_MAX       20000
 #define P2P_WANTED_MAX       100  /* transactions asked of one peer at a time */
 #define P2P_ASKED_MAX        3    /* peers for one transaction; as many again that we chose */

@@ -56,17 +56,43 @@ void p2p_note_best(struct p2p_peer *peer, const struct chain_entry *entry)
         peer->height = entry->height;
 }
 
-/* Each builds on the one before. *ret_last: the hash of the last. */
-static bool is_row(const uint8_t *headers, size_t count, struct btc_hash *ret_last)
+/* Adds a header's work. Neighbours mostly have the same bits, for which it is known already. */
+static int add_work(struct btc_u256 *sum, uint32_t bits, uint32_t *known_bits,
+                    struct btc_u256 *known_work)
 {
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *at = headers + i * BTC_HEADER_SIZE;
-        if (i > 0 && memcmp(at + 4, ret_last->bytes, BTC_HASH_SIZE) != 0)
-            return false;
-        if (btc_sha256d(at, BTC_HEADER_SIZE, ret_last) != 0)
-            return false;
+    struct btc_u256 target;
+    int rc = bits == *known_bits ? 0 : btc_bits_to_target(bits, &target);
+    if (rc == 0 && bits != *known_bits)
+        rc = btc_target_work(&target, known_work);
+    if (rc != 0)
+        return rc;
+    *known_bits = bits;
+    return btc_u256_add(sum, known_work, sum);
+}
+
+/* BTC_EFORMAT: they do not build on one another. BTC_EINVALID: one was not worked for. */
+static int read_row(struct p2p *p2p, size_t count, struct p2p_row *ret_row, struct btc_error *err)
+{
+    struct p2p_row row = {.count = count};
+    struct btc_u256 work;
+    uint32_t bits = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const uint8_t *at = p2p->headers + i * BTC_HEADER_SIZE;
+        struct btc_header header;
+        btc_header_parse(at, &header);
+        if (i == 0)
+            row.prev = header.prev;
+        else if (!btc_hash_equal(&header.prev, &row.last))
+            return btc_fail(err, BTC_EFORMAT, "headers that do not build on one another");
+        rc = btc_sha256d(at, BTC_HEADER_SIZE, &row.last);
+        if (rc == 0)
+            rc = btc_pow_check(&row.last, header.bits, p2p->params, err);
+        if (rc == 0)
+            rc = add_work(&row.work, header.bits, &bits, &work);
     }
-    return true;
+    *ret_row = row;
+    return rc;
 }
 
 /* A clock that goes wrong, its or ours, is nobody's misdeed. */
@@ -105,8 +131,8 @@ static void count_side(struct p2p *p2p, struct p2p_peer *peer, const struct chai
                        size_t added)
 {
     struct chain_entry tip;
-    chain_tip(p2p->chain, &tip);
-    if (btc_u256_compare(&last->work, &tip.work) > 0)
+    chain_header_tip(p2p->chain, &tip);
+    if (btc_u256_compare(&last->work, &tip.work) >= 0)
         return;
     peer->side_headers += (uint32_t)added;
     if (peer->side_headers > P2P_SIDE_HEADERS_MAX)
@@ -114,12 +140,12 @@ static void count_side(struct p2p *p2p, struct p2p_peer *peer, const struct chai
                   peer->side_headers);
 }
 
-static void took_headers(struct p2p *p2p, struct p2p_peer *peer, size_t count, size_t added,
-                         const struct btc_hash *last)
+static void took_row(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_row *row,
+                     size_t added)
 {
     struct chain_entry entry;
     p2p->has_headers = p2p->has_headers || added > 0;
-    if (chain_find(p2p->chain, last, &entry, NULL) != 0)
+    if (chain_find(p2p->chain, &row->last, &entry, NULL) != 0)
         return;
     if (added > 0)
         count_side(p2p, peer, &entry, added);
@@ -128,36 +154,41 @@ static void took_headers(struct p2p *p2p, struct p2p_peer *peer, size_t count, s
         return;
     }
     p2p_note_best(peer, &entry);
-    if (count == P2P_HEADERS_MAX && !peer->is_doomed)
-        p2p_ask_headers(p2p, peer, last);
+    if (row->count == P2P_HEADERS_MAX && !peer->is_doomed)
+        p2p_ask_headers(p2p, peer, &row->last);
+}
+
+static void keep_row(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_row *row)
+{
+    struct btc_error err;
+    size_t added = 0;
+    int rc = chain_add_headers(p2p->chain, p2p->headers, row->count, &added, &err);
+    if (rc != 0)
+        refuse_headers(p2p, peer, row->count, added, rc, &err);
+    else
+        took_row(p2p, peer, row, added);
 }
 
 void p2p_take_headers(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload)
 {
-    struct btc_error err;
-    struct btc_hash last;
+    struct btc_error err = {.text = ""};
+    struct p2p_row row;
     size_t count = 0;
-    size_t added = 0;
-    bool was_asked = peer->is_asked;
-    peer->is_asked = false;
     int rc = p2p_read_headers(payload, p2p->headers, &count, &err);
     if (rc != 0) {
         p2p_blame(peer, P2P_SCORE_MAX, "headers: %s", err.text);
         return;
     }
-    if (!was_asked)
+    if (!peer->is_asked)
         p2p_charge(peer, count / 2);
-    if (count == 0)
-        return;
-    if (!is_row(p2p->headers, count, &last)) {
-        p2p_blame(peer, POINTS_BROKEN_ROW, "headers that do not build on one another");
-        return;
+    rc = read_row(p2p, count, &row, &err);
+    if (rc == BTC_EFORMAT || rc == BTC_EINVALID) {
+        p2p_blame(peer, rc == BTC_EFORMAT ? POINTS_BROKEN_ROW : P2P_SCORE_MAX, "%s", err.text);
+    } else if (rc != 0) {
+        p2p_trouble(p2p, rc, &err);
+    } else if (p2p_presync_judge(p2p, peer, &row) == P2P_ROW_KEEP && count > 0) {
+        keep_row(p2p, peer, &row);
     }
-    rc = chain_add_headers(p2p->chain, p2p->headers, count, &added, &err);
-    if (rc != 0)
-        refuse_headers(p2p, peer, count, added, rc, &err);
-    else
-        took_headers(p2p, peer, count, added, &last);
 }
 
 /* ---- serving ---- */

@@ -5,6 +5,7 @@
  *   p2p_inbox.c    from bytes to whole messages
  *   p2p_peer.c     handshake, which message goes where, points and drops
  *   p2p_headers.c  headers: asked for, taken, served, announced
+ *   p2p_presync.c  headers that are not known to be worth their place
  *   p2p_blocks.c   blocks: which are asked of whom, taken
  *   p2p_serve.c    blocks: served
  *   p2p_relay.c    transactions
@@ -42,6 +43,26 @@ enum p2p_stage { P2P_STAGE_OPEN, P2P_STAGE_VERSIONED, P2P_STAGE_READY };
 struct p2p_flight {
     struct btc_hash hash;
     bool is_used;
+};
+
+/* Headers of one message, in p2p->headers; each was worked for and builds on the one before. */
+struct p2p_row {
+    size_t count;
+    struct btc_hash prev; /* of the first */
+    struct btc_hash last;
+    struct btc_u256 work; /* of all of them */
+};
+
+/* Headers that a peer shows twice: see p2p_presync.c. */
+struct p2p_presync {
+    struct btc_hash
+        *marks;   /* [owned] P2P_PRESYNC_ROWS_MAX: the last of each row. NULL: none is on */
+    size_t count; /* rows of the first pass */
+    size_t tail;  /* headers in the last of them */
+    size_t at;    /* row of the second pass */
+    bool is_second;
+    struct btc_hash start; /* what the first row builds on */
+    struct btc_u256 work;  /* of the chain up to the last row */
 };
 
 struct p2p_peer {
@@ -84,6 +105,7 @@ struct p2p_peer {
     uint64_t asked_ms;
     uint32_t unconnecting;
     uint32_t side_headers;
+    struct p2p_presync presync;
     struct chain_entry best;  /* header with the most work that it has; id 0: none known */
     struct chain_entry shown; /* the last block of ours that it was told of, or has; id 0: none */
 
@@ -155,6 +177,19 @@ void p2p_serve_headers(struct p2p *p2p, struct p2p_peer *peer, struct btc_span p
 /* It has this block, or at least its header. */
 void p2p_note_best(struct p2p_peer *peer, const struct chain_entry *entry);
 void p2p_announce(struct p2p *p2p);
+
+/* ---- p2p_presync.c ---- */
+
+enum p2p_verdict {
+    P2P_ROW_KEEP, /* it goes to the chain */
+    P2P_ROW_USED, /* it is done with */
+    P2P_ROW_PASS, /* it is not what the peer was asked for, which is still to come */
+};
+
+/* What is to become of a row, which may be empty. Asks for the next one where it is used. */
+enum p2p_verdict p2p_presync_judge(struct p2p *p2p, struct p2p_peer *peer,
+                                   const struct p2p_row *row);
+void p2p_presync_end(struct p2p_peer *peer);
 
 /* ---- p2p_blocks.c ---- */
 
