@@ -374,6 +374,47 @@ static void show_headers(struct side *to, uint32_t id, struct side *of, int32_t 
     btc_writer_free(&w);
 }
 
+/* Some more of a stream that goes round and round. */
+static void flood(struct side *side, const struct btc_writer *w, size_t *at)
+{
+    *at += put(side, ID, w->data + *at, w->size - *at);
+    *at = *at == w->size ? 0 : *at;
+    tick(side, TICK_MS);
+}
+
+/* It is never without something to look at, and none of that is what is waited for. */
+static void a_flood_does_not_outlast_what_is_waited_for(void **state)
+{
+    struct side *a = side_new(11);
+    struct side *miner = side_new(12);
+    struct btc_writer w;
+    size_t at = 0;
+    (void)state;
+    btc_writer_init(&w, 8u << 20);
+    for (int i = 0; i < 20000; i++)
+        p2p_write_message(&w, btc_params_get(BTC_REGTEST), P2P_SENDADDRV2,
+                          (struct btc_span){NULL, 0});
+    opens(a, ID, true);
+    for (uint64_t ms = 0; ms < P2P_HANDSHAKE_MS + 2 * TICK_MS && a->drops == 0; ms += TICK_MS)
+        flood(a, &w, &at);
+    assert_int_equal(a->drops, 1);
+    assert_non_null(strstr(a->reason, "no handshake"));
+    room_mine_many(miner->room, nobody, 3, 1);
+    shake_hands(a, ID, P2P_PROTOCOL);
+    show_headers(a, ID, miner, 1, 3);
+    at = 0;
+    for (uint64_t ms = 0; ms < P2P_PATIENCE * P2P_BLOCK_MS + 2 * TICK_MS && a->drops == 1;
+         ms += TICK_MS) {
+        swallow(a, ID);
+        flood(a, &w, &at);
+    }
+    assert_int_equal(a->drops, 2);
+    assert_non_null(strstr(a->reason, "none of the blocks"));
+    btc_writer_free(&w);
+    side_free(a);
+    side_free(miner);
+}
+
 static void who_stalls_blocks_is_dropped_and_another_asked(void **state)
 {
     struct side *a = side_new(11);
@@ -760,6 +801,7 @@ int main(void)
         cmocka_unit_test(who_does_not_answer_is_dropped),
         cmocka_unit_test(time_in_which_the_node_was_away_does_not_count),
         cmocka_unit_test(old_protocols_are_not_talked_to),
+        cmocka_unit_test(a_flood_does_not_outlast_what_is_waited_for),
         cmocka_unit_test(who_stalls_blocks_is_dropped_and_another_asked),
         cmocka_unit_test(headers_without_blocks_hold_up_nobody),
         cmocka_unit_test(malformed_messages_cost_points),

@@ -341,23 +341,23 @@ static bool is_over(const struct p2p *p2p, uint64_t since_ms, uint64_t limit_ms)
     return p2p->now_ms - since_ms > limit_ms;
 }
 
-/* Whoever waits for us is not judged, unless we wait for it to read. */
+/* Whoever waits for us, too, has longer: but a flood is no answer, however long it goes on. Of a
+ * handshake there is too little for that. */
 static void judge(struct p2p *p2p, struct p2p_peer *peer)
 {
+    uint64_t times = peer->inbox.is_whole ? P2P_PATIENCE : 1;
     if (p2p_waiting(peer) == 0)
         peer->out_moved_ms = p2p->now_ms;
     else if (is_over(p2p, peer->out_moved_ms, P2P_PONG_MS))
         p2p_doom(peer, "it read nothing within %d s", P2P_PONG_MS / 1000);
-    if (peer->inbox.is_whole)
-        return;
     if (peer->stage != P2P_STAGE_READY) {
         if (is_over(p2p, peer->opened_ms, P2P_HANDSHAKE_MS))
             p2p_doom(peer, "no handshake within %d s", P2P_HANDSHAKE_MS / 1000);
-    } else if (peer->flights_count > 0 && is_over(p2p, peer->progress_ms, P2P_BLOCK_MS)) {
+    } else if (peer->flights_count > 0 && is_over(p2p, peer->progress_ms, P2P_BLOCK_MS * times)) {
         p2p_doom(peer, "none of the blocks it was asked for within %d s", P2P_BLOCK_MS / 1000);
-    } else if (peer->is_asked && is_over(p2p, peer->asked_ms, P2P_HEADERS_MS)) {
+    } else if (peer->is_asked && is_over(p2p, peer->asked_ms, P2P_HEADERS_MS * times)) {
         p2p_doom(peer, "no headers within %d s", P2P_HEADERS_MS / 1000);
-    } else if (peer->is_pinged && is_over(p2p, peer->ping_sent_ms, P2P_PONG_MS)) {
+    } else if (peer->is_pinged && is_over(p2p, peer->ping_sent_ms, P2P_PONG_MS * times)) {
         p2p_doom(peer, "no answer to a ping within %d s", P2P_PONG_MS / 1000);
     } else if (!peer->is_pinged && is_over(p2p, peer->ping_sent_ms, P2P_PING_MS)) {
         peer->is_pinged = true;

@@ -55,6 +55,7 @@
 #define P2P_PONG_MS      120000
 #define P2P_HEADERS_MS   120000 /* for an answer to getheaders */
 #define P2P_BLOCK_MS     30000  /* without one of the blocks that a peer was asked for */
+#define P2P_PATIENCE     4      /* times that, for who has said something that we did not get to */
 #define P2P_CLOCK_MS_MAX 2000   /* of time that counts between two calls: we may have been away */
 #define P2P_TX_MS        60000  /* before another peer is asked for a transaction */
 #define P2P_PAUSE_MS     10000  /* without new blocks, after trouble with the disk */
