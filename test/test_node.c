@@ -150,6 +150,53 @@ static struct btc_hash coinbase_at(uint32_t height)
     return txid;
 }
 
+/* ---- headers ---- */
+
+struct headers {
+    uint32_t first;
+    size_t count;
+};
+
+static void on_headers(struct troupe_actor *self, void *user,
+                       const struct node_get_headers_item *item)
+{
+    struct headers *headers = user;
+    (void)self;
+    if (headers->count == 0)
+        headers->first = item->height;
+    headers->count += item->headers.size / BTC_HEADER_SIZE;
+}
+
+static struct headers get_headers(const struct node_hash32 *locator, size_t count, uint32_t max)
+{
+    struct headers headers = {.count = 0};
+    struct node_get_headers_args args = {.locator = locator, .locator_count = count, .max = max};
+    assert_int_equal(
+        node_get_headers(desk.troupe, desk.node, &args, on_headers, &headers, &desk.error, NULL),
+        0);
+    return headers;
+}
+
+static void headers_begin_at_genesis_where_nothing_is_shared(void **state)
+{
+    struct node_hash32 unknown = {.bytes = {1}};
+    struct node_get_block_hash_args at = {.height = 0};
+    struct node_get_block_hash_results genesis;
+    (void)state;
+    mine(3, anyone, sizeof(anyone));
+    assert_int_equal(node_get_block_hash(desk.troupe, desk.node, &at, &genesis, &desk.error, NULL),
+                     0);
+    struct headers all = get_headers(NULL, 0, 0);
+    struct headers none_known = get_headers(&unknown, 1, 2);
+    struct headers behind = get_headers(&genesis.hash, 1, 0);
+    assert_int_equal(all.first, 0);
+    assert_int_equal(all.count, 4);
+    assert_int_equal(none_known.first, 0);
+    assert_int_equal(none_known.count, 2);
+    assert_int_equal(behind.first, 1);
+    assert_int_equal(behind.count, 3);
+}
+
 /* ---- scan ---- */
 
 #define HITS_MAX 1000
@@ -647,6 +694,7 @@ static void full_disk_is_told_and_the_node_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        at_desk(headers_begin_at_genesis_where_nothing_is_shared),
         at_desk(scan_finds_outputs_in_order_and_in_range),
         at_desk(scan_goes_on_within_a_block_and_knows_what_was_spent),
         at_desk(scan_can_be_cancelled),

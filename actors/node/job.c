@@ -247,6 +247,7 @@ void node_serve_get_headers(struct troupe_actor *self, void *state, struct troup
     struct btc_hash locator[NODE_GET_HEADERS_LOCATOR_MAX];
     struct chain_entry fork;
     struct btc_error err;
+    bool has_fork = false;
     for (size_t i = 0; i < args->locator_count; i++)
         memcpy(locator[i].bytes, args->locator[i].bytes, BTC_HASH_SIZE);
     int rc = chain_find_fork(node->chain, locator, args->locator_count, &fork, &err);
@@ -257,8 +258,10 @@ void node_serve_get_headers(struct troupe_actor *self, void *state, struct troup
     struct job *job = node_job_new(node, call, step_headers);
     if (job == NULL)
         return;
-    job->as.range.next = fork.height + 1;
-    job->as.range.to = fork.height +
+    for (size_t i = 0; i < args->locator_count; i++)
+        has_fork = has_fork || btc_hash_equal(&locator[i], &fork.hash);
+    job->as.range.next = has_fork ? fork.height + 1 : 0; /* genesis is told, too */
+    job->as.range.to = job->as.range.next - 1 +
                        (int32_t)(args->max != 0 ? args->max : NODE_GET_HEADERS_MAX_MAX);
     node_job_start(self, job);
 }
