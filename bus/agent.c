@@ -55,6 +55,7 @@ static void list_actors(struct troupe_actor *self, void *state, struct troupe_ca
 {
     struct troupe *troupe = self->troupe;
     struct bus_actor actors[BUS_LIST_ACTORS_RESULTS_ACTORS_MAX];
+    uint32_t served[BUS_LIST_ACTORS_RESULTS_ACTORS_MAX][BUS_ACTOR_INTERFACES_MAX];
     struct bus_list_actors_results results = {.actors = actors};
     (void)state;
     pthread_mutex_lock(&troupe->actors_lock);
@@ -69,11 +70,16 @@ static void list_actors(struct troupe_actor *self, void *state, struct troupe_ca
             results.next = index;
             break;
         }
+        uint32_t *numbers = served[results.actors_count];
         struct bus_actor *actor = &actors[results.actors_count++];
-        *actor = (struct bus_actor){.id = id,
-                                    .name = name_of(slot->def->name),
-                                    .waiting = atomic_load(&slot->waiting),
-                                    .handled = atomic_load(&slot->handled)};
+        *actor = (struct bus_actor){
+            .id = id,
+            .name = name_of(slot->def->name),
+            .waiting = atomic_load(&slot->waiting),
+            .handled = atomic_load(&slot->handled),
+            .has_interfaces = true,
+            .interfaces = numbers,
+            .interfaces_count = ti_serves(slot->def, numbers, BUS_ACTOR_INTERFACES_MAX)};
         struct ti_role *role = ti_role_at(troupe, slot->role);
         if (role != NULL && atomic_load(&role->actor) == id) {
             actor->has_role = true;
@@ -84,31 +90,13 @@ static void list_actors(struct troupe_actor *self, void *state, struct troupe_ca
     bus_list_actors_reply(call, &results);
 }
 
-/* The n-th interface that this process serves, NULL after the last. The bus's own is the first;
- * one that several roles serve comes several times. */
-static const struct troupe_interface *interface_at(struct troupe *troupe, size_t n)
-{
-    if (n-- == 0) {
-        return &bus_interface;
-    }
-    for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {
-        const struct troupe_role *role = ti_role_at(troupe, number)->role;
-        size_t count = role != NULL ? role->actor->services_count : 0;
-        if (n < count) {
-            return role->actor->services[n].interface;
-        }
-        n -= count;
-    }
-    return NULL;
-}
-
 static void list_interfaces(struct troupe_actor *self, void *state, struct troupe_call *call)
 {
     struct bus_interface interfaces[BUS_LIST_INTERFACES_RESULTS_INTERFACES_MAX];
     struct bus_list_interfaces_results results = {.interfaces = interfaces};
     const struct troupe_interface *served;
     (void)state;
-    for (size_t n = 0; (served = interface_at(self->troupe, n)) != NULL &&
+    for (size_t n = 0; (served = ti_interface_at(self->troupe, n)) != NULL &&
                        results.interfaces_count < BUS_LIST_INTERFACES_RESULTS_INTERFACES_MAX;
          n++) {
         bool known = false;
@@ -131,7 +119,7 @@ static void get_interface(struct troupe_actor *self, void *state, struct troupe_
 {
     const struct troupe_interface *served;
     (void)state;
-    for (size_t n = 0; (served = interface_at(self->troupe, n)) != NULL; n++) {
+    for (size_t n = 0; (served = ti_interface_at(self->troupe, n)) != NULL; n++) {
         if (served->id == args->id) {
             struct bus_get_interface_results results = {.text = troupe_text(served->text)};
             bus_get_interface_reply(call, &results);

@@ -514,6 +514,14 @@ void ti_agent_watch(struct troupe *troupe, struct troupe_ref ref);
 /* The actor `actor` ended: answers peers that watch it. */
 void ti_agent_actor_ended(struct troupe *troupe, uint64_t actor);
 
+/* ---- for who looks in (served.c) ------------------------------------------------------------------------------ */
+
+/* The numbers of what an actor serves; how many. */
+size_t ti_serves(const struct troupe_actor_def *def, uint32_t *numbers, size_t max);
+/* The n-th interface that this process serves, its roles or what they hand out; NULL after the last.
+ * The bus's own is the first; one that several roles serve comes several times. */
+const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n);
+
 /* ---- bypasses (bypass.c) ---------------------------------------------------------------------------------------- */
 
 struct ti_bypasses {

@@ -47,6 +47,9 @@ static void test_actors_are_listed_with_role_and_counts(void **state)
     }
     assert_non_null(probe);
     assert_true(is(probe->name, "probe"));
+    assert_true(probe->has_interfaces);
+    assert_int_equal(probe->interfaces_count, 1);
+    assert_int_equal(probe->interfaces[0], probe_interface.id);
     assert_true(probe->handled >= 1); /* it was started; the echo may be counted a moment later */
     assert_non_null(bus);
     assert_false(bus->has_role);

@@ -1,0 +1,36 @@
+/* served.c - which interfaces an actor or a whole process serves, for who looks in. Any thread: what
+ * it reads is constant. */
+#include "bus/runtime.h"
+#include "interfaces/bus.h"
+
+size_t ti_serves(const struct troupe_actor_def *def, uint32_t *numbers, size_t max)
+{
+    size_t count = 0;
+    while (count < def->services_count && count < max) {
+        numbers[count] = def->services[count].interface->id;
+        count++;
+    }
+    return count;
+}
+
+const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n)
+{
+    if (n-- == 0) {
+        return &bus_interface;
+    }
+    for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {
+        const struct troupe_role *role = ti_role_at(troupe, number)->role;
+        const struct troupe_interface *const *more = role != NULL ? role->actor->hands_out : NULL;
+        size_t count = role != NULL ? role->actor->services_count : 0;
+        if (n < count) {
+            return role->actor->services[n].interface;
+        }
+        n -= count;
+        for (; more != NULL && *more != NULL; more++) {
+            if (n-- == 0) {
+                return *more;
+            }
+        }
+    }
+    return NULL;
+}
