@@ -1,7 +1,7 @@
-/* attach.c - the door of a running program, and who comes through it.
+/* attach.c - the door of a running program, and who comes through it; visit.c is its other side.
  *
  * DATADIR/control.sock is a SOCK_SEQPACKET socket that only its owner may open; who connects is
- * asked for its uid all the same. A client says which roles it wants and gets its ends of fresh
+ * asked for its uid all the same. A client may ask which roles there are; it says which it wants and gets its ends of fresh
  * links, one per process that has some of them; the other ends go to those processes as any link
  * does. The connection stays for as long as the client uses them: its end frees the client's place.
  *
@@ -20,30 +20,7 @@
 #include <unistd.h>
 
 #include "launcher/launch.h"
-
-static const char socket_name[] = "control.sock";
-
-static void set_address(struct sockaddr_un *address, int directory)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory,
-             socket_name);
-}
-
-/* -1 with errno: nobody listens. */
-static int connect_in(int directory)
-{
-    struct sockaddr_un address;
-    set_address(&address, directory);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
+#include "launcher/visit.h"
 
 static bool peer_of(int fd, struct ucred *ret_peer)
 {
@@ -56,7 +33,7 @@ static bool peer_of(int fd, struct ucred *ret_peer)
 static int listen_in(int directory)
 {
     struct sockaddr_un address;
-    set_address(&address, directory);
+    tl_visit_address(&address, directory, TL_SOCKET_NAME);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -1;
@@ -67,7 +44,7 @@ static int listen_in(int directory)
     if (result != 0 || listen(fd, TL_CLIENTS_MAX) != 0) {
         int error = errno;
         if (result == 0) {
-            unlinkat(directory, socket_name, 0);
+            unlinkat(directory, TL_SOCKET_NAME, 0);
         }
         close(fd);
         errno = error;
@@ -93,7 +70,7 @@ enum tl_door_result tl_door_open(const struct troupe_program *program, const cha
         return TL_DOOR_FAILED;
     }
     if (locked != 0) {
-        int running = connect_in(fd);
+        int running = tl_visit_connect(fd, TL_SOCKET_NAME);
         if (running >= 0) {
             *ret_pid = peer_of(running, &peer) ? peer.pid : 0;
             close(running);
@@ -101,10 +78,10 @@ enum tl_door_result tl_door_open(const struct troupe_program *program, const cha
         close(fd);
         return TL_DOOR_TAKEN;
     }
-    unlinkat(fd, socket_name, 0);
+    unlinkat(fd, TL_SOCKET_NAME, 0);
     ret_door->listener = listen_in(fd);
     if (ret_door->listener < 0) {
-        tl_say(program, "%s/%s: %s", directory, socket_name, strerror(errno));
+        tl_say(program, "%s/" TL_SOCKET_NAME ": %s", directory, strerror(errno));
         close(fd);
         return TL_DOOR_FAILED;
     }
@@ -128,7 +105,7 @@ void tl_door_shut(struct tl_door *door)
     for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
         close_client(&door->clients[i]);
     }
-    unlinkat(door->directory, socket_name, 0);
+    unlinkat(door->directory, TL_SOCKET_NAME, 0);
     close(door->listener);
     door->listener = -1;
 }
@@ -142,9 +119,13 @@ void tl_door_close(struct tl_door *door)
     }
 }
 
+static const char for_now[] = "a process of it is just being started again; try later";
+
 static void refuse(int fd, const char *why)
 {
-    struct tl_message refused = {.kind = TL_REFUSED, .text = troupe_text(why)};
+    struct tl_message refused = {.kind = TL_REFUSED,
+                                 .code = why == for_now ? TL_REFUSED_FOR_NOW : 0,
+                                 .text = troupe_text(why)};
     int told = tl_send(fd, &refused, 0);
     (void)told; /* it will see the end of the connection in any case */
 }
@@ -197,7 +178,7 @@ static const char *wanted_roles(const struct tl_launcher *launcher,
             return "it has no such roles";
         }
         if ((launcher->ready & tl_bit(role)) == 0) {
-            return "a process of it is just being started again; try later";
+            return for_now;
         }
         wanted |= tl_bit(role);
     }
@@ -251,6 +232,29 @@ static bool attach(struct tl_launcher *launcher, struct tl_client *client,
     return tl_send(client->fd, &attached, 0) == 0;
 }
 
+/* Which roles there are, and where. */
+static bool list(struct tl_launcher *launcher, struct tl_client *client)
+{
+    const struct troupe_program *program = launcher->program;
+    struct tl_message roles = {.kind = TL_ROLES,
+                               .name = troupe_text(program->name),
+                               .text = troupe_text(program->version)};
+    for (size_t i = 0; i < program->roles_count; i++) {
+        size_t place = tl_place_of(&launcher->composition, i);
+        size_t at = roles.exports.count;
+        if (place == launcher->composition.places_count) {
+            continue; /* a command stands where the front role would be */
+        }
+        roles.exports.items[at] = troupe_text(program->roles[i].name);
+        roles.values.items[at] = troupe_text(launcher->composition.places[place].name);
+        roles.uses[at] = (uint64_t)(place == 0 ? getpid() : launcher->processes[place].pid);
+        roles.roles |= (launcher->ready & tl_bit(i)) != 0 ? tl_bit(at) : 0;
+        roles.uses_count = roles.values.count = roles.exports.count = at + 1;
+    }
+    client->due_ms = tl_now_ms() + TL_ATTACH_MS;
+    return tl_send(client->fd, &roles, 0) == 0;
+}
+
 void tl_door_serve(struct tl_launcher *launcher, size_t slot)
 {
     struct tl_client *client = &launcher->door.clients[slot];
@@ -263,6 +267,12 @@ void tl_door_serve(struct tl_launcher *launcher, size_t slot)
     if (result == 1) {
         tl_message_close(&packet.message);
     }
+    if (result == 1 && packet.message.kind == TL_LIST) {
+        if (!list(launcher, client)) {
+            close_client(client);
+        }
+        return;
+    }
     if (result != 0 && !asks) {
         refuse(client->fd, "that is not what a client may say");
     } else if (asks && launcher->stop_wanted) {
@@ -271,149 +281,4 @@ void tl_door_serve(struct tl_launcher *launcher, size_t slot)
     if (!asks || launcher->stop_wanted || !attach(launcher, client, &packet.message)) {
         close_client(client);
     }
-}
-
-/* ---- the client's side ----------------------------------------------------------------------- */
-
-enum outcome { RAN, ENDED_BEFORE, FAILED };
-struct session {
-    const struct troupe_program *program;
-    const struct tl_command_line *line;
-    struct troupe *troupe;
-    int fd;
-    int inbox;
-    unsigned links;
-};
-
-static void on_report(void *user, const char *text)
-{
-    const struct troupe_program *program = user;
-    tl_say(program, "%s", text);
-}
-
-/* If it can't be sent the program hung up, and may have said why: that is what is read next. */
-static void request(struct session *session)
-{
-    const struct troupe_program *program = session->program;
-    struct tl_message attach = {.kind = TL_ATTACH, .code = 1};
-    for (size_t i = 0; i < program->roles_count; i++) {
-        if (strcmp(program->roles[i].name, program->front) != 0) {
-            attach.imports.items[attach.imports.count++] = troupe_text(program->roles[i].name);
-        }
-    }
-    int sent = tl_send(session->fd, &attach, TL_ATTACH_MS);
-    (void)sent;
-}
-
-/* Takes the links that the launcher sends; the program may still be starting, and answers then. One
- * that ended before it answered is as if none had run. */
-static enum outcome take_links(struct session *session)
-{
-    uint64_t wait_ms = TL_START_MS * (session->program->roles_count + 1);
-    for (;;) {
-        struct tl_packet packet;
-        struct tl_message *message = &packet.message;
-        int result = tl_receive_wait(session->fd, &packet, (int)wait_ms);
-        if (result == 0 && session->links == 0) {
-            return ENDED_BEFORE;
-        }
-        if (result != 1) {
-            tl_say(session->program, "the program that runs there %s",
-                   result == 0 ? "ended" : "does not answer as it should");
-            return FAILED;
-        }
-        if (message->kind == TL_ATTACHED) {
-            return RAN;
-        }
-        if (message->kind == TL_REFUSED) {
-            tl_say(session->program, "the program that runs there refused: %.*s",
-                   (int)message->text.size, message->text.data);
-            return FAILED;
-        }
-        if (message->kind != TL_LINK || tl_link_open(session->troupe, message) != 0) {
-            tl_message_close(message);
-            tl_say(session->program, "a link to the program that runs there could not be opened");
-            return FAILED;
-        }
-        session->links++;
-    }
-}
-
-static bool links_up(struct session *session)
-{
-    uint64_t due = tl_now_ms() + TL_ATTACH_MS;
-    unsigned up = 0;
-    bool gone = false;
-    while (up < session->links && !gone) {
-        uint64_t now = tl_now_ms();
-        struct pollfd inbox = {.fd = session->inbox, .events = POLLIN};
-        if (now >= due) {
-            break;
-        }
-        poll(&inbox, 1, (int)(due - now));
-        struct tl_note *note = tl_inbox_take();
-        if (note != NULL) {
-            up += note->kind == TL_NOTE_UP;
-            gone = gone || note->kind == TL_NOTE_GONE;
-            tl_note_free(note);
-        }
-    }
-    if (up < session->links) {
-        tl_say(session->program, "the links to the program that runs there did not come up");
-    }
-    return up == session->links;
-}
-
-static enum outcome run_attached(struct session *session, int *ret_status)
-{
-    const struct tl_command_line *line = session->line;
-    struct troupe_config config = {
-        .name = line->command->name, .on_report = on_report, .user = (void *)session->program};
-    int error = session->inbox < 0 ? TROUPE_ESYSTEM : troupe_open(&config, &session->troupe);
-    if (error != 0) {
-        tl_say(session->program, "the runtime could not be opened: %s", troupe_error_text(error));
-        return FAILED;
-    }
-    troupe_host_on_event(session->troupe, tl_inbox_host, NULL);
-    request(session);
-    enum outcome outcome = take_links(session);
-    if (outcome != RAN) {
-        return outcome;
-    }
-    if (!links_up(session)) {
-        return FAILED;
-    }
-    *ret_status = line->command->run(session->troupe, &line->arguments, line->json,
-                                     line->values_count, line->values);
-    return RAN;
-}
-
-bool tl_attach_run(const struct troupe_program *program, const struct tl_command_line *line,
-                   const char *directory, int *ret_status)
-{
-    struct session session = {.program = program, .line = line};
-    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return false; /* starting a program there will say why */
-    }
-    session.fd = connect_in(fd);
-    int error = errno;
-    close(fd);
-    if (session.fd < 0 && (error == ENOENT || error == ECONNREFUSED)) {
-        return false;
-    }
-    if (session.fd < 0) {
-        tl_say(program, "%s/%s: %s", directory, socket_name, strerror(error));
-        *ret_status = TL_STATUS_FAILED;
-        return true;
-    }
-    session.inbox = tl_inbox_open();
-    *ret_status = TL_STATUS_FAILED;
-    enum outcome outcome = run_attached(&session, ret_status);
-    troupe_close(session.troupe, TL_GRACE_MS);
-    if (session.inbox >= 0) {
-        tl_inbox_close();
-    }
-    close(session.fd);
-    return outcome != ENDED_BEFORE;
 }

@@ -13,7 +13,8 @@
  *   control.c      the messages between them, and their descriptors
  *   wire.c         links: descriptors made, one end handed to each process; roles declared
  *   inbox.c        from the bus's threads to the main thread; troupe_quit
- *   attach.c       the control socket of a running program, both sides of it
+ *   attach.c       the control socket of a running program: who comes in, and what they get
+ *   visit.c        its other side, for programs that do not know its roles, too (visit.h)
  *
  * Sets of roles are bits: bit i is program->roles[i]. A *place* is a process of the composition;
  * place 0 is the launcher's own, the others are children. */
@@ -47,6 +48,7 @@ enum {
     TL_STATUS_HURRIED = 130, /* a second Ctrl-C */
 
     TL_CONTROL_FD = 3, /* in a child */
+    TL_REFUSED_FOR_NOW = 1,
 };
 
 /* argv[1] of a child. */
@@ -153,7 +155,10 @@ enum tl_kind {
     /* client to launcher, who answers TL_LINK... TL_ATTACHED, or TL_REFUSED */
     TL_ATTACH, /* imports: roles that it wants; code: 1, it knows bypasses */
     TL_ATTACHED,
-    TL_REFUSED, /* text */
+    TL_REFUSED, /* text; code: TL_REFUSED_FOR_NOW, it may be asked again */
+    TL_LIST,    /* which roles are there? answered TL_ROLES, at any time */
+    TL_ROLES,   /* name: of the program; text: its version; exports: the roles, in values and uses
+                   the process of each and its pid; roles: which of them, by place, are ready */
     TL_KINDS,
 };
 
@@ -397,7 +402,7 @@ void tl_door_expire(struct tl_launcher *launcher);
 void tl_door_shut(struct tl_door *door);
 void tl_door_close(struct tl_door *door);
 
-/* Runs a command as a client of the program that runs on `directory`. False: none runs there. */
+/* visit.c: runs a command as a client of the program that runs on `directory`. False: none runs. */
 bool tl_attach_run(const struct troupe_program *program, const struct tl_command_line *line,
                    const char *directory, int *ret_status);
 

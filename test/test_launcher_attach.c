@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "launcher/launch.h"
+#include "launcher/visit.h"
 #include "test/support/runner.h"
 
 enum { CLIENTS_MAX = TL_CLIENTS_MAX, NOBODY = 65534 };
@@ -128,6 +129,46 @@ static void test_killed_client_does_no_harm(void **state)
     assert_add("1", "sum 8\n");
     kill(trio.pid, SIGTERM);
     assert_int_equal(runner_end(&trio), 0); /* it may report the link that broke */
+}
+
+static void assert_roles_at(const char *path, const char *process_of_store)
+{
+    static const char *const names[] = {"store", "middle", "front"};
+    static const char *const wanted[] = {"store"};
+    struct tl_visit visit;
+    struct tl_visit_roles roles;
+    struct troupe *troupe = NULL;
+    struct troupe_ref ref;
+    assert_int_equal(tl_visit_open(&visit, path), TL_VISIT_DONE);
+    assert_int_equal(tl_visit_list(&visit, 5000, &roles), TL_VISIT_DONE);
+    assert_string_equal(roles.program, "trio");
+    assert_int_equal(roles.count, 3);
+    for (size_t i = 0; i < roles.count; i++) {
+        assert_string_equal(roles.roles[i].name, names[i]);
+        assert_true(roles.roles[i].ready);
+    }
+    assert_string_equal(roles.roles[0].process, process_of_store);
+    assert_int_equal(roles.roles[2].pid, trio.pid);
+    assert_int_equal(troupe_open(NULL, &troupe), 0);
+    assert_int_equal(tl_visit_attach(&visit, troupe, wanted, 1, 5000), TL_VISIT_DONE);
+    assert_int_equal(troupe_host_find(troupe, "store.bus", &ref), 0);
+    assert_int_equal(troupe_host_find(troupe, "middle", &ref), TROUPE_ENOENT);
+    assert_int_equal(tl_visit_list(&visit, 5000, &roles), TL_VISIT_DONE); /* at any time */
+    troupe_close(troupe, 1000);
+    tl_visit_close(&visit);
+}
+
+static void test_visitor_learns_the_roles_and_takes_some(void **state)
+{
+    (void)state;
+    start_trio("--split=store");
+    assert_roles_at(folder, "store");
+    assert_roles_at(in_folder("control.sock"), "store");
+    end_trio();
+    struct tl_visit visit;
+    assert_int_equal(tl_visit_open(&visit, folder), TL_VISIT_NOBODY);
+    assert_non_null(strstr(visit.why, folder));
+    tl_visit_close(&visit);
 }
 
 /* ---- brought up for a command ---------------------------------------------------------------- */
@@ -486,6 +527,7 @@ int main(void)
         TEST(test_quit_in_a_child_ends_the_program),
         TEST(test_program_ends_with_clients_attached),
         TEST(test_killed_client_does_no_harm),
+        TEST(test_visitor_learns_the_roles_and_takes_some),
         TEST(test_command_brings_the_program_up),
         TEST(test_command_brings_it_up_in_one_process),
         TEST(test_commands_at_one_time_take_turns),
