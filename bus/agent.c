@@ -39,6 +39,7 @@ struct agent {
     struct remote_watch *watches;
     bool sweeps; /* a timer looks for watches that nobody waits for any more */
     struct errand *errands;
+    struct ti_onlookers onlookers;
 };
 
 /* ---- looking ----------------------------------------------------------------------------------------- */
@@ -190,6 +191,13 @@ static void get_stats(struct troupe_actor *self, void *state, struct troupe_call
     _Static_assert(sizeof results.stats == sizeof stats, "the same counters in the same order");
     memcpy(&results.stats, &stats, sizeof stats);
     bus_get_stats_reply(call, &results);
+}
+
+static void observe(struct troupe_actor *self, void *state, struct troupe_call *call,
+                    const struct bus_observe_args *args)
+{
+    struct agent *agent = state;
+    ti_onlooker_add(self, &agent->onlookers, call, args);
 }
 
 /* ---- for agents of peers ------------------------------------------------------------------------------- */
@@ -554,6 +562,7 @@ void ti_agent_watch(struct troupe *troupe, struct troupe_ref ref)
 static void stop(struct troupe_actor *self, void *state)
 {
     struct agent *agent = state;
+    ti_onlookers_end(self, &agent->onlookers);
     while (agent->errands != NULL) { /* what they wait for will not call back */
         struct errand *next = agent->errands->next;
         free(agent->errands);
@@ -573,6 +582,7 @@ static const struct bus_handlers handlers = {.list_actors = list_actors,
                                              .list_links = list_links,
                                              .get_stats = get_stats,
                                              .get_quotas = get_quotas,
+                                             .observe = observe,
                                              .watch = watch};
 static const struct troupe_service services[] = {
     {.interface = &bus_interface, .handlers = &handlers}};

@@ -142,10 +142,18 @@ static void detach(struct troupe_call *call)
 }
 
 static void trace_answer(struct troupe *troupe, const struct troupe_call *call, int code,
-                         size_t size)
+                         const struct troupe_body *body)
 {
-    ti_trace(troupe, TROUPE_TRACE_ANSWER, call->message.trace, call->message.target,
-             (struct troupe_ref){0}, call->message.interface, call->message.ordinal, code, size);
+    if (ti_traced(troupe)) {
+        ti_trace(troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_ANSWER,
+                                        .trace = call->message.trace,
+                                        .actor = ti_ref_here(call->message.target),
+                                        .interface = call->message.interface,
+                                        .method = call->message.ordinal,
+                                        .code = code},
+                 body, (call->method->flags & TROUPE_SECRET_RESULTS) != 0);
+    }
 }
 
 int troupe_reply(struct troupe_call *call, const struct troupe_body *results)
@@ -155,7 +163,7 @@ int troupe_reply(struct troupe_call *call, const struct troupe_body *results)
     struct troupe_body body = ti_body(results);
     bool wipe = (call->method->flags & TROUPE_SECRET_RESULTS) != 0;
     int error = 0;
-    trace_answer(troupe, call, 0, body.size);
+    trace_answer(troupe, call, 0, &body);
     detach(call);
     if (to->kind == TI_TO_LINK) {
         error = ti_link_answer(to->object, to->id, TI_REPLY, wipe, &body, NULL);
@@ -183,7 +191,7 @@ int troupe_reply(struct troupe_call *call, const struct troupe_body *results)
 int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error)
 {
     struct troupe *troupe = call->self->troupe;
-    trace_answer(troupe, call, error->code, 0);
+    trace_answer(troupe, call, error->code, NULL);
     detach(call);
     if (call->message.from.kind != TI_NOBODY) {
         deliver_error(troupe, &call->message, error);
@@ -411,8 +419,15 @@ void ti_handle_request(struct troupe_actor *self, struct troupe_call *call)
         self->calls->previous = call;
     }
     self->calls = call;
-    ti_trace(self->troupe, TROUPE_TRACE_HANDLE, message->trace, message->target,
-             (struct troupe_ref){0}, message->interface, message->ordinal, 0, message->body.size);
+    if (ti_traced(self->troupe)) {
+        ti_trace(self->troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_HANDLE,
+                                        .trace = message->trace,
+                                        .actor = ti_ref_of(self),
+                                        .interface = message->interface,
+                                        .method = message->ordinal},
+                 &message->body, message->wipe);
+    }
     atomic_fetch_add_explicit(&message->holders, 1, memory_order_relaxed);
     self->answered = false;
     struct troupe_reader reader;

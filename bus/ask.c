@@ -103,8 +103,16 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
         return error;
     }
     ti_count(&troupe->counters, TI_MESSAGES_SENT, 1);
-    ti_trace(troupe, TROUPE_TRACE_SEND, cause.trace, self != NULL ? atomic_load(&self->id) : 0, to,
-             method->interface->id, method->ordinal, 0, body.size);
+    if (ti_traced(troupe)) {
+        ti_trace(troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_SEND,
+                                        .trace = cause.trace,
+                                        .actor = ti_ref_of(self),
+                                        .target = to,
+                                        .interface = method->interface->id,
+                                        .method = method->ordinal},
+                 &body, (method->flags & TROUPE_SECRET_ARGS) != 0);
+    }
     *ret_route = route;
     return 0;
 }
@@ -312,9 +320,17 @@ static void complete(struct troupe_actor *self, struct ti_pending *pending,
     self->trace = entry.trace != 0 ? entry.trace : self->trace;
     self->deadline_ns = entry.deadline_ns;
     self->waiter = entry.waiter;
-    ti_trace(self->troupe, TROUPE_TRACE_DONE, self->trace, atomic_load(&self->id),
-             (struct troupe_ref){0}, entry.method->interface->id, entry.method->ordinal,
-             error != NULL ? error->code : 0, reply != NULL ? reply->body.size : 0);
+    if (ti_traced(self->troupe)) {
+        ti_trace(self->troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_DONE,
+                                        .trace = self->trace,
+                                        .actor = ti_ref_of(self),
+                                        .interface = entry.method->interface->id,
+                                        .method = entry.method->ordinal,
+                                        .code = error != NULL ? error->code : 0},
+                 reply != NULL ? &reply->body : NULL,
+                 (entry.method->flags & TROUPE_SECRET_RESULTS) != 0);
+    }
     if (entry.typed == NULL) {
         ((troupe_done_fn *)entry.on_done)(self, entry.user, error,
                                           error != NULL ? NULL : &reply->body);

@@ -6,6 +6,7 @@
 
 #include "bus/bypass.h"
 #include "bus/link.h"
+#include "interfaces/bus.h"
 
 #define LAST_WORDS_NS 50000000u
 #define SETTLE_NS     50000000u
@@ -345,7 +346,7 @@ static size_t list_interface(struct frame_interface *to, size_t count, size_t ma
     return count;
 }
 
-/* Of the roles that the peer may use, and of those whose refs they hand out. */
+/* Of the roles that the peer may use, of those whose refs they hand out, and of the agent. */
 static size_t list_interfaces(const struct ti_link *link, struct frame_interface *to, size_t max)
 {
     size_t count = 0;
@@ -359,7 +360,7 @@ static size_t list_interfaces(const struct ti_link *link, struct frame_interface
             count = list_interface(to, count, max, def->hands_out[k]);
         }
     }
-    return count;
+    return list_interface(to, count, max, &bus_interface);
 }
 
 static int send_hello(struct ti_link *link)

@@ -11,7 +11,7 @@
  *
  * Locks, none held while calling user code or another room that locks, except in this order:
  *   topics -> the list of links -> one link -> roles / publishers -> timers / executors / watches /
- *   bypasses / pieces.
+ *   bypasses / pieces / what is observed.
  */
 #ifndef TROUPE_BUS_RUNTIME_H
 #define TROUPE_BUS_RUNTIME_H
@@ -22,6 +22,7 @@
 #include "bus/cbor.h"
 #include "bus/counters.h"
 #include "bus/message.h"
+#include "bus/observe.h"
 #include "bus/table.h"
 #include "bus/troupe.h"
 #include "bus/troupe_gen.h"
@@ -567,8 +568,10 @@ struct troupe {
     atomic_uint actors_count;
     atomic_uint remote_watches;         /* of actors here, by other processes */
     struct ti_executor *detached_ended; /* their threads wait to be joined */
+    atomic_uint traced;                 /* enum ti_traced */
     _Atomic(troupe_trace_fn *) on_trace;
     _Atomic(void *) trace_user;
+    struct ti_observed observed;
     _Atomic(troupe_dead_letter_fn *) on_dead_letter;
     _Atomic(void *) dead_letter_user;
     troupe_report_fn *on_report;
@@ -579,8 +582,15 @@ struct troupe {
 
 void ti_report(struct troupe *troupe, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void ti_trace(struct troupe *troupe, enum troupe_trace_kind kind, uint64_t trace, uint64_t actor,
-              struct troupe_ref target, uint32_t interface, uint32_t method, int code, size_t size);
+/* Who wants to know of each message: then ti_trace is to be called, without a time or a size of its
+ * own. `body` (may be NULL) has the contents, NULL or `secret`: they are shown to nobody. Under no lock. */
+enum ti_traced { TI_TRACED_HOOK = 1, TI_TRACED_OBSERVED = 2 };
+static inline bool ti_traced(struct troupe *troupe)
+{
+    return atomic_load_explicit(&troupe->traced, memory_order_acquire) != 0;
+}
+void ti_trace(struct troupe *troupe, const struct troupe_trace *trace,
+              const struct troupe_body *body, bool secret);
 void ti_dead_letter(struct troupe *troupe, uint64_t target, uint32_t interface, uint32_t method,
                     int code);
 /* An answer that nobody waits for any more: counted and shown; items and notes pass silently. */
@@ -590,6 +600,12 @@ void ti_error_set(struct troupe_error *error, int code, const char *text);
 static inline struct troupe_ref ti_ref_here(uint64_t actor)
 {
     return (struct troupe_ref){.place = actor ? TI_PLACE_HERE : TI_PLACE_NOWHERE, .id = actor};
+}
+
+/* Of an actor, or of a plain thread: NULL. */
+static inline struct troupe_ref ti_ref_of(const struct troupe_actor *self)
+{
+    return ti_ref_here(self != NULL ? atomic_load(&self->id) : 0);
 }
 
 #endif

@@ -357,8 +357,15 @@ int troupe_publish(struct troupe_actor *self, const struct troupe_event *event,
         return TROUPE_ENOMEM;
     }
     ti_count(&troupe->counters, TI_EVENTS_PUBLISHED, 1);
-    ti_trace(troupe, TROUPE_TRACE_PUBLISH, self->trace, atomic_load(&self->id),
-             (struct troupe_ref){0}, event->interface->id, event->ordinal, 0, body->size);
+    if (ti_traced(troupe)) {
+        ti_trace(troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_PUBLISH,
+                                        .trace = self->trace,
+                                        .actor = ti_ref_of(self),
+                                        .interface = event->interface->id,
+                                        .method = event->ordinal},
+                 body, false);
+    }
     return 0;
 }
 

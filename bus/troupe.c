@@ -47,6 +47,7 @@ static void take_apart(struct troupe *troupe)
     ti_pieces_release(troupe->pieces);
     pthread_cond_destroy(&troupe->actors_changed);
     pthread_mutex_destroy(&troupe->actors_lock);
+    pthread_mutex_destroy(&troupe->observed.lock);
     free(troupe);
 }
 
@@ -84,6 +85,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     pthread_mutex_init(&troupe->actors_lock, NULL);
     pthread_cond_init(&troupe->actors_changed, NULL);
     pthread_mutex_init(&troupe->roles.lock, NULL);
+    pthread_mutex_init(&troupe->observed.lock, NULL);
     ti_links_init(troupe);
     int error = troupe->carriers->init(troupe);
     troupe->pieces = ti_pieces_new();
@@ -229,25 +231,26 @@ void troupe_trace(struct troupe *troupe, troupe_trace_fn *on_trace, void *user)
 {
     atomic_store(&troupe->trace_user, user);
     atomic_store(&troupe->on_trace, on_trace);
+    if (on_trace != NULL) {
+        atomic_fetch_or(&troupe->traced, TI_TRACED_HOOK);
+    } else {
+        atomic_fetch_and(&troupe->traced, ~(unsigned)TI_TRACED_HOOK);
+    }
 }
 
-void ti_trace(struct troupe *troupe, enum troupe_trace_kind kind, uint64_t trace, uint64_t actor,
-              struct troupe_ref target, uint32_t interface, uint32_t method, int code, size_t size)
+void ti_trace(struct troupe *troupe, const struct troupe_trace *trace,
+              const struct troupe_body *body, bool secret)
 {
-    troupe_trace_fn *on_trace = atomic_load_explicit(&troupe->on_trace, memory_order_acquire);
-    if (on_trace == NULL) {
-        return;
+    struct troupe_trace passes = *trace;
+    passes.time_ns = ti_now_ns(troupe);
+    passes.size_bytes = body != NULL ? body->size : 0;
+    troupe_trace_fn *on_trace = atomic_load(&troupe->on_trace);
+    if (on_trace != NULL) {
+        on_trace(atomic_load(&troupe->trace_user), &passes);
     }
-    struct troupe_trace event = {.kind = kind,
-                                 .time_ns = ti_now_ns(troupe),
-                                 .trace = trace,
-                                 .actor = ti_ref_here(actor),
-                                 .target = target,
-                                 .interface = interface,
-                                 .method = method,
-                                 .code = code,
-                                 .size_bytes = size};
-    on_trace(atomic_load(&troupe->trace_user), &event);
+    if ((atomic_load(&troupe->traced) & TI_TRACED_OBSERVED) != 0) {
+        ti_observe(troupe, &passes, secret ? NULL : body);
+    }
 }
 
 void troupe_dead_letters(struct troupe *troupe, troupe_dead_letter_fn *on_dead_letter, void *user)

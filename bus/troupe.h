@@ -145,7 +145,7 @@ struct troupe_trace {
     uint32_t interface;       /* its number */
     uint32_t method;          /* ordinal of the method or event */
     int code;                 /* for ANSWER and DONE */
-    size_t size_bytes;        /* of the arguments or results; the contents are never shown */
+    size_t size_bytes;        /* of the arguments or results */
 };
 typedef void troupe_trace_fn(void *user, const struct troupe_trace *trace);
 
