@@ -1,4 +1,4 @@
-"""run_tests: runs test programs, two at a time, those that put the machine under load alone, and counts what they counted.
+"""run_tests: runs test programs, three at a time on two cores, those that put the machine under load alone, and counts what they counted.
 
 One line per program, the whole output of one that failed, the reasons of what was skipped, and last
 "N passed, N failed, N skipped" over every single test. Programs are of three kinds: cmocka's (named test_*), examples
@@ -20,13 +20,18 @@ import sys
 import time
 
 LIMIT_SECONDS = {'plain': 240, 'valgrind': 900}
-JOBS_MAX = 2
+JOBS_PER_CORE = 1.5 # who waits for other processes leaves its core to others
 # What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
 # was never written: what kills, starts or fails a thousand times, or derives keys from passphrases. Under the sanitizers: what says nothing
-# of how the code was built, or holds its results against another program's.
-NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher_', 'test_sandbox', 'test_fault_', 'test_interleavings',
-                   'test_chain_kill', 'test_book_mortal', 'test_book_endurance', 'test_book_keys', 'test_wallet')
-NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_bitcoind_', 'test_p2p_bitcoind', 'test_mempool_bitcoind')
+# of how the code was built, holds its results against another program's, or starts whole programs whose parts have tests of their own.
+# Under ThreadSanitizer: what has one thread, and the commands, whose processes wait for each other.
+NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher', 'test_sandbox', 'test_fault_', 'test_interleavings',
+                   'test_introspection', 'test_link_end', 'test_chain_kill', 'test_book_mortal', 'test_book_endurance', 'test_book_keys',
+                   'test_wallet')
+NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_bitcoind_', 'test_p2p_bitcoind', 'test_mempool_bitcoind',
+                     'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_book_mortal', 'test_book_endurance')
+NOT_IN_TSAN = ('test_bitcoin_', 'test_wallet_program', 'test_wallet_files', 'test_fault_book', 'test_fault_chain', 'test_fault_spend',
+               'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
@@ -91,13 +96,15 @@ def suits(path, options):
     if options.valgrind and path.endswith('.py'):
         return False
     left_out = NOT_IN_VALGRIND if options.valgrind else NOT_IN_SANITIZERS if options.variant in SANITIZERS else ()
+    left_out += NOT_IN_TSAN if options.variant == 'tsan' else ()
     return bool(options.only) or not os.path.basename(path).startswith(left_out)
 
 
 def outcomes(programs, options):
     alone = [path for path in programs if options.stress or os.path.basename(path).startswith('test_stress')]
     others = [path for path in programs if path not in alone]
-    for jobs, paths in ((min(JOBS_MAX, os.cpu_count() or 1), others), (1, alone)):
+    others.sort(key=lambda path: not path.endswith('.py')) # the longest first
+    for jobs, paths in ((max(1, int(JOBS_PER_CORE * len(os.sched_getaffinity(0)))), others), (1, alone)):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             yield from pool.map(lambda path: run(path, options), paths)
 
