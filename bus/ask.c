@@ -76,10 +76,14 @@ static int send_here(struct troupe *troupe, uint64_t actor, const struct troupe_
 
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
-                    struct ti_span time, struct ti_route *ret_route, uint64_t *ret_wire)
+                    struct ti_span time, uint64_t trace, struct ti_route *ret_route,
+                    uint64_t *ret_wire)
 {
     struct troupe_actor *self = ti_current();
-    struct ti_cause cause = {.time = time, .trace = self != NULL ? self->trace : 0};
+    struct ti_cause cause = {.time = time, .trace = trace};
+    if (cause.trace == 0 && self != NULL) {
+        cause.trace = self->trace;
+    }
     if (cause.trace == 0) {
         cause.trace = ti_number_new(troupe);
     }
@@ -124,7 +128,7 @@ int troupe_tell(struct troupe *troupe, struct troupe_ref to, const struct troupe
     struct ti_route route;
     uint64_t wire;
     int error = ti_send_request(troupe, to, method, body, &nobody,
-                                ti_span_of_ask(troupe, method, NULL), &route, &wire);
+                                ti_span_of_ask(troupe, method, NULL), 0, &route, &wire);
     if (error == 0) {
         ti_route_release(&route);
     }
@@ -229,7 +233,7 @@ static int ask(struct troupe_actor *self, struct troupe_ref to, const struct tro
     pending->typed_item = prepared->typed_item;
     uint64_t serial = pending->serial;
     struct ti_address from = address_of(self, serial);
-    int error = ti_send_request(troupe, to, method, body, &from, time, &pending->route,
+    int error = ti_send_request(troupe, to, method, body, &from, time, 0, &pending->route,
                                 &pending->wire);
     if (error != 0) {
         ti_pending_free(self, pending);

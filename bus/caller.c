@@ -102,6 +102,7 @@ struct wait {
     struct ti_route route;
     struct ti_bypass *bypass; /* that this thread leads, because the answer comes by it */
     uint64_t wire;
+    uint64_t trace;
     uint64_t due_ns;
     uint64_t item_ns;
     uint32_t consumed;
@@ -197,6 +198,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     uint64_t serial = ++wait->caller->serial;
     wait->from = (struct ti_address){.kind = TI_TO_CALLER, .object = wait->caller, .id = serial};
+    wait->trace = ti_number_new(wait->troupe);
     struct ti_span time = ti_span_of_ask(wait->troupe, wait->method, options);
     wait->due_ns = time.until_ns;
     wait->item_ns = ti_wait_ns(wait->method, options);
@@ -207,7 +209,7 @@ static int begin(struct wait *wait, struct troupe_ref to, const struct troupe_bo
     }
     bool begun = ti_quick_begin();
     int error = ti_send_request(wait->troupe, to, wait->method, body, &wait->from, time,
-                                &wait->route, &wait->wire);
+                                wait->trace, &wait->route, &wait->wire);
     ti_quick_end(begun);
     if (error != 0 || wait->route.link != ahead.link) {
         lead(wait, 0);
@@ -265,6 +267,20 @@ static int take_item(struct wait *wait, struct troupe_message *message, troupe_t
     return 0;
 }
 
+/* The asker has its answer: `error` 0 and the reply, or none. */
+static void show_done(const struct wait *wait, int error, const struct troupe_body *body)
+{
+    if (ti_traced(wait->troupe)) {
+        ti_trace(wait->troupe,
+                 &(struct troupe_trace){.kind = TROUPE_TRACE_DONE,
+                                        .trace = wait->trace,
+                                        .interface = wait->method->interface->id,
+                                        .method = wait->method->ordinal,
+                                        .code = error},
+                 body, (wait->method->flags & TROUPE_SECRET_RESULTS) != 0);
+    }
+}
+
 static int call(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                 const struct troupe_body *body, troupe_typed_fn *typed_item, troupe_any_fn *on_item,
                 void *user, struct troupe_message **ret_reply, struct troupe_error *ret_error,
@@ -297,12 +313,14 @@ static int call(struct troupe *troupe, struct troupe_ref to, const struct troupe
         const struct troupe_error *told = ti_message_story(message, &story);
         if (told == NULL) {
             *ret_reply = message;
+            show_done(&wait, 0, &message->body);
             return 0;
         }
         story = told != &story ? *told : story;
         error = story.code;
         ti_message_release(message);
     }
+    show_done(&wait, error, NULL);
     if (ret_error != NULL) {
         *ret_error = story;
     }

@@ -293,10 +293,12 @@ struct ti_span ti_span_of_ask(const struct troupe *troupe, const struct troupe_m
                               const struct troupe_options *options);
 /* What is left of it, in whole ms, rounded up; at most TROUPE_DEADLINE_MS_MAX. */
 uint32_t ti_span_ms(struct ti_span time);
-/* Sends to wherever `to` leads; the route is the caller's to release on success. */
+/* Sends to wherever `to` leads; the route is the caller's to release on success. `trace` 0: that of
+ * what the actor does, or a new one. */
 int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct troupe_method *method,
                     const struct troupe_body *arguments, const struct ti_address *from,
-                    struct ti_span time, struct ti_route *ret_route, uint64_t *ret_wire);
+                    struct ti_span time, uint64_t trace, struct ti_route *ret_route,
+                    uint64_t *ret_wire);
 /* Tells the target that nobody waits. Best effort: a late answer is dropped all the same. */
 void ti_send_cancel(struct troupe *troupe, const struct ti_route *route, uint64_t wire,
                     const struct ti_address *from);

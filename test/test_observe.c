@@ -1,4 +1,5 @@
 /* What passes in a process, shown to who looks at it from wherever: troupe.Bus's `observe`. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include "test/support/places.h"
 #include "test/support/probe.h"
 
-enum { ECHO = 1, CHECK = 2, FORWARD = 10, SECRET = 20 }; /* of probe.iface */
+enum { ECHO = 1, CHECK = 2, FORWARD = 10, TOLD = 12, SECRET = 20 }; /* of probe.iface */
 enum { PUBLISHED = 10000 }; /* each makes two records: more than a process keeps */
 
 static struct troupe_ref agent_of(const char *role)
@@ -39,10 +40,15 @@ struct look {
     bool forwarded;
     uint64_t sent_trace;    /* of what `other` was asked, which hands it on to `probe` */
     uint64_t handled_trace; /* of what `probe` answered for it */
+    uint64_t echo_trace;
     uint64_t handled_ns;
     uint64_t answered_ns;
     int code_of_check;
     bool words_seen;
+    bool done_seen;   /* of an ask here, in one process */
+    pthread_t thread; /* which calls, too */
+    uint64_t sent_by_thread;
+    uint64_t done_by_thread;
     bool secret_handled;
     bool secret_seen;
 };
@@ -79,6 +85,7 @@ static void see(struct look *look, const struct bus_passed *passed)
     }
     if (passed->step == BUS_STEP_HANDLE && passed->member == ECHO) {
         look->handled_ns = passed->time_ns;
+        look->echo_trace = passed->trace;
         assert_true(passed->actor != 0);
     }
     if (passed->step == BUS_STEP_ANSWER && passed->member == ECHO) {
@@ -86,6 +93,15 @@ static void see(struct look *look, const struct bus_passed *passed)
     }
     if (passed->step == BUS_STEP_ANSWER && passed->member == CHECK) {
         look->code_of_check = passed->code;
+    }
+    if (passed->actor == 0 && passed->member == TOLD) {
+        uint64_t *at = passed->step == BUS_STEP_SEND ? &look->sent_by_thread
+                                                     : &look->done_by_thread;
+        *at = passed->trace;
+        return;
+    }
+    if (passed->step == BUS_STEP_DONE && passed->member == ECHO) {
+        look->done_seen = look->echo_trace == passed->trace;
     }
     if (passed->member == ECHO && holds(passed->contents, "good day")) {
         look->words_seen = true;
@@ -130,8 +146,17 @@ static void kept(struct troupe_actor *self, void *user, const struct troupe_erro
     assert_null(error);
 }
 
+static void *call_from_thread(void *argument)
+{
+    struct probe_told_results results;
+    (void)argument;
+    int error = probe_told(places.troupe, places.probe, &results, NULL, NULL);
+    return error == 0 ? NULL : argument;
+}
+
 static void ask_all(struct look *look)
 {
+    assert_int_equal(pthread_create(&look->thread, NULL, call_from_thread, NULL), 0);
     struct probe_echo_args echo = {.number = 4, .text = troupe_text("good day")};
     struct probe_check_args check = {.number = 3};
     struct probe_secret_args secret = {.word = troupe_text("hush hush")};
@@ -156,8 +181,9 @@ static void look_item(struct troupe_actor *self, void *user, const struct bus_ob
         look->asked = true;
         ask_all(look);
     }
-    if (look->forwarded && look->secret_handled && look->handles >= 2 && look->handled_trace != 0 &&
-        look->ended == 0 && look->tokens[0] != 0) {
+    bool thread_seen = places.count != 1 || look->done_by_thread != 0;
+    if (look->forwarded && look->secret_handled && thread_seen && look->handles >= 2 &&
+        look->handled_trace != 0 && look->ended == 0 && look->tokens[0] != 0) {
         end_look(look);
         look->tokens[0] = 0;
     }
@@ -182,10 +208,13 @@ static void test_call_is_followed_through_both_places(void **state)
     struct look look = {.begun = 0};
     (void)state;
     places_run(&places, begin_look, &look);
+    assert_int_equal(pthread_join(look.thread, NULL), 0);
+    assert_true(look.sent_by_thread == look.done_by_thread);
     assert_true(look.sent_trace == look.handled_trace);
     assert_true(look.answered_ns >= look.handled_ns && look.handled_ns != 0);
     assert_int_equal(look.code_of_check, PROBE_ODD);
     assert_true(look.words_seen);
+    assert_int_equal(look.done_seen, places.count == 1); /* else the asker is elsewhere */
     assert_false(look.secret_seen);
 }
 
