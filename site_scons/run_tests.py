@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-LIMIT_SECONDS = {'plain': 240, 'valgrind': 900}
+LIMIT_SECONDS = {'plain': 480, 'valgrind': 900}
 JOBS_PER_CORE = 1.5 # who waits for other processes leaves its core to others
 # What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
 # was never written: what kills, starts or fails a thousand times, or derives keys from passphrases. Under the sanitizers: what says nothing
