@@ -53,10 +53,7 @@ static int sieve_all(struct book *book, enum book_sql which, struct btc_error *e
         rc = book_column_bytes(book, row, 0, outpoint.txid.bytes, BTC_HASH_SIZE, err);
         if (rc == 0)
             rc = book_sieve_coin(book, &outpoint, err);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     return rc;
 }
@@ -166,10 +163,7 @@ static int mature_coins(struct intake *in)
         rc = add_amount(in, is_own, true, -amount);
         if (rc == 0)
             rc = add_amount(in, is_own, false, amount);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(in->book, row, in->err);
+        rc = book_go_on(in->book, row, rc, in->err);
     }
     return rc;
 }

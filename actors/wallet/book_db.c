@@ -291,6 +291,14 @@ int book_next(struct book *book, sqlite3_stmt *statement, struct btc_error *err)
     return rc;
 }
 
+int book_go_on(struct book *book, sqlite3_stmt *statement, int rc, struct btc_error *err)
+{
+    if (rc >= 0)
+        return book_next(book, statement, err);
+    sqlite3_reset(statement);
+    return rc;
+}
+
 static int start(struct book *book, enum book_sql which, struct btc_error *err, const char *types,
                  va_list args)
 {

@@ -62,10 +62,7 @@ int book_list_drafts(struct book *book, bool with_sent, int64_t *cursor,
                         *cursor > 0 ? *cursor : INT64_MAX, (int64_t)with_sent, (int64_t)count_max);
     while (rc == BOOK_ROW) {
         rc = read_draft(book, row, &ret_items[count++], err);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     if (rc < 0)
         return rc;
@@ -111,10 +108,7 @@ int book_draft_inputs(struct book *book, int64_t id, struct book_input **ret_inp
         rc = count < draft.input_count
                  ? read_input(book, row, &inputs[count++], err)
                  : btc_fail(err, BTC_ECORRUPT, "%s is damaged: a draft's coins", book->path);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     if (rc == 0 && count != draft.input_count)
         rc = btc_fail(err, BTC_ECORRUPT, "%s is damaged: a draft lacks coins", book->path);
@@ -147,10 +141,7 @@ int book_plan_candidates(struct book_plan *plan, bool with_pending)
                         (int64_t)CANDIDATES_MAX);
     while (rc == BOOK_ROW) {
         rc = read_input(book, row, &plan->inputs[plan->input_count++], plan->err);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, plan->err);
+        rc = book_go_on(book, row, rc, plan->err);
     }
     return rc;
 }

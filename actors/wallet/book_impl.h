@@ -150,6 +150,9 @@ int book_query(struct book *book, enum book_sql which, sqlite3_stmt **ret_statem
 
 /* The next row of a started statement: as book_query(). */
 int book_next(struct book *book, sqlite3_stmt *statement, struct btc_error *err) BTC_MUST_CHECK;
+/* The same in a loop, after a row of which reading ended with `rc`: negative, and it is the last. */
+int book_go_on(struct book *book, sqlite3_stmt *statement, int rc, struct btc_error *err)
+    BTC_MUST_CHECK;
 
 /* Run a statement that gives no rows. */
 int book_run(struct book *book, enum book_sql which, struct btc_error *err, const char *types, ...)

@@ -91,10 +91,7 @@ static int page_entries(struct book *book, bool is_pending, int64_t *cursor,
         item->is_pending = is_pending;
         if (is_pending)
             item->position = 0;
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     return rc;
 }
@@ -154,10 +151,7 @@ static int page_coins(struct book *book, bool is_pending, int64_t *cursor,
         rc = read_coin(book, row, state.height, item, err);
         *cursor = make_cursor(is_pending ? INT32_MAX : item->height, id);
         item->is_pending = is_pending;
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     return rc;
 }

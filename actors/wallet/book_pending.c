@@ -386,10 +386,7 @@ int book_list_unconfirmed(struct book *book, int64_t *cursor, struct btc_hash *r
     while (rc == BOOK_ROW) {
         last = sqlite3_column_int64(row, 0);
         rc = book_column_bytes(book, row, 1, ret_txids[count++].bytes, BTC_HASH_SIZE, err);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     if (rc < 0)
         return rc;

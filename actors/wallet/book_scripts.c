@@ -118,10 +118,7 @@ int book_check_scripts(struct book *book, bool is_thorough, struct btc_error *er
     int rc = book_query(book, BOOK_SQL_OWN_SCRIPTS, &row, err, "i", (int64_t)is_thorough);
     while (rc == BOOK_ROW) {
         rc = check_own_script(book, row, err);
-        if (rc < 0)
-            sqlite3_reset(row);
-        else
-            rc = book_next(book, row, err);
+        rc = book_go_on(book, row, rc, err);
     }
     return rc;
 }
