@@ -353,11 +353,9 @@ static size_t list_interfaces(const struct ti_link *link, struct frame_interface
     for (size_t i = 0; i < link->exports_count; i++) {
         const struct troupe_actor_def *def =
             ti_role_at(link->troupe, link->exports[i].number)->role->actor;
-        for (size_t s = 0; s < def->services_count; s++) {
-            count = list_interface(to, count, max, def->services[s].interface);
-        }
-        for (size_t k = 0; def->hands_out != NULL && def->hands_out[k] != NULL; k++) {
-            count = list_interface(to, count, max, def->hands_out[k]);
+        const struct troupe_interface *brought;
+        for (size_t n = 0; (brought = ti_brings(def, n)) != NULL; n++) {
+            count = list_interface(to, count, max, brought);
         }
     }
     return list_interface(to, count, max, &bus_interface);

@@ -13,6 +13,20 @@ size_t ti_serves(const struct troupe_actor_def *def, uint32_t *numbers, size_t m
     return count;
 }
 
+const struct troupe_interface *ti_brings(const struct troupe_actor_def *def, size_t n)
+{
+    if (n < def->services_count) {
+        return def->services[n].interface;
+    }
+    n -= def->services_count;
+    const struct troupe_interface *const *more = def->hands_out;
+    while (more != NULL && *more != NULL && n > 0) {
+        more++;
+        n--;
+    }
+    return more != NULL ? *more : NULL;
+}
+
 const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n)
 {
     if (n-- == 0) {
@@ -20,15 +34,10 @@ const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n)
     }
     for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {
         const struct troupe_role *role = ti_role_at(troupe, number)->role;
-        const struct troupe_interface *const *more = role != NULL ? role->actor->hands_out : NULL;
-        size_t count = role != NULL ? role->actor->services_count : 0;
-        if (n < count) {
-            return role->actor->services[n].interface;
-        }
-        n -= count;
-        for (; more != NULL && *more != NULL; more++) {
+        const struct troupe_interface *brought;
+        for (size_t i = 0; role != NULL && (brought = ti_brings(role->actor, i)) != NULL; i++) {
             if (n-- == 0) {
-                return *more;
+                return brought;
             }
         }
     }
