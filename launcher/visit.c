@@ -229,19 +229,6 @@ enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *trou
     return result;
 }
 
-bool tl_visit_gone(struct tl_visit *visit, char name[TROUPE_NAME_BYTES_MAX + 1])
-{
-    bool gone = false;
-    struct tl_note *note;
-    (void)visit;
-    while (!gone && (note = tl_inbox_take()) != NULL) {
-        gone = note->kind == TL_NOTE_GONE;
-        snprintf(name, TROUPE_NAME_BYTES_MAX + 1, "%.*s", TROUPE_NAME_BYTES_MAX, note->name);
-        tl_note_free(note);
-    }
-    return gone;
-}
-
 /* ---- a command of the program itself --------------------------------------------------------- */
 
 static void on_report(void *user, const char *text)
