@@ -23,19 +23,12 @@ static struct book *book;
 
 static int setup(void **state)
 {
-    if (books_make_dir(state) != 0)
-        return -1;
-    chain = blocks_new();
-    book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
-    purse_fund(book, chain, funds, FUNDS);
-    return 0;
+    return purse_open(state, funds, FUNDS, &chain, &book);
 }
 
 static int teardown(void **state)
 {
-    book_close(book);
-    blocks_free(chain);
-    return books_remove_dir(state);
+    return purse_close(state, chain, book);
 }
 
 /* A draft that spends coins of both accounts. */

@@ -12,6 +12,7 @@
 #include "actors/node/mempool.h"
 #include "actors/node/p2p.h"
 #include "test/support/craft.h"
+#include "test/support/deaf.h"
 #include "test/support/fault.h"
 #include "test/support/pay.h"
 #include "test/support/runner.h"
@@ -173,24 +174,6 @@ static void each_allocation_fails_once(void **state)
 
 /* ---- a peer that sends one ---- */
 
-static void on_changed(void *user, const struct chain_change *changes, size_t count)
-{
-    (void)user;
-    (void)changes;
-    (void)count;
-}
-
-static void on_headers(void *user)
-{
-    (void)user;
-}
-
-static void on_ready(void *user, uint32_t id)
-{
-    (void)user;
-    (void)id;
-}
-
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
     (void)user;
@@ -220,9 +203,9 @@ static bool send_tx(const struct btc_writer *hello, const struct btc_writer *tx)
         .chain = room->chain,
         .agent = "/test/",
         .nonce = 11,
-        .listener = {.changed = on_changed,
-                     .headers = on_headers,
-                     .ready = on_ready,
+        .listener = {.changed = deaf_changed,
+                     .headers = deaf_headers,
+                     .ready = deaf_ready,
                      .dropped = on_dropped,
                      .trouble = on_trouble},
     };

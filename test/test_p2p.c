@@ -14,6 +14,7 @@
 
 #include "actors/node/p2p.h"
 #include "test/support/chain_room.h"
+#include "test/support/deaf.h"
 #include "test/support/runner.h"
 
 #define ID      7 /* of the only peer, or the first */
@@ -45,11 +46,6 @@ static void on_changed(void *user, const struct chain_change *changes, size_t co
     struct side *side = user;
     (void)changes;
     side->changes += count;
-}
-
-static void on_headers(void *user)
-{
-    (void)user;
 }
 
 static void on_ready(void *user, uint32_t id)
@@ -87,7 +83,7 @@ static struct side *side_new(uint64_t nonce)
         .chain = side->room->chain,
         .agent = "/test/",
         .nonce = nonce,
-        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, side},
+        .listener = {on_changed, deaf_headers, on_ready, on_dropped, on_trouble, side},
     };
     assert_int_equal(p2p_new(&config, &side->p2p, &side->room->err), 0);
     side->now_ms = 1000;

@@ -13,6 +13,7 @@
 
 #include "actors/node/p2p.h"
 #include "test/support/chain_room.h"
+#include "test/support/deaf.h"
 
 #define ID          7
 #define EASY_MAX    5000 /* headers of an attack */
@@ -31,24 +32,6 @@ struct fixture {
     char reason[P2P_REASON_SIZE];
     struct btc_error err;
 };
-
-static void on_changed(void *user, const struct chain_change *changes, size_t count)
-{
-    (void)user;
-    (void)changes;
-    (void)count;
-}
-
-static void on_headers(void *user)
-{
-    (void)user;
-}
-
-static void on_ready(void *user, uint32_t id)
-{
-    (void)user;
-    (void)id;
-}
 
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
@@ -115,7 +98,7 @@ static void open_node(struct fixture *f, void **state)
         .chain = f->chain,
         .agent = "/test/",
         .nonce = 11,
-        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, f},
+        .listener = {deaf_changed, deaf_headers, deaf_ready, on_dropped, on_trouble, f},
     };
     assert_int_equal(p2p_new(&config, &f->p2p, &f->err), 0);
     assert_int_equal(p2p_open(f->p2p, ID, "127.0.0.1:1", true, f->now_ms, &f->err), 0);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "actors/node/p2p.h"
+#include "test/support/deaf.h"
 #include "test/support/pay.h"
 
 #define COINS   60
@@ -26,24 +27,6 @@ struct fixture {
     struct btc_error err;
     size_t drops;
 };
-
-static void on_changed(void *user, const struct chain_change *changes, size_t count)
-{
-    (void)user;
-    (void)changes;
-    (void)count;
-}
-
-static void on_headers(void *user)
-{
-    (void)user;
-}
-
-static void on_ready(void *user, uint32_t id)
-{
-    (void)user;
-    (void)id;
-}
 
 static void on_dropped(void *user, uint32_t id, const char *reason, bool is_banned)
 {
@@ -71,7 +54,7 @@ static void open_node(struct fixture *f, void **state)
         .pool = f->pool,
         .agent = "/test/",
         .nonce = 11,
-        .listener = {on_changed, on_headers, on_ready, on_dropped, on_trouble, f},
+        .listener = {deaf_changed, deaf_headers, deaf_ready, on_dropped, on_trouble, f},
     };
     assert_int_equal(p2p_new(&config, &f->p2p, &f->err), 0);
 }

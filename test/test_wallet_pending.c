@@ -13,46 +13,6 @@
 #include "test/support/pay.h"
 #include "test/support/purses.h"
 
-#define COIN_SAT  INT64_C(100000000)
-#define MINED_SAT (50 * COIN_SAT) /* by one block */
-#define RATE_SAT  5000
-
-/* Who pays has one coin that can be spent. */
-struct scene {
-    struct purses *purses;
-    struct troupe_ref payer;
-    struct troupe_ref payee;
-    char keyhash[WALLET_ADDRESS_TEXT_BYTES_MAX + 1]; /* addresses of the payee */
-    char taproot[WALLET_ADDRESS_TEXT_BYTES_MAX + 1];
-};
-
-static struct scene begin(void **state)
-{
-    struct scene scene = {.purses = *state};
-    scene.payer = purses_get(scene.purses, "default");
-    scene.payee = purses_create(scene.purses, "payee", "");
-    purses_mine(scene.purses, scene.payer, 101);
-    purses_wait_level(scene.purses, scene.payee);
-    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2WPKH, scene.keyhash);
-    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2TR, scene.taproot);
-    assert_int_equal(strncmp(scene.keyhash, "bcrt1q", 6), 0);
-    assert_int_equal(strncmp(scene.taproot, "bcrt1p", 6), 0);
-    return scene;
-}
-
-/* Pays one coin to one address and half of one to the other. */
-static struct wallet_draft pay(struct scene *scene)
-{
-    const struct purses_payee payees[] = {{scene->keyhash, COIN_SAT},
-                                          {scene->taproot, COIN_SAT / 2}};
-    struct wallet_draft draft;
-    assert_int_equal(purses_draft(scene->purses, scene->payer, payees, 2, RATE_SAT, &draft), 0);
-    assert_int_equal(draft.state, WALLET_DRAFT_STATE_DRAFTED);
-    assert_int_equal(purses_send(scene->purses, scene->payer, draft.id, &draft), 0);
-    assert_int_equal(draft.state, WALLET_DRAFT_STATE_SENT);
-    return draft;
-}
-
 /* ---- replacing ---- */
 
 static struct wallet_draft bump(struct scene *scene, const struct wallet_draft *draft,
@@ -68,8 +28,8 @@ static struct wallet_draft bump(struct scene *scene, const struct wallet_draft *
 /* Without a rate the node's estimate, and with too low a one, the least that the node lets replace. */
 static void bump_pays_what_replacing_takes(void **state)
 {
-    struct scene scene = begin(state);
-    struct wallet_draft draft = pay(&scene);
+    struct scene scene = scene_begin(state);
+    struct wallet_draft draft = scene_pay(&scene);
     for (uint64_t rate_sat = 0; rate_sat <= 1000; rate_sat += 1000) {
         struct wallet_draft bumped = bump(&scene, &draft, rate_sat);
         assert_true(bumped.fee_sat >= draft.fee_sat + bumped.vsize_vbytes);
@@ -107,7 +67,7 @@ static bool is_pending(struct scene *scene, const struct wallet_draft *draft)
 
 static void bump_that_the_node_refuses_leaves_the_payment(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct wallet_draft draft;
     char address[BTC_ADDRESS_SIZE];
     assert_int_equal(btc_address_encode(btc_params_by_name("regtest"), pay_script(), address), 0);
@@ -140,12 +100,12 @@ static void watch(struct purses *purses, struct troupe_ref wallet, struct troupe
 /* The payment was in the pool before anybody here watched whom it pays. */
 static void what_is_watched_from_now_on_shows_what_is_pending(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct purses *purses = scene.purses;
     struct troupe_ref eye = purses_create(purses, "eye", "");
     struct troupe_ref twin = purses_create(purses, "twin", "");
     struct wallet_export_descriptors_results exported;
-    pay(&scene);
+    scene_pay(&scene);
     purses_await(purses, scene.payee, 0, COIN_SAT * 3 / 2);
     purses_await(purses, eye, 0, 0);
     watch(purses, eye, troupe_text(scene.keyhash));

@@ -13,55 +13,15 @@
 #include "test/support/peer.h"
 #include "test/support/purses.h"
 
-#define COIN_SAT  INT64_C(100000000)
-#define MINED_SAT (50 * COIN_SAT) /* by one block */
-#define RATE_SAT  5000
-
-/* Who pays has one coin that can be spent. */
-struct scene {
-    struct purses *purses;
-    struct troupe_ref payer;
-    struct troupe_ref payee;
-    char keyhash[WALLET_ADDRESS_TEXT_BYTES_MAX + 1]; /* addresses of the payee */
-    char taproot[WALLET_ADDRESS_TEXT_BYTES_MAX + 1];
-};
-
-static struct scene begin(void **state)
-{
-    struct scene scene = {.purses = *state};
-    scene.payer = purses_get(scene.purses, "default");
-    scene.payee = purses_create(scene.purses, "payee", "");
-    purses_mine(scene.purses, scene.payer, 101);
-    purses_wait_level(scene.purses, scene.payee);
-    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2WPKH, scene.keyhash);
-    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2TR, scene.taproot);
-    assert_int_equal(strncmp(scene.keyhash, "bcrt1q", 6), 0);
-    assert_int_equal(strncmp(scene.taproot, "bcrt1p", 6), 0);
-    return scene;
-}
-
-/* Pays one coin to one address and half of one to the other. */
-static struct wallet_draft pay(struct scene *scene)
-{
-    const struct purses_payee payees[] = {{scene->keyhash, COIN_SAT},
-                                          {scene->taproot, COIN_SAT / 2}};
-    struct wallet_draft draft;
-    assert_int_equal(purses_draft(scene->purses, scene->payer, payees, 2, RATE_SAT, &draft), 0);
-    assert_int_equal(draft.state, WALLET_DRAFT_STATE_DRAFTED);
-    assert_int_equal(purses_send(scene->purses, scene->payer, draft.id, &draft), 0);
-    assert_int_equal(draft.state, WALLET_DRAFT_STATE_SENT);
-    return draft;
-}
-
 static void payment_is_pending_then_confirmed_then_undone(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct purses *purses = scene.purses;
     void *other = NULL;
     assert_int_equal(purses_open(&other), 0);
     struct purses *rival = other; /* has the chain without the payment's block */
     purses_feed(purses, rival, 0);
-    struct wallet_draft draft = pay(&scene);
+    struct wallet_draft draft = scene_pay(&scene);
     int64_t paid = COIN_SAT * 3 / 2;
     int64_t change = MINED_SAT - paid - draft.fee_sat;
     assert_int_equal(draft.paid_sat, paid);
@@ -141,7 +101,7 @@ static void pay_once(struct scene *scene, const char *address)
 
 static void first_coin_of_an_address_is_told_once(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct ear ear = {.wallet = scene.payee};
     struct troupe_ref ref;
     assert_int_equal(troupe_spawn(scene.purses->troupe, &listener, &ear, &ref), 0);
@@ -168,8 +128,8 @@ static void first_coin_of_an_address_is_told_once(void **state)
 
 static void one_that_is_sent_again_pays_once(void **state)
 {
-    struct scene scene = begin(state);
-    struct wallet_draft draft = pay(&scene);
+    struct scene scene = scene_begin(state);
+    struct wallet_draft draft = scene_pay(&scene);
     struct wallet_draft again;
     for (int i = 0; i < 3; i++) {
         assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &again), 0);
@@ -188,8 +148,8 @@ static void one_that_is_sent_again_pays_once(void **state)
 
 static void fee_is_bumped(void **state)
 {
-    struct scene scene = begin(state);
-    struct wallet_draft draft = pay(&scene);
+    struct scene scene = scene_begin(state);
+    struct wallet_draft draft = scene_pay(&scene);
     struct wallet_bump_fee_args args = {.txid = draft.txid, .fee_rate_sat = 4 * RATE_SAT};
     struct wallet_bump_fee_results bumped;
     purses_await(scene.purses, scene.payee, 0, COIN_SAT * 3 / 2);
@@ -218,7 +178,7 @@ static struct wallet_draft draft_too_cheap(struct scene *scene)
 
 static void payment_that_the_node_refuses_frees_its_coins(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct wallet_draft draft = draft_too_cheap(&scene);
     assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_REFUSED);
     purses_await(scene.purses, scene.payer, MINED_SAT, 0);
@@ -226,7 +186,7 @@ static void payment_that_the_node_refuses_frees_its_coins(void **state)
 
 static void payment_signed_as_a_psbt_stays_when_the_node_refuses(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct wallet_draft draft = draft_too_cheap(&scene);
     struct wallet_psbt_create_args create = {.id = draft.id};
     struct wallet_psbt_create_results created;
@@ -245,7 +205,7 @@ static void payment_signed_as_a_psbt_stays_when_the_node_refuses(void **state)
 
 static void drafts_that_cannot_be_are_refused(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct wallet_draft draft;
     const struct purses_payee much = {scene.keyhash, 51 * COIN_SAT};
     const struct purses_payee nobody = {"bcrt1qnobody", COIN_SAT};
@@ -268,7 +228,7 @@ static void drafts_that_cannot_be_are_refused(void **state)
 
 static void fee_rate_is_asked_of_the_node(void **state)
 {
-    struct scene scene = begin(state);
+    struct scene scene = scene_begin(state);
     struct wallet_draft draft;
     const struct purses_payee payee = {scene.taproot, COIN_SAT};
     assert_int_equal(purses_draft(scene.purses, scene.payer, &payee, 1, 0, &draft), 0);

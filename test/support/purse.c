@@ -182,3 +182,21 @@ struct btc_span purse_send(struct book *book, int64_t draft_id)
     free(signed_data);
     return (struct btc_span){sent_data, sent_size};
 }
+
+int purse_open(void **state, const int64_t *amounts, size_t count, struct blocks **ret_chain,
+               struct book **ret_book)
+{
+    if (books_make_dir(state) != 0)
+        return -1;
+    *ret_chain = blocks_new();
+    *ret_book = books_open(*state, BTC_REGTEST, BOOKS_SENTENCE);
+    purse_fund(*ret_book, *ret_chain, amounts, count);
+    return 0;
+}
+
+int purse_close(void **state, struct blocks *chain, struct book *book)
+{
+    book_close(book);
+    blocks_free(chain);
+    return books_remove_dir(state);
+}

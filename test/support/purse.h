@@ -10,6 +10,11 @@
 
 #define PURSE_NOW_S 1700000000
 
+/* For cmocka's setup and teardown: a new book on regtest, funded with these amounts. */
+int purse_open(void **state, const int64_t *amounts, size_t count, struct blocks **ret_chain,
+               struct book **ret_book);
+int purse_close(void **state, struct blocks *chain, struct book *book);
+
 /* One block with a coin of each amount, to scripts of BIP84 and BIP86 in turn, from nobody. */
 void purse_fund(struct book *book, struct blocks *chain, const int64_t *amounts, size_t count);
 

@@ -228,3 +228,29 @@ void purses_feed(struct purses *from, struct purses *to, uint32_t height)
         at.height++;
     }
 }
+
+struct scene scene_begin(void **state)
+{
+    struct scene scene = {.purses = *state};
+    scene.payer = purses_get(scene.purses, "default");
+    scene.payee = purses_create(scene.purses, "payee", "");
+    purses_mine(scene.purses, scene.payer, 101);
+    purses_wait_level(scene.purses, scene.payee);
+    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2WPKH, scene.keyhash);
+    purses_address(scene.purses, scene.payee, WALLET_ADDRESS_KIND_P2TR, scene.taproot);
+    assert_int_equal(strncmp(scene.keyhash, "bcrt1q", 6), 0);
+    assert_int_equal(strncmp(scene.taproot, "bcrt1p", 6), 0);
+    return scene;
+}
+
+struct wallet_draft scene_pay(struct scene *scene)
+{
+    const struct purses_payee payees[] = {{scene->keyhash, COIN_SAT},
+                                          {scene->taproot, COIN_SAT / 2}};
+    struct wallet_draft draft;
+    assert_int_equal(purses_draft(scene->purses, scene->payer, payees, 2, RATE_SAT, &draft), 0);
+    assert_int_equal(draft.state, WALLET_DRAFT_STATE_DRAFTED);
+    assert_int_equal(purses_send(scene->purses, scene->payer, draft.id, &draft), 0);
+    assert_int_equal(draft.state, WALLET_DRAFT_STATE_SENT);
+    return draft;
+}

@@ -50,4 +50,23 @@ void purses_await(struct purses *purses, struct troupe_ref wallet, int64_t confi
 /* Gives the blocks of one node's active chain above `height` to another node. */
 void purses_feed(struct purses *from, struct purses *to, uint32_t height);
 
+/* ---- one who pays another ---- */
+
+#define COIN_SAT  INT64_C(100000000)
+#define MINED_SAT (50 * COIN_SAT) /* by one block */
+#define RATE_SAT  5000
+
+/* Who pays has one coin that can be spent. */
+struct scene {
+    struct purses *purses;
+    struct troupe_ref payer;
+    struct troupe_ref payee;
+    char keyhash[WALLET_ADDRESS_TEXT_BYTES_MAX + 1]; /* addresses of the payee */
+    char taproot[WALLET_ADDRESS_TEXT_BYTES_MAX + 1];
+};
+/* `state` is that of purses_open. */
+struct scene scene_begin(void **state);
+/* Pays one coin to one address and half of one to the other. */
+struct wallet_draft scene_pay(struct scene *scene);
+
 #endif
