@@ -20,7 +20,7 @@ import sys
 import time
 
 LIMIT_SECONDS = {'plain': 480, 'valgrind': 900}
-JOBS_PER_CORE = 1.5 # who waits for other processes leaves its core to others
+JOBS_PER_CORE = {'plain': 1.5, 'valgrind': 1} # who waits for other processes leaves its core to others, but not under valgrind
 # What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
 # was never written: what kills, starts or fails a thousand times, or derives keys from passphrases. Under the sanitizers: what says nothing
 # of how the code was built, holds its results against another program's, or starts whole programs whose parts have tests of their own.
@@ -104,7 +104,7 @@ def outcomes(programs, options):
     alone = [path for path in programs if options.stress or os.path.basename(path).startswith('test_stress')]
     others = [path for path in programs if path not in alone]
     others.sort(key=lambda path: not path.endswith('.py')) # the longest first
-    for jobs, paths in ((max(1, int(JOBS_PER_CORE * len(os.sched_getaffinity(0)))), others), (1, alone)):
+    for jobs, paths in ((max(1, int(JOBS_PER_CORE['valgrind' if options.valgrind else 'plain'] * len(os.sched_getaffinity(0)))), others), (1, alone)):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             yield from pool.map(lambda path: run(path, options), paths)
 
