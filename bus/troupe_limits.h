@@ -23,7 +23,7 @@
 #define TROUPE_FORWARDS_MAX     16 /* of one call: those who hand it on in a circle never answer */
 #define TROUPE_OBSERVED_MAX     8192 /* records of what passed, kept for those who look */
 #define TROUPE_OBSERVERS_MAX    16   /* who look at a time */
-#define TROUPE_QUANTUM_MESSAGES 64 /* handled by one actor before the next gets its turn */
+#define TROUPE_QUANTUM_MESSAGES 64   /* handled by one actor before the next gets its turn */
 
 /* one actor */
 #define TROUPE_MAILBOX_MAX \
