@@ -2,6 +2,7 @@
 
 `python3 test/test_gen.py --renew` writes the golden sample anew after a change that was meant."""
 import contextlib
+import glob
 import io
 import os
 import random
@@ -18,6 +19,7 @@ sys.dont_write_bytecode = True
 
 from interfaces.gen import __main__ as gen  # noqa: E402
 from interfaces.gen import canonical, check, limits, names, sizes  # noqa: E402
+from interfaces.gen.layout import layout  # noqa: E402
 from interfaces.gen.model import Problems  # noqa: E402
 from interfaces.gen.parser import parse  # noqa: E402
 import cddl  # noqa: E402
@@ -25,7 +27,7 @@ import cddl  # noqa: E402
 OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface',
         'interfaces/p2p.iface']
 SAMPLE = 'test/support/sample.iface'
-GOLDEN = ('h', 'c', 'cddl', 'md')
+GOLDEN = ('h', 'c', 'cddl', 'md', 'html')
 CC = shlex.split(os.environ.get('TROUPE_CC', 'gcc -std=c11 -D_GNU_SOURCE -O2'))
 WARNINGS = ('-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual '
             '-Wundef -Werror').split()
@@ -326,15 +328,15 @@ class Command(unittest.TestCase):
             with open(bad, 'w', encoding='utf-8') as file:
                 file.write(HEAD + 'struct X { 0 a:text }\n')
             made = os.path.join(out, 'made')
-            status, said = run_main('--out', made, OURS[0], bad)
+            status, said = run_main('c', '--out', made, OURS[0], bad)
             self.assertEqual(status, 1)
             self.assertEqual(said, f"{bad}:2:21: expected a bound such as <=256 after 'text'\n")
             self.assertFalse(os.path.exists(made))
 
     def test_files_that_are_not_there(self):
-        status, said = run_main('--out', '/nonexistent', 'nix.iface')
+        status, said = run_main('c', '--out', '/nonexistent', 'nix.iface')
         self.assertEqual((status, said), (1, "nix.iface: can't be read: No such file or directory\n"))
-        status, said = run_main('--out', '/dev/null/x', OURS[-1])
+        status, said = run_main('c', '--out', '/dev/null/x', OURS[-1])
         self.assertEqual(status, 1)
         self.assertRegex(said, "^/dev/null/x: can't be written: Not a directory\n$")
 
@@ -346,17 +348,82 @@ class Command(unittest.TestCase):
                 paths.append(os.path.join(out, folder, 't.iface'))
                 with open(paths[-1], 'w', encoding='utf-8') as file:
                     file.write(head)
-            status, said = run_main('--out', out, *paths)
+            status, said = run_main('c', '--out', out, *paths)
             self.assertEqual(status, 1)
             self.assertIn('@7 is the number of a.T already', said)
             self.assertIn(f'T is the name of {paths[0]} already', said)
 
     def test_the_module_runs(self):
         with tempfile.TemporaryDirectory() as out:
-            done = subprocess.run([sys.executable, '-B', '-m', 'interfaces.gen', '--out', out, *OURS],
+            done = subprocess.run(['interfaces/troupe-idl', 'c', '--out', out, *OURS],
                                   cwd=ROOT, capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ''))
-            self.assertEqual(len(os.listdir(out)), 4 * len(OURS))
+            self.assertEqual(len(os.listdir(out)), 2 * len(OURS))
+
+    def test_a_reference_and_cddl_go_to_stdout_or_a_folder(self):
+        for command, ending in ((('doc',), 'html'), (('doc', '--format=md'), 'md'), (('cddl',), 'cddl')):
+            done = subprocess.run(['interfaces/troupe-idl', *command, SAMPLE], cwd=ROOT, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr, done.stdout), (0, '', read_root(f'test/golden/sample.{ending}')))
+            with tempfile.TemporaryDirectory() as out:
+                self.assertEqual(run_main(*command, '--out', out, *OURS), (0, ''))
+                self.assertEqual(sorted(os.listdir(out)), sorted(f'{os.path.basename(path)[:-6]}.{ending}' for path in OURS))
+            self.assertEqual(run_main(*command, *OURS), (1, f'troupe-idl {command[0]}: of several files only with --out=DIR\n'))
+
+    def test_the_page_needs_nothing_else_and_shows_text_as_text(self):
+        page = read_root('test/golden/sample.html')
+        self.assertFalse(re.search(r'<script|<link|<img|src=|url\(|@import|href="(?!#)', page))
+        targets = re.findall(r'href="#([^"]+)"', page)
+        self.assertTrue(targets)
+        self.assertEqual(set(targets) - set(re.findall(r' id="([^"]+)"', page)), set())
+        interface = interface_of(SAMPLE)
+        interface.doc = ['<script>alert("&")</script> `<b>`']
+        self.assertIn('<p>&lt;script&gt;alert(&quot;&amp;&quot;)&lt;/script&gt; <code>&lt;b&gt;</code></p>',
+                      gen.outputs(interface, 'html')['sample.html'])
+
+    def test_help_and_wrong_words(self):
+        for arguments, status in ((('--help',), 0), (('diff', '--help'), 0), ((), 2), (('chek', SAMPLE), 2), (('c', SAMPLE), 2), (('check',), 2)):
+            done = subprocess.run(['interfaces/troupe-idl', *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, status, arguments)
+            self.assertIn('usage: troupe-idl', done.stderr if status else done.stdout)
+
+
+class Layout(unittest.TestCase):
+    def test_ours_are_laid_out(self):
+        every = glob.glob('**/*.iface', root_dir=ROOT, recursive=True)
+        self.assertIn(SAMPLE, every)
+        self.assertEqual(run_main('fmt', '--check', *(path for path in every if not path.startswith('build/'))), (0, ''))
+
+    def test_what_it_does(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 't.iface')
+            with open(path, 'w', encoding='utf-8', newline='') as file:
+                file.write('\n\n##Said.\ninterface  test . T@7 version 1 # aside\r\n\n\n\nenum E open{a = 0;b=1   }\nerror N @101 { }\n'
+                           'struct S{\n##  First.\n0 a : [ E ? ]<= 3; \n\t# last\n# of all\n}\nmethod m @1(0 x:text<=9 ="{ #")->stream()\n'
+                           'throws  N')
+            self.assertEqual(run_main('fmt', '--check', path), (1, f'{path}: laid out otherwise: troupe-idl fmt {path}\n'))
+            self.assertEqual(run_main('fmt', path), (0, ''))
+            with open(path, encoding='utf-8', newline='') as file:
+                self.assertEqual(file.read(), '## Said.\ninterface test.T @7 version 1  # aside\n\nenum E open { a=0; b=1 }\nerror N @101 {}\n'
+                                 'struct S {\n    ## First.\n    0 a:[E?]<=3;\n    # last\n    # of all\n}\n'
+                                 'method m @1 (0 x:text<=9="{ #") -> stream ()\n    throws N\n')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(HEAD + 'struct')
+            self.assertRegex(run_main('fmt', path)[1], f'^{path}:2:7: expected a type name')
+
+    def test_words_that_stood_otherwise_come_out_the_same(self):
+        """Also: the contract and its documentation stay, whatever the spacing was."""
+        for seed in range(40):
+            chance = random.Random(seed)
+            text = read_root(SAMPLE)
+            spaced = re.sub(r'(?<=[{(;:=,]) ?(?=[a-z0-9])', lambda _: chance.choice(('', ' ', '\t ')), text)
+            spaced = '\n'.join(line if '#' in line or '"' in line else chance.choice(('', '  ', '\t')) + line.strip() + chance.choice(('', ' '))
+                               for line in (one if '#' not in was and '"' not in was else was
+                                            for one, was in zip(spaced.splitlines(), text.splitlines())))
+            again = layout(spaced)
+            self.assertEqual(again.replace(' ', ''), layout(text).replace(' ', ''), seed)
+            self.assertEqual(layout(again), again, seed)
+            before, after = (parse(SAMPLE, one.encode(), Problems(SAMPLE)) for one in (text, again))
+            self.assertEqual(canonical.text(before, docs=True), canonical.text(after, docs=True), seed)
 
 
 class Made(unittest.TestCase):
@@ -394,7 +461,7 @@ class Made(unittest.TestCase):
         with tempfile.TemporaryDirectory() as out:
             for path in [*OURS, SAMPLE]:
                 folder = os.path.join(out, os.path.dirname(path))
-                self.assertEqual(run_main('--out', folder, path), (0, ''))
+                self.assertEqual(run_main('c', '--out', folder, path), (0, ''))
             for path in [*OURS, SAMPLE]:
                 base = os.path.join(out, os.path.splitext(path)[0])
                 for compiler in compilers:

@@ -53,7 +53,7 @@ class Lock(unittest.TestCase):
 
     def publish(self, text=PUBLISHED):
         self.put(text)
-        self.assertEqual(self.run_main('--lock'), (0, []))
+        self.assertEqual(self.run_main('lock'), (0, []))
 
     def generate(self, *changes, text=PUBLISHED):
         """What the generator says of `text` with each (old, new) done."""
@@ -61,7 +61,7 @@ class Lock(unittest.TestCase):
             self.assertEqual(text.count(old), 1, old)
             text = text.replace(old, new)
         self.put(text)
-        status, said = self.run_main('--out', os.path.join(self.folder, 'out'))
+        status, said = self.run_main('c', '--out', os.path.join(self.folder, 'out'))
         self.assertEqual(status, 1 if said else 0)
         return said
 
@@ -111,7 +111,7 @@ class Lock(unittest.TestCase):
                 self.assertRegex(said[0], f'^t\\.iface:{place}: .*{says}')
                 self.put(PUBLISHED.replace(*raised).replace(old, new))
                 before = open(os.path.join(self.folder, 't.lock'), encoding='utf-8').read()
-                self.assertEqual(self.run_main('--lock'), (1, said))
+                self.assertEqual(self.run_main('lock'), (1, said))
                 self.assertEqual(open(os.path.join(self.folder, 't.lock'), encoding='utf-8').read(), before)
 
     def test_an_addition_needs_its_version(self):
@@ -144,10 +144,10 @@ class Lock(unittest.TestCase):
                  ('event newest', 'event cleared @3 () overflow gap since 2\nevent newest'),
                  ('error Missing', 'error Full @102 since 2 {}\nerror Missing')]
         self.assertEqual(self.generate(*later), [])
-        self.assertEqual(self.run_main('--lock'), (0, []))
+        self.assertEqual(self.run_main('lock'), (0, []))
         with open(os.path.join(self.folder, 't.lock'), encoding='utf-8') as file:
             self.assertIn('method clear @5', file.read())
-        self.assertEqual(self.run_main('--lock'), (0, []))
+        self.assertEqual(self.run_main('lock'), (0, []))
         self.assertIn("1:11: method 'clear' @5 is gone", self.generate(('version 1', 'version 2'))[0])
 
     def test_what_nobody_uses_can_be_reserved(self):
@@ -167,14 +167,40 @@ class Lock(unittest.TestCase):
         self.publish()
         self.assertEqual(self.generate(('@7 version 1', '@8 version 1'), ('method note @3 (0 number:u32<=9)\n', '')), [])
 
+    def diff(self, *arguments):
+        said, wrong = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(wrong):
+            status = gen.main(['diff', *arguments, self.iface])
+        return status, said.getvalue(), wrong.getvalue().replace(self.folder + os.sep, '')
+
+    def test_what_changed_is_shown(self):
+        self.put(PUBLISHED)
+        self.assertEqual(self.diff()[0], 1)
+        self.assertRegex(self.diff()[2], '^t.iface: can.t be compared: there is no .*t.lock; `troupe-idl lock')
+        self.publish()
+        self.assertEqual(self.diff(), (0, '', ''))
+        older = os.path.join(self.folder, 'older.iface')
+        os.rename(os.path.join(self.folder, 't.lock'), older)
+        self.put(PUBLISHED.replace('version 1', 'version 2').replace('number:u32<=9', 'number:u32<=10'))
+        status, said, wrong = self.diff(f'--against={older}')
+        self.assertEqual((status, wrong), (0, ''))
+        self.assertIn('-  0 number:u32<=9;\n+  0 number:u32<=10;\n', said)
+        self.put(PUBLISHED.replace('version 1', 'version 2').replace('number:u32<=9', 'number:u32<=8'))
+        status, said, wrong = self.diff(f'--against={older}')
+        self.assertIn('+  0 number:u32<=8;\n', said)
+        self.assertEqual((status, wrong), (1, "t.iface:10:26: 'number' has a smaller bound than it had, which breaks peers of version 1: "
+                                           'a bound only grows\n'))
+        self.put(PUBLISHED.replace('@7', '@8'))
+        self.assertRegex(self.diff(f'--against={older}')[2], '^t.iface:1:11: @8 is another interface than @7 of ')
+
     def test_our_locks_are_level(self):
-        """After a change that keeps peers: python3 -m interfaces.gen --lock interfaces/*.iface"""
+        """After a change that keeps peers: interfaces/troupe-idl lock interfaces/*.iface"""
         with contextlib.chdir(ROOT):
             for path in OURS:
                 interface, problems = gen.read(path)
                 self.assertEqual(problems.lines(), [])
                 with open(lock.path_of(interface), encoding='utf-8') as file:
-                    self.assertEqual(file.read(), lock.text(interface), f'python3 -m interfaces.gen --lock {path}')
+                    self.assertEqual(file.read(), lock.text(interface), f'interfaces/troupe-idl lock {path}')
 
 
 if __name__ == '__main__':

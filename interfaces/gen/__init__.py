@@ -8,7 +8,8 @@ One stage per file, in the order they run:
     lock            would it break peers of what was published
     canonical       the normal form: what is hashed, and what introspection shows
     emit_header     NAME.h      emit_source, emit_codec  NAME.c
-    emit_cddl       NAME.cddl   emit_docs                NAME.md
+    emit_cddl       NAME.cddl   emit_docs, emit_html     NAME.md, NAME.html
+    layout          the file itself, laid out anew
 
-Run it from the root of the project:  python3 -m interfaces.gen --out DIR FILE.iface...
+__main__ is the command: interfaces/troupe-idl, or `troupe-idl` where it is installed.
 """

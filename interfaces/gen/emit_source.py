@@ -13,7 +13,7 @@ def emit(names: Names) -> str:
     interface, prefix = names.interface, names.prefix
     lines = comment([f"{prefix}.c - interface {interface.name}, version {interface.version}.",
                      f"Generated from {prefix}.iface; change that, not this. What it calls is in bus/troupe_gen.h."])
-    lines += [f'#include "{names.header}"', "", "#include <string.h>"]
+    lines += [f'#include "{names.prefix}.h"', "", "#include <string.h>"]
     lines += emit_codec.emit(names)
     if interface.methods:
         lines += section("skeleton: read the arguments, run the handler")

@@ -1,5 +1,5 @@
 """NAME.lock: the contract as it was last published, in the normal form. Whatever would break a peer that was built
-from it is refused, with what to do instead. `--lock` writes the file anew, after the same questions."""
+from it is refused, with what to do instead. `troupe-idl lock` writes the file anew, after the same questions."""
 
 import os
 from typing import Dict, List, Sequence, Set, Tuple, Union
@@ -7,10 +7,11 @@ from typing import Dict, List, Sequence, Set, Tuple, Union
 from . import canonical
 from .check import check
 from .model import Bytes, Enum, Error, Event, Field, Fields, Interface, Method, Position, Problems, Struct, Type
+from .names import snake
 from .parser import parse
 
 HEAD = """# What peers were built from: the contract as it was last published. Written by
-# python3 -m interfaces.gen --lock {iface}
+# troupe-idl lock {iface}
 """
 
 
@@ -27,15 +28,22 @@ def check_lock(interface: Interface, problems: Problems) -> None:
     path = path_of(interface)
     if not os.path.exists(path):
         return
-    own = Problems(path)
-    with open(path, "rb") as file:
-        locked = parse(path, file.read(), own)
-    if not own.found:
-        check(locked, own)
-    if own.found:
-        problems.add(interface.position, f"the lock is damaged ({own.lines()[0]}): take it from the last release")
+    locked, damage = load(path)
+    if damage:
+        problems.add(interface.position, f"the lock is damaged ({damage[0]}): take it from the last release")
     elif locked.id == interface.id:
         compare(locked, interface, problems)
+
+
+def load(path: str) -> Tuple[Interface, List[str]]:
+    """A contract to compare with: a lock, or an interface file of whatever name. And what is wrong with it."""
+    problems = Problems(path)
+    with open(path, "rb") as file:
+        locked = parse(path, file.read(), problems)
+    locked.path = f"{snake(locked.short_name)}.lock"  # an older one may have been put aside under another name
+    if not problems.found:
+        check(locked, problems)
+    return locked, problems.lines()
 
 
 def compare(locked: Interface, now: Interface, problems: Problems) -> None:

@@ -56,9 +56,9 @@ class Names:
         self.PREFIX = self.prefix.upper()
         place = os.path.splitext(interface.path)[0]
         local = os.path.isabs(place) or place.startswith(".")
-        # As others include it: what is made lies at the place of its source, under the build folder.
-        self.header = (os.path.basename(place) if local else place.replace(os.sep, "/")) + ".h"
-        self.guard = re.sub(r"[^A-Z0-9]", "_", self.header.upper())
+        # As others may include it: what is made lies at the place of its source, under a build folder.
+        header = (os.path.basename(place) if local else place.replace(os.sep, "/")) + ".h"
+        self.guard = re.sub(r"[^A-Z0-9]", "_", header.upper())
 
     def decl(self, one: Union[Bytes, Enum, Struct, Error]) -> str:
         return f"{self.prefix}_{snake(one.name)}"

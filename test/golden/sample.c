@@ -1,6 +1,6 @@
 /* sample.c - interface test.Sample, version 2.
  * Generated from sample.iface; change that, not this. What it calls is in bus/troupe_gen.h. */
-#include "test/support/sample.h"
+#include "sample.h"
 
 #include <string.h>
 
