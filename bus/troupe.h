@@ -31,6 +31,9 @@
 extern "C" {
 #endif
 
+/* Of the library; its soname ends in the first number. */
+#define TROUPE_VERSION "0.1.0"
+
 #define TROUPE_CHECKED __attribute__((warn_unused_result))
 
 /* ---- errors -------------------------------------------------------------------------------- */
