@@ -11,10 +11,9 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
-sys.path.insert(0, os.path.join(ROOT, 'test'))
 import bitcoind  # noqa: E402 (the path comes first)
+import program  # noqa: E402
 import regtest  # noqa: E402
-import test_bitcoin_program as program  # noqa: E402
 
 ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
 KINDS = ('legacy', 'p2sh-segwit', 'bech32', 'bech32m')

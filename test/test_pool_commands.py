@@ -3,8 +3,8 @@ import os
 import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import test_bitcoin_program as program  # noqa: E402 (the path comes first)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'support'))
+import program  # noqa: E402 (the path comes first)
 
 
 class PoolCommands(program.Program):

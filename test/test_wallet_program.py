@@ -7,71 +7,38 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
 import bitcoind  # noqa: E402 (the path comes first)
+import program  # noqa: E402
+from program import COIN, PROGRAM, WAIT_SECONDS  # noqa: E402
 
-BUILD = os.environ.get('TROUPE_BUILD', os.path.join(ROOT, 'build/release'))
-PROGRAM = os.path.join(BUILD, 'troupe-bitcoin')
-WAIT_SECONDS = 60 * int(os.environ.get('TROUPE_SLOW', '1'))
-COIN = 100_000_000
 NOBODY = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'
 
 
-class Wallets(unittest.TestCase):
+class Wallets(program.Program):
     """A program that runs as long as the test: it is held by a pseudo terminal, so that it stays."""
     split = 'node,wallet'
     more = ()
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix='troupe-test-')
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.datadir = os.path.join(self.folder, 'data')
+        super().setUp()
         self.start()
 
     def start(self):
-        master, slave = os.openpty()
-        self.process = subprocess.Popen([PROGRAM, f'--datadir={self.datadir}', f'--split={self.split}', *self.more], stdin=slave, stdout=slave,
-                                        stderr=slave)
-        os.close(slave)
-        self.addCleanup(os.close, master)
-        self.addCleanup(self.process.wait, WAIT_SECONDS)
-        self.addCleanup(self.process.terminate)
-        text = b''
-        while b'Ctrl-C ends' not in text:
-            try:
-                text += os.read(master, 65536)
-            except OSError:
-                self.fail(text.decode())
-        # What it tells from now on is read by nobody; a terminal has room for some of it.
-        os.set_blocking(master, False)
-        self.master = master
+        self.terminal = program.Terminal(self, f'--split={self.split}', *self.more)
+        self.process = self.terminal.process
+        self.terminal.read_until('Ctrl-C ends')
 
-    def run_program(self, *words, status=0, given=''):
-        try:
-            os.read(self.master, 1 << 20)
-        except OSError:  # nothing to read, or the program has ended
-            pass
-        done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', *map(str, words)], input=given, capture_output=True, text=True,
-                              timeout=WAIT_SECONDS, check=False)
-        self.assertEqual(done.returncode, status, f'{words}\n{done.stdout}{done.stderr}')
-        return done
-
-    def ask(self, *words, given=''):
-        return json.loads(self.run_program(*words, '--json', given=given).stdout)
+    def run_program(self, *words, **how):
+        self.terminal.forget()
+        return super().run_program(*words, **how)
 
     def refused(self, *words, given=''):
         return self.run_program(*words, status=1, given=given).stderr
-
-    def wait_until(self, condition, what):
-        end = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            self.assertLess(time.monotonic(), end, f'waited in vain: {what}')
-            time.sleep(0.02)
 
     def balance(self, wallet='default'):
         found = self.ask(f'--wallet={wallet}', 'balance')

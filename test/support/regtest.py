@@ -38,13 +38,14 @@ def merkle_root(hashes):
     return hashes[0]
 
 
-def blocks(count, below=(), tag=b'test', outputs=1, script=SCRIPT, txs=()):
+def blocks(count, below=(), tag=b'test', outputs=1, script=SCRIPT, txs=(), time_of=lambda height: GENESIS_TIME + height * 600):
     """`count` raw blocks on top of those `below`, which begin at height 1; another tag makes another branch. Each coin is mined to
-    `outputs` outputs of that script, and each block has those transactions, too."""
+    `outputs` outputs of that script, each block has those transactions, too,
+    and a time that goes by its height."""
     made, prev = [], sha256d(below[-1][:80]) if below else GENESIS
     for height in range(len(below) + 1, len(below) + count + 1):
         all_txs = [coinbase(height, tag, outputs, script), *txs]
-        fixed = struct.pack('<i', 0x20000000) + prev + merkle_root([sha256d(tx) for tx in all_txs]) + struct.pack('<II', GENESIS_TIME + height * 600, BITS)
+        fixed = struct.pack('<i', 0x20000000) + prev + merkle_root([sha256d(tx) for tx in all_txs]) + struct.pack('<II', time_of(height), BITS)
         nonce = 0
         while (prev := sha256d(header := fixed + struct.pack('<I', nonce)))[31] > 0x7f:
             nonce += 1
