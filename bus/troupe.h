@@ -213,7 +213,8 @@ struct troupe_service {
 struct troupe_actor_def {
     const char *name;
     size_t state_size;
-    /* Runs first, on the actor's own thread. Non-zero: the actor ends, watchers are told. May be NULL. */
+    /* Runs first, on the actor's own thread. Non-zero: the actor ends, watchers are told.
+     * Above zero: it said why with troupe_report, and nothing more is said of it. May be NULL. */
     int (*start)(struct troupe_actor *self, void *state, const void *argument);
     /* Runs last. No message is handled after it. May be NULL. */
     void (*stop)(struct troupe_actor *self, void *state);

@@ -77,9 +77,12 @@ static void role_ended(struct tl_launcher *launcher, struct troupe_text name, in
     if (launcher->stop_wanted || tl_restart_role_ended(launcher, role, code)) {
         return;
     }
-    if ((launcher->ready & tl_bit(role)) == 0) {
+    bool is_told = code > 0;
+    if ((launcher->ready & tl_bit(role)) == 0 && is_told) {
+        tl_want_stop(launcher, TL_STATUS_FAILED);
+    } else if ((launcher->ready & tl_bit(role)) == 0) {
         tl_fail(launcher, "role %s could not start: %s", program->roles[role].name,
-                code < 0 ? troupe_error_text(code) : "it said why above");
+                code < 0 ? troupe_error_text(code) : "it ended at once");
     } else if (strcmp(program->roles[role].name, program->front) == 0) {
         tl_want_stop(launcher, code == 0 ? 0 : TL_STATUS_FAILED);
     } else {

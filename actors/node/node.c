@@ -78,7 +78,7 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
         chain_close(node->chain);
         node->chain = NULL;
-        return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
+        return 1; /* that is said */
     }
     node_publish_tip(self, node);
     rc = node_pool_start(self, node);

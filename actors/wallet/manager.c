@@ -389,7 +389,7 @@ static int start(struct troupe_actor *self, void *state, const void *argument)
     if (rc != 0) {
         troupe_report(self, "%s%s", err.text,
                       rc == BTC_EIO ? "; choose a --datadir that can be written to" : "");
-        return rc == BTC_ENOMEM ? TROUPE_ENOMEM : TROUPE_ESYSTEM;
+        return 1; /* that is said */
     }
     manager->has_folder = true;
     shelf_sweep(&manager->shelf);
