@@ -18,8 +18,10 @@ struct spending {
     bool is_bump;
     struct wallet_draft_args draft;
     struct wallet_bump_fee_args bump;
-    int64_t id;    /* of the draft that is sent */
-    bool is_first; /* neither the node nor anybody else can have it yet */
+    int64_t id;           /* of the draft that is sent */
+    bool is_first;        /* neither the node nor anybody else can have it yet */
+    bool is_with_parents; /* send: all own payments are given to the node, not only this one */
+    int64_t cursor;       /* of these */
 };
 
 static struct spending *spending_new(struct wallet *wallet, struct troupe_call *call)
@@ -235,18 +237,22 @@ static void reply_sent(struct spending *spending)
     wallet_send_reply(spending->call, &results);
 }
 
+static bool is_reason(const struct troupe_error *error, const char *reason)
+{
+    struct node_tx_rejected rejected;
+    return error->code == NODE_TX_REJECTED && node_tx_rejected_from_error(error, &rejected) == 0 &&
+           rejected.reason.size == strlen(reason) &&
+           memcmp(rejected.reason.data, reason, rejected.reason.size) == 0;
+}
+
 /* The node has it: in a block, be it one that the book has not read yet, or in its pool, be it with
  * other signatures. */
 static bool is_there(const struct troupe_error *error)
 {
     static const char *const reasons[] = {"txn-already-known", "txn-already-in-mempool",
                                           "txn-same-nonwitness-data-in-mempool"};
-    struct node_tx_rejected rejected;
-    if (node_tx_rejected_from_error(error, &rejected) != 0)
-        return false;
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-        if (rejected.reason.size == strlen(reasons[i]) &&
-            memcmp(rejected.reason.data, reasons[i], rejected.reason.size) == 0)
+        if (is_reason(error, reasons[i]))
             return true;
     return false;
 }
@@ -276,11 +282,52 @@ static void refused(struct troupe_actor *self, struct spending *spending,
 }
 
 static void on_submitted(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                         const struct node_submit_tx_results *results);
+static void give_next(struct troupe_actor *self, struct spending *spending);
+
+static void on_given(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                     const struct node_submit_tx_results *results)
+{
+    struct spending *spending = user;
+    bool is_parents = spending->cursor != 0 && (error == NULL || error->code == NODE_TX_REJECTED);
+    if (is_parents)
+        give_next(self, spending);
+    else
+        on_submitted(self, spending, error, results);
+}
+
+/* A node that has just started has lost its pool, and with it what the draft builds on: its no is not
+ * certain before it has been given all own payments again. They come oldest first; the draft is the
+ * last of them. */
+static void give_next(struct troupe_actor *self, struct spending *spending)
+{
+    struct wallet *wallet = spending->wallet;
+    struct troupe_error error = {.code = TROUPE_EDOWN};
+    struct btc_hash txid;
+    struct book_tx tx;
+    size_t count = 0;
+    if (book_list_unconfirmed(wallet->book, &spending->cursor, &txid, 1, &count, NULL) != 0 ||
+        count == 0 || book_get_tx(wallet->book, &txid, &tx, NULL) != 0) {
+        on_submitted(self, spending, &error, NULL);
+        return;
+    }
+    struct node_submit_tx_args args = {.tx = {.data = tx.data, .size = tx.size}};
+    if (node_submit_tx_ask(self, wallet->node, &args, on_given, spending, NULL) != 0)
+        on_submitted(self, spending, &error, NULL);
+    free(tx.data);
+}
+
+static void on_submitted(struct troupe_actor *self, void *user, const struct troupe_error *error,
                          const struct node_submit_tx_results *results)
 {
     struct spending *spending = user;
     (void)results;
-    if (error == NULL || (error->code == NODE_TX_REJECTED && is_there(error))) {
+    if (error != NULL && !spending->is_with_parents && is_reason(error, "missing-inputs")) {
+        spending->is_with_parents = true;
+        give_next(self, spending);
+        return;
+    }
+    if (error == NULL || is_there(error)) {
         reply_sent(spending);
     } else if (error->code == NODE_TX_REJECTED) {
         refused(self, spending, error);
