@@ -87,6 +87,31 @@ static void bump_that_the_node_refuses_leaves_the_payment(void **state)
     purses_await(scene.purses, scene.payer, left + MINED_SAT, 0);
 }
 
+/* ---- a node that lost its pool ---- */
+
+/* A payment of what a payment before it left, made as soon as all is there again: the node knows neither. */
+static void what_a_payment_builds_on_is_given_again(void **state)
+{
+    enum { ROUNDS = 5 };
+    struct scene scene = scene_begin(state);
+    struct purses *purses = scene.purses;
+    struct wallet_draft draft;
+    const struct purses_payee payee = {scene.keyhash, COIN_SAT};
+    for (int round = 0; round < ROUNDS; round++) {
+        assert_int_equal(purses_draft(purses, scene.payer, &payee, 1, RATE_SAT, &draft), 0);
+        assert_int_equal(purses_send(purses, scene.payer, draft.id, &draft), 0);
+        assert_int_equal(purses_draft(purses, scene.payer, &payee, 1, RATE_SAT, &draft), 0);
+        purses_restart(purses);
+        scene.payer = purses_get(purses, "default");
+        scene.payee = purses_get(purses, "payee");
+        assert_int_equal(purses_send(purses, scene.payer, draft.id, &draft), 0);
+    }
+    purses_await(purses, scene.payee, 0, 2 * ROUNDS * COIN_SAT);
+    purses_mine(purses, scene.payer, 1);
+    purses_wait_level(purses, scene.payee);
+    purses_await(purses, scene.payee, 2 * ROUNDS * COIN_SAT, 0);
+}
+
 /* ---- watching ---- */
 
 static void watch(struct purses *purses, struct troupe_ref wallet, struct troupe_text what)
@@ -128,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PURSES(bump_pays_what_replacing_takes),
         WITH_PURSES(bump_that_the_node_refuses_leaves_the_payment),
+        WITH_PURSES(what_a_payment_builds_on_is_given_again),
         WITH_PURSES(what_is_watched_from_now_on_shows_what_is_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,23 +184,40 @@ static void payment_that_the_node_refuses_frees_its_coins(void **state)
     purses_await(scene.purses, scene.payer, MINED_SAT, 0);
 }
 
-static void payment_signed_as_a_psbt_stays_when_the_node_refuses(void **state)
+/* A payment at that rate, of which others may have what was signed: it stays, pending, whatever the node says. */
+static struct wallet_draft pay_too_cheaply(struct scene *scene)
 {
-    struct scene scene = scene_begin(state);
-    struct wallet_draft draft = draft_too_cheap(&scene);
+    struct wallet_draft draft = draft_too_cheap(scene);
     struct wallet_psbt_create_args create = {.id = draft.id};
     struct wallet_psbt_create_results created;
     struct wallet_psbt_sign_results signed_;
-    struct troupe *troupe = scene.purses->troupe;
-    assert_int_equal(wallet_psbt_create(troupe, scene.payer, &create, &created, NULL, NULL), 0);
+    struct troupe *troupe = scene->purses->troupe;
+    assert_int_equal(wallet_psbt_create(troupe, scene->payer, &create, &created, NULL, NULL), 0);
     struct wallet_psbt_sign_args sign = {.psbt = created.psbt};
-    assert_int_equal(wallet_psbt_sign(troupe, scene.payer, &sign, &signed_, NULL, NULL), 0);
+    assert_int_equal(wallet_psbt_sign(troupe, scene->payer, &sign, &signed_, NULL, NULL), 0);
     assert_int_equal(signed_.signed_count, 1);
     troupe_release(created.message);
     troupe_release(signed_.message);
-    int64_t change = draft.change_sat;
-    assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_UNCERTAIN);
-    purses_await(scene.purses, scene.payer, 0, change); /* others may have sent it */
+    assert_int_equal(purses_send(scene->purses, scene->payer, draft.id, &draft), WALLET_UNCERTAIN);
+    return draft;
+}
+
+static void payment_signed_as_a_psbt_stays_when_the_node_refuses(void **state)
+{
+    struct scene scene = scene_begin(state);
+    purses_await(scene.purses, scene.payer, 0, pay_too_cheaply(&scene).change_sat);
+}
+
+/* It is refused for certain once the node was given what it builds on, too. */
+static void payment_on_one_that_the_node_refuses_is_refused(void **state)
+{
+    struct scene scene = scene_begin(state);
+    const struct purses_payee payee = {scene.keyhash, COIN_SAT};
+    int64_t change = pay_too_cheaply(&scene).change_sat;
+    struct wallet_draft draft;
+    assert_int_equal(purses_draft(scene.purses, scene.payer, &payee, 1, RATE_SAT, &draft), 0);
+    assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_REFUSED);
+    purses_await(scene.purses, scene.payer, 0, change);
 }
 
 static void drafts_that_cannot_be_are_refused(void **state)
@@ -313,6 +330,7 @@ int main(void)
         WITH_PURSES(fee_is_bumped),
         WITH_PURSES(payment_that_the_node_refuses_frees_its_coins),
         WITH_PURSES(payment_signed_as_a_psbt_stays_when_the_node_refuses),
+        WITH_PURSES(payment_on_one_that_the_node_refuses_is_refused),
         WITH_PURSES(drafts_that_cannot_be_are_refused),
         WITH_PURSES(fee_rate_is_asked_of_the_node),
         WITH_PURSES(locked_wallet_drafts_and_does_not_sign),

@@ -33,7 +33,7 @@ static void print_draft(const struct wallet_draft *draft)
            format_hash(draft->txid.bytes, txid));
     if (draft->has_holds_until_s)
         printf("  keeps its coins until %s", format_time(draft->holds_until_s, when));
-    puts(draft->is_given_out && draft->state < WALLET_DRAFT_STATE_SENT ? "  given out signed" : "");
+    puts(draft->is_given_out && draft->state < WALLET_DRAFT_STATE_SENT ? "  given out" : "");
 }
 
 /* Stops in the middle when a page can't be had. */

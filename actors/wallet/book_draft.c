@@ -433,7 +433,7 @@ int book_make_draft(struct book *book, const struct book_output *outputs, size_t
     return rc;
 }
 
-/* Whoever was given its signatures can send it at any time, until a block spends a coin of it. */
+/* Whoever was given it can send it at any time, until a block spends a coin of it. */
 static int check_harmless(struct book *book, const struct book_draft *draft, struct btc_error *err)
 {
     sqlite3_stmt *row;
@@ -445,7 +445,7 @@ static int check_harmless(struct book *book, const struct book_draft *draft, str
     if (rc != 0)
         return rc < 0 ? rc : 0;
     return btc_fail(err, BTC_EUSAGE,
-                    "draft %lld was given out signed, as a PSBT: others may still send it, and a "
+                    "draft %lld was given out, as a PSBT: others may still sign and send it, and a "
                     "payment in its stead would pay twice; send it, or spend one of its coins "
                     "otherwise: once that is in a block, it can be dropped",
                     (long long)draft->id);

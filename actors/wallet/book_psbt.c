@@ -72,6 +72,19 @@ static int describe(struct exchange *it, const struct btc_tx *tx, const struct b
     return rc;
 }
 
+/* What leaves the book can be sent by others, who sign it themselves if it is not yet signed: a draft is
+ * no longer ours alone. */
+static int note_given_out(struct book *book, const struct btc_hash *txid, struct btc_error *err)
+{
+    int rc = book_begin(book, true, err);
+    if (rc < 0)
+        return rc;
+    return book_end(
+        book,
+        book_run(book, BOOK_SQL_DRAFT_GIVEN_OUT, err, "b", txid->bytes, (size_t)BTC_HASH_SIZE),
+        err);
+}
+
 int book_psbt_create(struct book *book, int64_t draft_id, uint8_t **ret_data, size_t *ret_size,
                      struct btc_error *err)
 {
@@ -93,6 +106,8 @@ int book_psbt_create(struct book *book, int64_t draft_id, uint8_t **ret_data, si
         rc = btc_psbt_create(&tx, &it.psbt, err);
     if (rc == 0)
         rc = describe(&it, &tx, inputs);
+    if (rc == 0)
+        rc = note_given_out(book, &tx.txid, err);
     if (rc == 0)
         rc = write_psbt(&it, ret_data, ret_size);
     btc_psbt_free(it.psbt);
@@ -206,18 +221,6 @@ static int sign_inputs(struct exchange *it, size_t *signed_count)
             rc = sign_input(it, &signer, i, signed_count);
     book_signer_close(&signer);
     return rc;
-}
-
-/* What leaves the book signed can be sent by others: if it is a draft's, it is no longer ours alone. */
-static int note_given_out(struct book *book, const struct btc_hash *txid, struct btc_error *err)
-{
-    int rc = book_begin(book, true, err);
-    if (rc < 0)
-        return rc;
-    return book_end(
-        book,
-        book_run(book, BOOK_SQL_DRAFT_GIVEN_OUT, err, "b", txid->bytes, (size_t)BTC_HASH_SIZE),
-        err);
 }
 
 int book_psbt_sign(struct book *book, const void *data, size_t size, uint8_t **ret_data,

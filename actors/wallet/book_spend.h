@@ -185,7 +185,7 @@ struct book_draft {
     uint32_t input_count;
     uint32_t output_count;
     int64_t made_s;
-    bool is_given_out; /* signed as a PSBT: others may have sent it, whatever the node says */
+    bool is_given_out; /* as a PSBT: others may have sent it, whatever the node says */
     /* Of book_make_draft() with takes_rest only: coins that could be spent, and that it leaves, since
      * one transaction does not take more, or they cost more than they are worth. */
     uint32_t left_count;

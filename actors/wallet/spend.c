@@ -20,7 +20,7 @@ struct spending {
     struct wallet_bump_fee_args bump;
     int64_t id;           /* of the draft that is sent */
     bool is_first;        /* neither the node nor anybody else can have it yet */
-    bool is_with_parents; /* send: all own payments are given to the node, not only this one */
+    bool is_with_parents; /* send: own payments before it are given to the node, too */
     int64_t cursor;       /* of these */
 };
 
@@ -285,34 +285,39 @@ static void on_submitted(struct troupe_actor *self, void *user, const struct tro
                          const struct node_submit_tx_results *results);
 static void give_next(struct troupe_actor *self, struct spending *spending);
 
-static void on_given(struct troupe_actor *self, void *user, const struct troupe_error *error,
-                     const struct node_submit_tx_results *results)
+static void on_parent(struct troupe_actor *self, void *user, const struct troupe_error *error,
+                      const struct node_submit_tx_results *results)
 {
     struct spending *spending = user;
-    bool is_parents = spending->cursor != 0 && (error == NULL || error->code == NODE_TX_REJECTED);
-    if (is_parents)
-        give_next(self, spending);
+    if (error == NULL || error->code == NODE_TX_REJECTED)
+        give_next(self, spending); /* what the draft needs of it, the draft's answer will say */
     else
         on_submitted(self, spending, error, results);
 }
 
 /* A node that has just started has lost its pool, and with it what the draft builds on: its no is not
- * certain before it has been given all own payments again. They come oldest first; the draft is the
- * last of them. */
+ * certain before it has been given all own payments again, oldest first, and after them the draft. */
 static void give_next(struct troupe_actor *self, struct spending *spending)
 {
     struct wallet *wallet = spending->wallet;
     struct troupe_error error = {.code = TROUPE_EDOWN};
+    struct book_draft draft;
     struct btc_hash txid;
     struct book_tx tx;
     size_t count = 0;
-    if (book_list_unconfirmed(wallet->book, &spending->cursor, &txid, 1, &count, NULL) != 0 ||
-        count == 0 || book_get_tx(wallet->book, &txid, &tx, NULL) != 0) {
+    int rc = book_get_draft(wallet->book, spending->id, &draft, NULL);
+    if (rc == 0)
+        rc = book_list_unconfirmed(wallet->book, &spending->cursor, &txid, 1, &count, NULL);
+    bool is_parent = count > 0 && !btc_hash_equal(&txid, &draft.txid);
+    if (rc == 0)
+        rc = book_get_tx(wallet->book, is_parent ? &txid : &draft.txid, &tx, NULL);
+    if (rc != 0) {
         on_submitted(self, spending, &error, NULL);
         return;
     }
     struct node_submit_tx_args args = {.tx = {.data = tx.data, .size = tx.size}};
-    if (node_submit_tx_ask(self, wallet->node, &args, on_given, spending, NULL) != 0)
+    if (node_submit_tx_ask(self, wallet->node, &args, is_parent ? on_parent : on_submitted,
+                           spending, NULL) != 0)
         on_submitted(self, spending, &error, NULL);
     free(tx.data);
 }
