@@ -366,6 +366,32 @@ static void a_host_of_ipv6_is_a_network(void **state)
     assert_false(is_same_host("::ffff:1.2.3.5", "::ffff:1.2.3.4"));
 }
 
+static bool is_same_group(const char *a, const char *b)
+{
+    struct p2p_address first;
+    struct p2p_address second;
+    struct btc_error err;
+    assert_int_equal(p2p_address_read(a, 1, &first, NULL, &err), 0);
+    assert_int_equal(p2p_address_read(b, 2, &second, NULL, &err), 0);
+    return p2p_address_same_group(&first, &second);
+}
+
+/* What one person is likely to have many of. */
+static void a_group_is_a_part_of_the_internet(void **state)
+{
+    (void)state;
+    assert_true(is_same_group("1.2.3.4", "1.2.9.9"));
+    assert_false(is_same_group("1.2.3.4", "1.3.3.4"));
+    assert_true(is_same_group("2001:db8:1::1", "2001:db8:2::1"));
+    assert_false(is_same_group("2001:db8::1", "2001:db9::1"));
+    assert_true(is_same_group("::ffff:1.2.3.4", "::ffff:1.2.9.9"));
+    assert_false(is_same_group("::ffff:1.2.3.4", "::ffff:1.3.3.4"));
+    assert_true(is_same_group("127.0.0.1", "127.0.0.1"));
+    assert_false(is_same_group("127.0.0.1", "127.0.0.2"));
+    assert_true(is_same_group("::1", "::1"));
+    assert_false(is_same_group("::1", "1.2.3.4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +406,7 @@ int main(void)
         cmocka_unit_test(heads_are_bounded_by_their_kind),
         cmocka_unit_test(a_flipped_bit_does_not_pass),
         cmocka_unit_test(a_host_of_ipv6_is_a_network),
+        cmocka_unit_test(a_group_is_a_part_of_the_internet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

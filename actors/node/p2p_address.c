@@ -5,7 +5,10 @@
 
 #include "actors/node/p2p_net.h"
 
-#define HOST_V6_PREFIX 8 /* bytes: a /64 */
+#define HOST_V6_PREFIX  8  /* bytes: a /64 */
+#define GROUP_V4_PREFIX 2  /* a /16 */
+#define GROUP_V6_PREFIX 4  /* a /32 */
+#define V4_IN_V6_AT     12 /* IPv4 in words of IPv6 */
 
 static int bad(struct btc_error *err, const char *text)
 {
@@ -108,6 +111,17 @@ static size_t host_size(const struct p2p_address *address)
 bool p2p_address_same_host(const struct p2p_address *a, const struct p2p_address *b)
 {
     return a->is_v6 == b->is_v6 && memcmp(a->host, b->host, host_size(a)) == 0;
+}
+
+bool p2p_address_same_group(const struct p2p_address *a, const struct p2p_address *b)
+{
+    size_t host = host_size(a);
+    size_t size = !a->is_v6                ? GROUP_V4_PREFIX
+                  : host == HOST_V6_PREFIX ? GROUP_V6_PREFIX
+                                           : V4_IN_V6_AT + GROUP_V4_PREFIX;
+    if (p2p_address_is_loopback(a))
+        size = host;
+    return a->is_v6 == b->is_v6 && memcmp(a->host, b->host, size) == 0;
 }
 
 bool p2p_address_same(const struct p2p_address *a, const struct p2p_address *b)

@@ -15,15 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <netinet/tcp.h>
-
 #include "actors/node/p2p_pipe.h"
+#include "actors/node/p2p_socket.h"
 
-#define SLOTS_MAX      (P2P_NET_OUTBOUND_MAX + P2P_NET_INBOUND_MAX)
-#define FDS_MAX        (SLOTS_MAX + 2)
-#define ACCEPTS_MAX    16   /* in one turn */
-#define WAIT_MS        1000 /* while deadlines run */
-#define LISTEN_BACKLOG 16
+#define SPARE_MAX   4 /* of inbound ones that are over, until that is told */
+#define SLOTS_MAX   (P2P_NET_OUTBOUND_MAX + P2P_NET_INBOUND_MAX + SPARE_MAX)
+#define FDS_MAX     (SLOTS_MAX + 2)
+#define ACCEPTS_MAX 16   /* in one turn */
+#define WAIT_MS     1000 /* while deadlines run */
 
 enum slot_state { SLOT_FREE, SLOT_CONNECTING, SLOT_OPEN, SLOT_GONE };
 
@@ -76,18 +75,28 @@ static struct slot *find(struct p2p_net *net, uint32_t id)
     return NULL;
 }
 
+/* Places of that direction that are taken; those that are over, too, where they count. */
+static size_t count_slots(const struct p2p_net *net, bool is_inbound, bool with_gone)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SLOTS_MAX; i++) {
+        const struct slot *slot = &net->slots[i];
+        count += slot->state != SLOT_FREE && slot->is_inbound == is_inbound &&
+                 (with_gone || slot->state != SLOT_GONE);
+    }
+    return count;
+}
+
+/* NULL: there is no place. Those of one direction never take the other's. */
 static struct slot *make_slot(struct p2p_net *net, bool is_inbound)
 {
+    size_t max = is_inbound ? P2P_NET_INBOUND_MAX + SPARE_MAX : P2P_NET_OUTBOUND_MAX;
     struct slot *found = NULL;
-    size_t same = 0;
     for (size_t i = 0; i < SLOTS_MAX; i++) {
-        struct slot *slot = &net->slots[i];
-        if (slot->state == SLOT_FREE)
-            found = slot;
-        else
-            same += slot->is_inbound == is_inbound;
+        if (net->slots[i].state == SLOT_FREE)
+            found = &net->slots[i];
     }
-    if (found == NULL || same >= (is_inbound ? P2P_NET_INBOUND_MAX : P2P_NET_OUTBOUND_MAX))
+    if (found == NULL || count_slots(net, is_inbound, true) >= max)
         return NULL;
     *found = (struct slot){.id = ++net->last_id, .is_inbound = is_inbound, .fd = -1};
     return found;
@@ -118,52 +127,6 @@ static void fail_slot(struct p2p_net *net, struct slot *slot, int error)
     news(net, slot);
 }
 
-/* ---- addresses of the system ---- */
-
-union system_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t to_system(const struct p2p_address *address, union system_address *ret_system)
-{
-    memset(ret_system, 0, sizeof(*ret_system));
-    if (address->is_v6) {
-        ret_system->v6.sin6_family = AF_INET6;
-        ret_system->v6.sin6_port = htons(address->port);
-        memcpy(&ret_system->v6.sin6_addr, address->host, 16);
-        return sizeof(ret_system->v6);
-    }
-    ret_system->v4.sin_family = AF_INET;
-    ret_system->v4.sin_port = htons(address->port);
-    memcpy(&ret_system->v4.sin_addr, address->host, 4);
-    return sizeof(ret_system->v4);
-}
-
-static struct p2p_address from_system(const union system_address *system)
-{
-    struct p2p_address address = {.is_v6 = system->any.sa_family == AF_INET6};
-    address.port = ntohs(address.is_v6 ? system->v6.sin6_port : system->v4.sin_port);
-    if (address.is_v6)
-        memcpy(address.host, &system->v6.sin6_addr, 16);
-    else
-        memcpy(address.host, &system->v4.sin_addr, 4);
-    return address;
-}
-
-static int make_socket(const struct p2p_address *address)
-{
-    return socket(address->is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                  0);
-}
-
-static void set_quick(int fd)
-{
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* slower without, no more */
-}
-
 /* ---- what the network thread does ---- */
 
 /* "One address once" for those who come from elsewhere. */
@@ -178,10 +141,56 @@ static bool is_here(const struct p2p_net *net, const struct p2p_address *address
     return false;
 }
 
+/* Inbound connections that stand, of an address's group. */
+static size_t group_size(const struct p2p_net *net, const struct p2p_address *address)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SLOTS_MAX; i++) {
+        const struct slot *slot = &net->slots[i];
+        count += slot->is_inbound && slot->state == SLOT_OPEN &&
+                 p2p_address_same_group(&slot->address, address);
+    }
+    return count;
+}
+
+/* The youngest of the largest group. */
+static struct slot *least_missed(struct p2p_net *net, size_t *ret_size)
+{
+    struct slot *found = NULL;
+    *ret_size = 0;
+    for (size_t i = 0; i < SLOTS_MAX; i++) {
+        struct slot *slot = &net->slots[i];
+        if (!slot->is_inbound || slot->state != SLOT_OPEN)
+            continue;
+        size_t size = group_size(net, &slot->address);
+        if (size < *ret_size || (size == *ret_size && slot->id < found->id))
+            continue;
+        found = slot;
+        *ret_size = size;
+    }
+    return found;
+}
+
+/* A place for one that came. Where all are taken, one of a group that stays larger than the
+ * newcomer's gives way: nobody keeps all the places by being early or many. Those that we connected
+ * to are not among them. */
+static struct slot *make_room(struct p2p_net *net, const struct p2p_address *address)
+{
+    if (count_slots(net, true, false) >= P2P_NET_INBOUND_MAX) {
+        size_t size = 0;
+        struct slot *slot = least_missed(net, &size);
+        bool has_place = count_slots(net, true, true) < P2P_NET_INBOUND_MAX + SPARE_MAX;
+        if (!has_place || size <= group_size(net, address) + 1)
+            return NULL;
+        fail_slot(net, slot, 0);
+    }
+    return make_slot(net, true);
+}
+
 static void accept_some(struct p2p_net *net)
 {
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        union system_address system;
+        union p2p_socket_address system;
         socklen_t size = sizeof(system);
         int fd = accept4(net->listen_fd, &system.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
@@ -189,15 +198,15 @@ static void accept_some(struct p2p_net *net)
                 net->accept_ms = clock_ms() + WAIT_MS; /* whoever waits keeps the socket readable */
             return;
         }
-        struct p2p_address address = from_system(&system);
+        struct p2p_address address = p2p_socket_address_read(&system);
         bool is_welcome = net->is_open &&
                           (p2p_address_is_loopback(&address) || !is_here(net, &address));
-        struct slot *slot = is_welcome ? make_slot(net, true) : NULL;
+        struct slot *slot = is_welcome ? make_room(net, &address) : NULL;
         if (slot == NULL) {
             close(fd);
             continue;
         }
-        set_quick(fd);
+        p2p_socket_set_quick(fd);
         slot->fd = fd;
         slot->address = address;
         slot->state = SLOT_OPEN;
@@ -215,7 +224,7 @@ static void finish_connect(struct p2p_net *net, struct slot *slot)
         fail_slot(net, slot, error);
         return;
     }
-    set_quick(slot->fd);
+    p2p_socket_set_quick(slot->fd);
     slot->state = SLOT_OPEN;
     news(net, slot);
 }
@@ -417,28 +426,13 @@ void p2p_net_stop(struct p2p_net *net)
     free(net);
 }
 
-static int listen_at(int fd, const struct p2p_address *address, struct p2p_address *ret_address)
-{
-    union system_address system;
-    socklen_t size = to_system(address, &system);
-    int on = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, &system.any, size) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
-        return -1;
-    size = sizeof(system);
-    if (getsockname(fd, &system.any, &size) != 0)
-        return -1;
-    *ret_address = from_system(&system);
-    return 0;
-}
-
 int p2p_net_listen(struct p2p_net *net, const struct p2p_address *address,
                    struct p2p_address *ret_address, struct btc_error *err)
 {
     char text[P2P_NET_ADDRESS_SIZE];
     p2p_address_write(address, text);
-    int fd = make_socket(address);
-    if (fd < 0 || listen_at(fd, address, ret_address) != 0) {
+    int fd = p2p_socket_new(address);
+    if (fd < 0 || p2p_socket_listen(fd, address, ret_address) != 0) {
         int error = errno;
         if (fd >= 0)
             close(fd);
@@ -462,8 +456,8 @@ void p2p_net_set_open(struct p2p_net *net, bool is_open)
 int p2p_net_connect(struct p2p_net *net, const struct p2p_address *address, uint32_t *ret_id,
                     struct btc_error *err)
 {
-    union system_address system;
-    socklen_t size = to_system(address, &system);
+    union p2p_socket_address system;
+    socklen_t size = p2p_socket_address_of(address, &system);
     pthread_mutex_lock(&net->lock);
     struct slot *slot = make_slot(net, false);
     if (slot == NULL) {
@@ -475,7 +469,7 @@ int p2p_net_connect(struct p2p_net *net, const struct p2p_address *address, uint
     slot->since_ms = clock_ms();
     slot->state = SLOT_CONNECTING;
     *ret_id = slot->id;
-    slot->fd = make_socket(address);
+    slot->fd = p2p_socket_new(address);
     if (slot->fd < 0 || (connect(slot->fd, &system.any, size) != 0 && errno != EINPROGRESS)) {
         slot->error = errno;
         slot->state = SLOT_GONE;
@@ -543,16 +537,29 @@ void p2p_net_close(struct p2p_net *net, uint32_t id)
     wake(net); /* it may be waiting on that descriptor */
 }
 
-bool p2p_net_next(struct p2p_net *net, struct p2p_net_event *ret_event)
+/* What is over comes first, so that the other side never has more of them than there may be. */
+static struct slot *next_slot(struct p2p_net *net)
 {
-    bool found = false;
-    pthread_mutex_lock(&net->lock);
-    for (size_t i = 0; !found && i < SLOTS_MAX; i++) {
+    struct slot *found = NULL;
+    for (size_t i = 0; i < SLOTS_MAX; i++) {
         struct slot *slot = &net->slots[i];
         if (slot->state == SLOT_FREE || !slot->has_news)
             continue;
+        if (slot->state == SLOT_GONE)
+            return slot;
+        if (found == NULL)
+            found = slot;
+    }
+    return found;
+}
+
+bool p2p_net_next(struct p2p_net *net, struct p2p_net_event *ret_event)
+{
+    pthread_mutex_lock(&net->lock);
+    struct slot *slot = next_slot(net);
+    bool found = slot != NULL;
+    if (found) {
         bool is_gone = slot->state == SLOT_GONE;
-        found = true;
         *ret_event = (struct p2p_net_event){
             .kind = is_gone          ? P2P_NET_CLOSED
                     : !slot->is_told ? P2P_NET_OPENED
@@ -566,8 +573,7 @@ bool p2p_net_next(struct p2p_net *net, struct p2p_net_event *ret_event)
         slot->is_told = true;
         if (is_gone)
             free_slot(slot);
-    }
-    if (!found) {
+    } else {
         net->has_news = false;
         net->is_told = false;
     }

@@ -41,6 +41,9 @@ int p2p_address_read_listen(const char *text, struct p2p_address *ret_address,
 void p2p_address_write(const struct p2p_address *address, char ret_text[P2P_NET_ADDRESS_SIZE]);
 /* The same host, as far as can be told: of IPv6 the first 64 bits count. */
 bool p2p_address_same_host(const struct p2p_address *a, const struct p2p_address *b);
+/* Of the same part of the internet, which is likely to be one person's: a /16 of IPv4, a /32 of IPv6.
+ * On this machine each address is one. */
+bool p2p_address_same_group(const struct p2p_address *a, const struct p2p_address *b);
 bool p2p_address_same(const struct p2p_address *a, const struct p2p_address *b);
 bool p2p_address_is_loopback(const struct p2p_address *address);
 
@@ -71,7 +74,8 @@ int p2p_net_start(const struct p2p_net_config *config, struct p2p_net **ret_net,
 /* Closes everything and ends the thread. NULL is fine. */
 void p2p_net_stop(struct p2p_net *net);
 
-/* Accepts connections. *ret_address has the port that was chosen if it was 0. BTC_EIO, BTC_EINUSE:
+/* Accepts connections. Where P2P_NET_INBOUND_MAX stand, one that comes takes the place of the youngest
+ * of the largest group, if its own group is smaller than that; else it is turned away. *ret_address has the port that was chosen if it was 0. BTC_EIO, BTC_EINUSE:
  * the port is taken. */
 int p2p_net_listen(struct p2p_net *net, const struct p2p_address *address,
                    struct p2p_address *ret_address, struct btc_error *err) BTC_MUST_CHECK;
@@ -88,7 +92,8 @@ size_t p2p_net_receive(struct p2p_net *net, uint32_t id, uint8_t *ret_data, size
 /* No CLOSED follows. */
 void p2p_net_close(struct p2p_net *net, uint32_t id);
 
-/* What happened, one thing after the other. False: nothing more; the next one will be told. */
+/* What happened, one thing after the other, a CLOSED before all others: never more connections than
+ * there may be were OPENED and not CLOSED. False: nothing more; the next one will be told. */
 bool p2p_net_next(struct p2p_net *net, struct p2p_net_event *ret_event);
 
 #endif
