@@ -17,6 +17,8 @@ class PoolCommands(program.Program):
         txid = self.ask('history')[0]['txid']
         self.assertRegex(self.run_program('tx', txid).stdout, r'in block +1, 1 confirmation\n(.|\n)*output +50\.00000000 BTC to bcrt1q')
         told = self.ask('tx', txid)
+        for block in ('1', self.ask('block', '1')['hash']):
+            self.assertEqual(self.ask('tx', txid, block)['height'], 1)
         self.assertEqual((told['place'], told['height'], told['outputs'][0]['amount_sat']), ('confirmed', 1, 50 * program.COIN))
         file = self.path('tx', told['hex'].encode() + b'\n')
         self.assertEqual(self.ask('test-raw', f'@{file}')[0]['reason'], 'coinbase')
@@ -24,7 +26,8 @@ class PoolCommands(program.Program):
         self.assertIn('a coinbase comes in a block only', self.refused('send-raw', told['hex']))
 
     def test_what_they_refuse(self):
-        for words, why in ((('tx', 'abc'), '64 hexadecimal digits'), (('tx', '00' * 32), 'waits nowhere'), (('fee', '0'), 'from 1 to 1008'),
+        for words, why in ((('tx', 'abc'), '64 hexadecimal digits'), (('tx', '00' * 32, 'abc'), 'or its height'),
+                           (('tx', '00' * 32, '9'), 'no block'), (('tx', '00' * 32), 'waits nowhere'), (('fee', '0'), 'from 1 to 1008'),
                            (('fee', 'soon'), 'from 1 to 1008'), (('mempool', 'x'), 'from 1 to 1000'), (('send-raw', 'xyz'), 'hexadecimal'),
                            (('send-raw', '@/none'), 'No such file'), (('test-raw', 'ab'), 'transaction 0')):
             with self.subTest(words):

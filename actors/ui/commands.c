@@ -55,7 +55,7 @@ const struct troupe_command ui_commands[] = {
     {"mine", "N", "mine blocks to the wallet (regtest)", 1, 1, ui_run_mine},
     {"mempool", "[N]", "the transactions that wait for a block, the N newest by name", 0, 1,
      ui_run_mempool},
-    {"tx", "TXID [BLOCK]", "a transaction: where it is, what it spends and pays", 1, 2, ui_run_tx},
+    {"tx", "TXID [HASH|HEIGHT]", "a transaction: where it is, what it spends and pays", 1, 2, ui_run_tx},
     {"block", "HASH|HEIGHT [FILE]", "a block; its bytes into FILE", 1, 2, ui_run_block},
     {"headers", "[FROM [COUNT]]", "the chain, a line for each block", 0, 2, ui_run_headers},
     {"coin", "TXID:INDEX...", "is this output unspent, and what is in it?", 1,

@@ -12,8 +12,7 @@
 
 /* ---- block ---- */
 
-/* The hash of "HASH" or "HEIGHT". 0, or 1 having said why. */
-static int read_block(const struct desk *desk, const char *text, struct node_hash32 *ret_hash)
+int ui_read_block(const struct desk *desk, const char *text, struct node_hash32 *ret_hash)
 {
     struct node_get_block_hash_results results;
     struct troupe_error error;
@@ -21,8 +20,7 @@ static int read_block(const struct desk *desk, const char *text, struct node_has
     if (ui_read_hash(text, ret_hash->bytes))
         return 0;
     if (!ui_read_number(text, 0, INT32_MAX, &height))
-        return ui_desk_fail(desk, "a block is its hash, 64 hexadecimal digits, or its height: "
-                                  "block 100");
+        return ui_desk_fail(desk, "a block is its hash, 64 hexadecimal digits, or its height");
     struct node_get_block_hash_args args = {.height = (uint32_t)height};
     int code = node_get_block_hash(desk->troupe, desk->node, &args, &results, &error, NULL);
     if (code != 0)
@@ -103,7 +101,7 @@ int ui_run_block(struct troupe *troupe, const struct troupe_arguments *arguments
     struct node_get_block_results results;
     struct troupe_error error;
     if (ui_desk_open(&desk, troupe, arguments, "block") != 0 ||
-        read_block(&desk, values[0], &args.hash) != 0)
+        ui_read_block(&desk, values[0], &args.hash) != 0)
         return 1;
     int code = node_get_block(troupe, desk.node, &args, &results, &error, NULL);
     if (code != 0)

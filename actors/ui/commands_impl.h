@@ -73,7 +73,10 @@ bool ui_read_number(const char *text, uint64_t min, uint64_t max,
                     uint64_t *ret_number) TROUPE_CHECKED;
 /* The bytes of an id as people write it. False: it is none. */
 bool ui_read_hash(const char *text, uint8_t ret_bytes[32]) TROUPE_CHECKED;
-/* The same. 0, or 1 having said why. */
+/* The hash of a block, given as that or as its height. 0, or 1 having said why. */
+int ui_read_block(const struct desk *desk, const char *text,
+                  struct node_hash32 *ret_hash) TROUPE_CHECKED;
+/* The bytes of an id. 0, or 1 having said why. */
 int ui_read_txid(const struct desk *desk, const char *text,
                  struct wallet_hash32 *ret_txid) TROUPE_CHECKED;
 /* "TXID:INDEX". False: it is none. */

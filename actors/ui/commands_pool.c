@@ -251,9 +251,10 @@ int ui_run_tx(struct troupe *troupe, const struct troupe_arguments *arguments, b
     struct btc_error err;
     if (ui_desk_open(&desk, troupe, arguments, "tx") != 0)
         return 1;
-    if (!ui_read_hash(values[0], args.txid.bytes) ||
-        (count > 1 && !ui_read_hash(values[1], args.block.bytes)))
+    if (!ui_read_hash(values[0], args.txid.bytes))
         return ui_desk_fail(&desk, "an id is 64 hexadecimal digits: tx TXID, or tx TXID BLOCK");
+    if (count > 1 && ui_read_block(&desk, values[1], &args.block) != 0)
+        return 1;
     int status = find_tx(&desk, &args, &found);
     if (status == 0 && btc_tx_parse(found.raw, found.size, &tx, &err) != 0) {
         status = ui_desk_fail(&desk, err.text);
