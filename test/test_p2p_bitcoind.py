@@ -106,7 +106,7 @@ class Peers(unittest.TestCase):
         self.assertEqual(node.ask('peers')['peers'], [])
         self.assertIn('banned', node.run('peer', 'add', address, status=1).stderr)
         node.run('peer', 'ban', address, '0')
-        wait_until(lambda: node.ask('peers')['peers'], 'it is tried again')
+        wait_until(lambda: [peer['state'] for peer in node.ask('peers')['peers']] == ['ready'], 'it is tried again')
         node.run('peer', 'drop', address)
         self.assertEqual(node.ask('peers')['peers'], [])
         self.assertIn('no such peer', node.run('peer', 'drop', address, status=1).stderr)

@@ -212,6 +212,22 @@ class Redial(unittest.TestCase):
             peer.close()
             self.assertLess(gap, RETRY_SECONDS)
 
+    def test_who_is_not_reached_is_listed_and_why(self):
+        def waiting():
+            return [peer for peer in node.ask('peers')['peers'] if peer['state'] == 'waiting']
+
+        with wire.listen() as server:
+            address = '%s:%d' % server.getsockname()
+            node = Node(self, f'--connect={address}')
+            server.accept()[0].close()
+            peer = wait_until(waiting, 'it waits')[0]
+            self.assertEqual((peer['address'], peer['inbound']), (address, False))
+            self.assertRegex(peer['reason'], 'closed|reset')  # unread bytes make it a reset
+        peer = wait_until(lambda: (found := waiting()) and 'refused' in found[0]['reason'] and found[0], 'it is refused')
+        self.assertLessEqual(peer['retry_s'], 60)
+        node.run('peer', 'drop', address)
+        self.assertEqual(node.ask('peers')['peers'], [])
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -58,7 +58,7 @@ static void on_dropped(void *user, uint32_t id, const char *reason, bool is_bann
     if (is_banned || !is_inbound) /* others may have tried another protocol first */
         peers_alert(peers, is_banned ? NODE_ALERT_LEVEL_WARNING : NODE_ALERT_LEVEL_INFO, text);
     p2p_net_close(peers->net, id);
-    peers_forget(peers, id);
+    peers_forget(peers, id, reason);
     if (is_banned && !(is_local && is_inbound))
         peers_ban(peers, &whom, !is_local, PEERS_BAN_S, reason);
 }
@@ -139,7 +139,8 @@ static void look_at_net(struct node_peers *peers)
             opened(peers, &event);
         if (event.kind == P2P_NET_CLOSED) {
             p2p_close(peers->p2p, event.id);
-            peers_forget(peers, event.id);
+            peers_forget(peers, event.id,
+                         event.error != 0 ? strerror(event.error) : "the other side closed it");
         }
     }
 }

@@ -30,6 +30,7 @@ struct peers_target {
     uint32_t id; /* of its connection; 0: none */
     uint64_t next_ms;
     uint32_t delay_ms;
+    char reason[P2P_REASON_SIZE]; /* why its last connection ended */
 };
 
 struct peers_ban {
@@ -84,7 +85,7 @@ struct peers_connection *peers_connection_of(struct node_peers *peers, uint32_t 
 void peers_remember(struct node_peers *peers, uint32_t id, const struct p2p_address *address,
                     bool is_inbound, bool is_open);
 /* The connection is gone: its target waits before it is tried again. */
-void peers_forget(struct node_peers *peers, uint32_t id);
+void peers_forget(struct node_peers *peers, uint32_t id, const char *reason);
 /* Ends a connection here and there. */
 void peers_hang_up(struct node_peers *peers, uint32_t id);
 

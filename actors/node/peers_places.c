@@ -30,7 +30,7 @@ void peers_remember(struct node_peers *peers, uint32_t id, const struct p2p_addr
     }
 }
 
-void peers_forget(struct node_peers *peers, uint32_t id)
+void peers_forget(struct node_peers *peers, uint32_t id, const char *reason)
 {
     struct peers_connection *connection = peers_connection_of(peers, id);
     if (connection != NULL)
@@ -40,6 +40,7 @@ void peers_forget(struct node_peers *peers, uint32_t id)
         if (!target->is_used || target->id != id)
             continue;
         target->id = 0;
+        snprintf(target->reason, sizeof(target->reason), "%s", reason);
         target->next_ms = node_now_ms() + target->delay_ms;
         target->delay_ms = target->delay_ms * 2 < PEERS_RETRY_MS_MAX ? target->delay_ms * 2
                                                                      : PEERS_RETRY_MS_MAX;
@@ -50,7 +51,7 @@ void peers_hang_up(struct node_peers *peers, uint32_t id)
 {
     p2p_net_close(peers->net, id);
     p2p_close(peers->p2p, id);
-    peers_forget(peers, id);
+    peers_forget(peers, id, "it was hung up on here");
 }
 
 /* ---- targets ---- */

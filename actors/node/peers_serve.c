@@ -8,7 +8,7 @@
 
 struct listing {
     struct p2p_info infos[P2P_PEERS_MAX];
-    char addresses[PEERS_CONNECTIONS_MAX][P2P_NET_ADDRESS_SIZE];
+    char addresses[NODE_LIST_PEERS_RESULTS_PEERS_MAX][P2P_NET_ADDRESS_SIZE];
     struct node_peer peers[NODE_LIST_PEERS_RESULTS_PEERS_MAX];
     char ban_addresses[PEERS_BANS_MAX][P2P_NET_ADDRESS_SIZE];
     struct node_banned_address bans[PEERS_BANS_MAX];
@@ -42,11 +42,35 @@ static void list_connecting(struct node_peers *peers, struct listing *listing)
         if (connection->id == 0 || connection->is_open ||
             listing->peers_count == NODE_LIST_PEERS_RESULTS_PEERS_MAX)
             continue;
-        p2p_address_write(&connection->address, listing->addresses[i]);
+        char *text = listing->addresses[listing->peers_count];
+        p2p_address_write(&connection->address, text);
         listing->peers[listing->peers_count++] = (struct node_peer){
-            .address = troupe_text(listing->addresses[i]),
+            .address = troupe_text(text),
             .state = NODE_PEER_STATE_CONNECTING,
             .age_s = (uint32_t)((now_ms - connection->since_ms) / 1000),
+        };
+    }
+}
+
+/* Those that are to be tried again; with the network off, or banned, none is. */
+static void list_waiting(struct node_peers *peers, struct listing *listing)
+{
+    uint64_t now_ms = node_now_ms();
+    for (size_t i = 0; peers->is_active && i < P2P_NET_OUTBOUND_MAX; i++) {
+        const struct peers_target *target = &peers->targets[i];
+        if (!target->is_used || target->id != 0 || peers_is_banned(peers, &target->address) ||
+            listing->peers_count == NODE_LIST_PEERS_RESULTS_PEERS_MAX)
+            continue;
+        uint64_t left_ms = target->next_ms > now_ms ? target->next_ms - now_ms : 0;
+        char *text = listing->addresses[listing->peers_count];
+        p2p_address_write(&target->address, text);
+        listing->peers[listing->peers_count++] = (struct node_peer){
+            .address = troupe_text(text),
+            .state = NODE_PEER_STATE_WAITING,
+            .has_reason = target->reason[0] != '\0',
+            .reason = troupe_text(target->reason),
+            .has_retry_s = true,
+            .retry_s = (uint32_t)((left_ms + 999) / 1000),
         };
     }
 }
@@ -80,6 +104,7 @@ void node_serve_list_peers(struct troupe_actor *self, void *state, struct troupe
     for (size_t i = 0; i < count; i++)
         listing.peers[listing.peers_count++] = peer_of(&listing.infos[i]);
     list_connecting(peers, &listing);
+    list_waiting(peers, &listing);
     list_bans(peers, &listing);
     if (peers->is_listening)
         p2p_address_write(&peers->listens_on, listens_on);

@@ -15,12 +15,27 @@ static const char *state_name(enum node_peer_state state)
 {
     return state == NODE_PEER_STATE_READY       ? "ready"
            : state == NODE_PEER_STATE_HANDSHAKE ? "handshake"
+           : state == NODE_PEER_STATE_WAITING   ? "waiting"
                                                 : "connecting";
+}
+
+/* One that is not connected has nothing but its address, and why. */
+static void print_waiting(const struct node_peer *peer)
+{
+    printf("%-22.*s out waiting    tried again in %" PRIu32 " s", (int)peer->address.size,
+           peer->address.data, peer->has_retry_s ? peer->retry_s : 0);
+    if (peer->has_reason)
+        printf(": %.*s", (int)peer->reason.size, peer->reason.data);
+    putchar('\n');
 }
 
 static void print_peer(const struct node_peer *peer)
 {
     char agent[NODE_PEER_AGENT_BYTES_MAX + 1];
+    if (peer->state == NODE_PEER_STATE_WAITING) {
+        print_waiting(peer);
+        return;
+    }
     snprintf(agent, sizeof(agent), "%.*s", (int)peer->agent.size, peer->agent.data);
     format_printable(agent);
     printf("%-22.*s %-3s %-10s height %-8" PRIu32 " %8" PRIu64 " kB in %8" PRIu64 " kB out",
@@ -31,7 +46,10 @@ static void print_peer(const struct node_peer *peer)
         printf("  %" PRIu32 " ms", peer->ping_ms);
     if (peer->score > 0)
         printf("  %" PRIu32 " points", peer->score);
-    printf("  %s\n", agent);
+    printf("  %s", agent);
+    if (peer->has_reason)
+        printf("  %.*s", (int)peer->reason.size, peer->reason.data);
+    putchar('\n');
 }
 
 static void print_peers(const struct node_list_peers_results *results)
@@ -60,6 +78,12 @@ static void print_peer_json(const struct node_peer *peer, bool is_first)
     printf(",\"protocol\":%" PRIu32 ",\"height\":%" PRIu32, peer->protocol, peer->height);
     if (peer->has_ping_ms)
         printf(",\"ping_ms\":%" PRIu32, peer->ping_ms);
+    if (peer->has_reason) {
+        fputs(",\"reason\":", stdout);
+        format_json_text(stdout, peer->reason);
+    }
+    if (peer->has_retry_s)
+        printf(",\"retry_s\":%" PRIu32, peer->retry_s);
     printf(",\"received_bytes\":%" PRIu64 ",\"sent_bytes\":%" PRIu64 ",\"score\":%" PRIu32
            ",\"age_s\":%" PRIu32 "}",
            peer->received_bytes, peer->sent_bytes, peer->score, peer->age_s);
