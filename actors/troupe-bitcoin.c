@@ -40,14 +40,10 @@ static int make_folder(const char *path)
 
 static const char *data_directory(const struct troupe_arguments *arguments)
 {
-    const char *network = troupe_argument(arguments, "network");
     const char *datadir = troupe_argument(arguments, "datadir");
-    const struct btc_params *params = btc_params_by_name(network);
-    if (params == NULL) {
-        fprintf(stderr, "%s: there is no network \"%s\": --network=main, signet or regtest\n",
-                BTC_PROGRAM_NAME, network);
-        return NULL;
-    }
+    const struct btc_params *params = btc_params_by_name(troupe_argument(arguments, "network"));
+    if (params == NULL)
+        return NULL; /* refused before, by the check of --network */
     if (datadir == NULL || datadir[0] == '\0') {
         fprintf(stderr, "%s: no data directory: set HOME, or choose one with --datadir\n",
                 BTC_PROGRAM_NAME);
@@ -68,28 +64,90 @@ static const char *data_directory(const struct troupe_arguments *arguments)
 /* ---- the program ---- */
 
 static struct troupe_option options[] = {
-    {"network", "NAME", "regtest", "main, signet or regtest"},
-    {"datadir", "DIR", NULL, "where chain and wallet are kept"},
-    {"wallet", "NAME", "default", "which wallet is shown, and meant by commands"},
-    {"passphrase-file", "FILE", NULL, "its first line is the passphrase that a command needs"},
-    {"encrypt", NULL, NULL, "create: put the keys under a passphrase, which is asked for"},
-    {"words", NULL, NULL, "create: of BIP39 words, which are asked for"},
-    {"kind", "KIND", "p2wpkh", "address: p2wpkh or p2tr"},
-    {"fee-rate", "SAT", NULL, "draft, send, bump: satoshi for a virtual byte, else an estimate"},
-    {"fee-max", "BTC", NULL, "draft, send, bump: the fee that is too much, else 0.1"},
-    {"coins", "TXID:INDEX,...", NULL, "draft, send: spend these coins, all of them and no others"},
-    {"change", "KIND", NULL, "draft, send: change to p2wpkh or p2tr, else as the recipients"},
-    {"final", NULL, NULL, "draft, send: `bump` can't replace it"},
-    {"preview", NULL, NULL, "bump: show what it would pay; `send N` sends that draft"},
-    {"import", "PATH", NULL, "read blocks: bootstrap.dat, blk*.dat, a folder of these"},
-    {"import-headers", "FILE", NULL, "read headers, 80 bytes each, from genesis on"},
-    {"check", NULL, NULL, "check all of the node's store first, and each wallet when it is opened"},
-    {"compact", NULL, NULL, "and write them anew without their gaps"},
-    {"ask-reorg", "N", NULL, "ask before more than N blocks are taken back (6; regtest: 100)"},
-    {"connect", "HOST:PORT,...", NULL, "peers to stay connected to: IP addresses"},
-    {"listen", "[ADDR:]PORT", NULL,
-     "let peers connect; from this machine only unless ADDR says more"},
-    {"watch", "KEY,...", NULL, "watch public keys (hex), addresses or output scripts (hex)"},
+    {.name = "network",
+     .value = "NAME",
+     .preset = "regtest",
+     .help = "main, signet or regtest",
+     .check = ui_check_network},
+    {.name = "datadir", .value = "DIR", .help = "where chain and wallet are kept"},
+    {.name = "wallet",
+     .value = "NAME",
+     .preset = "default",
+     .help = "which wallet is shown, and meant by commands",
+     .check = ui_check_wallet},
+    {.name = "passphrase-file",
+     .value = "FILE",
+     .help = "its first line is the passphrase that a command needs",
+     .scope = TROUPE_SCOPE_COMMAND},
+    {.name = "encrypt",
+     .help = "create: put the keys under a passphrase, which is asked for",
+     .scope = TROUPE_SCOPE_COMMAND},
+    {.name = "words",
+     .help = "create: of BIP39 words, which are asked for",
+     .scope = TROUPE_SCOPE_COMMAND},
+    {.name = "kind",
+     .value = "KIND",
+     .preset = "p2wpkh",
+     .help = "address: p2wpkh or p2tr",
+     .scope = TROUPE_SCOPE_COMMAND,
+     .check = ui_check_kind},
+    {.name = "fee-rate",
+     .value = "SAT",
+     .help = "draft, send, bump: satoshi for a virtual byte, else an estimate",
+     .scope = TROUPE_SCOPE_COMMAND,
+     .check = ui_check_fee_rate},
+    {.name = "fee-max",
+     .value = "BTC",
+     .help = "draft, send, bump: the fee that is too much, else 0.1",
+     .scope = TROUPE_SCOPE_COMMAND,
+     .check = ui_check_fee_max},
+    {.name = "coins",
+     .value = "TXID:INDEX,...",
+     .help = "draft, send: spend these coins, all of them and no others",
+     .scope = TROUPE_SCOPE_COMMAND,
+     .check = ui_check_coins},
+    {.name = "change",
+     .value = "KIND",
+     .help = "draft, send: change to p2wpkh or p2tr, else as the recipients",
+     .scope = TROUPE_SCOPE_COMMAND,
+     .check = ui_check_kind},
+    {.name = "final",
+     .help = "draft, send: `bump` can't replace it",
+     .scope = TROUPE_SCOPE_COMMAND},
+    {.name = "preview",
+     .help = "bump: show what it would pay; `send N` sends that draft",
+     .scope = TROUPE_SCOPE_COMMAND},
+    {.name = "import",
+     .value = "PATH",
+     .help = "read blocks: bootstrap.dat, blk*.dat, a folder of these",
+     .scope = TROUPE_SCOPE_STAY},
+    {.name = "import-headers",
+     .value = "FILE",
+     .help = "read headers, 80 bytes each, from genesis on",
+     .scope = TROUPE_SCOPE_STAY},
+    {.name = "check",
+     .help = "check all of the node's store first, and each wallet when it is opened",
+     .scope = TROUPE_SCOPE_START},
+    {.name = "compact",
+     .help = "and write them anew without their gaps",
+     .scope = TROUPE_SCOPE_START},
+    {.name = "ask-reorg",
+     .value = "N",
+     .help = "ask before more than N blocks are taken back (6; regtest: 100)",
+     .scope = TROUPE_SCOPE_START,
+     .check = ui_check_ask_reorg},
+    {.name = "connect",
+     .value = "HOST:PORT,...",
+     .help = "peers to stay connected to: IP addresses",
+     .scope = TROUPE_SCOPE_START},
+    {.name = "listen",
+     .value = "[ADDR:]PORT",
+     .help = "let peers connect; from this machine only unless ADDR says more",
+     .scope = TROUPE_SCOPE_START},
+    {.name = "watch",
+     .value = "KEY,...",
+     .help = "watch public keys (hex), addresses or output scripts (hex)",
+     .scope = TROUPE_SCOPE_STAY},
 };
 
 static const char *const wallet_uses[] = {"node", NULL};
@@ -132,29 +190,17 @@ static void on_process(struct troupe *troupe, const struct troupe_process_event 
 static const char epilog[] =
     "Without a command the program runs until Ctrl-C or, where nobody sits before it, until all "
     "is\n"
-    "imported and counted; with --connect or --listen until it is told to end. A command attaches "
-    "to the program that runs on the same data "
-    "directory,\n"
-    "or starts one for its own length.\n"
+    "imported and counted; with --connect or --listen until it is told to end. A command attaches\n"
+    "to the program that runs on the same data directory, or starts one for its own length; what "
+    "a\n"
+    "program is started with (--connect, --listen, --split, ...) is refused where one runs "
+    "already.\n"
     "\n"
     "  troupe-bitcoin                          a chain of its own (regtest), 101 blocks mined to "
     "you\n"
     "  troupe-bitcoin balance                  what you have there\n"
     "  troupe-bitcoin --network=main --import=bootstrap.dat\n"
-    "  troupe-bitcoin --network=main watch 12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S\n"
-    "\n"
-    "  address --kind=p2tr 'from Ann'          send ADDRESS 0.5 --fee-rate=2.5\n"
-    "  draft ADDRESS 0.5 ADDRESS all           send 3                   (draft 3)\n"
-    "  drafts                                  drop 3\n"
-    "  bump TXID --fee-rate=20                 lock-coins TXID:0        unlock-coins TXID:0\n"
-    "  create savings --encrypt                create old --words       (both asked for)\n"
-    "  --wallet=savings balance                open savings             close savings\n"
-    "  passphrase                              unlock 300               lock\n"
-    "  --passphrase-file=FILE send 3           words                    descriptors\n"
-    "  psbt create 3 > p.txt                   psbt sign @p.txt         psbt finalise @p.txt\n"
-    "  backup wallet.bak                       --wallet=again restore wallet.bak\n"
-    "  rescan 100                              sign-message ADDRESS 'it is mine'\n"
-    "  watch 'wpkh(xpub.../0/*)#checksum'      addresses                coins\n";
+    "  troupe-bitcoin --network=main watch 12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S\n";
 
 int main(int argc, char **argv)
 {

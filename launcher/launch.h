@@ -1,7 +1,8 @@
 /* launch.h - inside the launcher: what its files share. Programs include launcher.h.
  *
  *   launcher.c     troupe_main: which of the four ways to run this is; start in order
- *   options.c      the command line, --help
+ *   options.c      the command line
+ *   help.c         --help, and of each command
  *   composition.c  --split and --compose: which role lives in which process
  *   spawn.c        fork, exec, pidfd
  *   supervise.c    the launcher's poll loop: signals, deaths, messages of children
@@ -34,7 +35,7 @@ enum {
 
     TL_PLACES_MAX = TROUPE_ROLES_MAX,
     TL_CLIENTS_MAX = 32,
-    TL_OPTIONS_MAX = 64,
+    TL_OPTIONS_MAX = 56, /* of the program's own: with the launcher's they are bits of a word */
     TL_VALUE_BYTES_MAX = 4096, /* of an option */
     TL_REPORT_BYTES_MAX = 1024,
     TL_MESSAGE_BYTES_MAX = 64 * 1024,
@@ -63,8 +64,14 @@ struct troupe_arguments {
     const char *values[TL_OPTIONS_MAX]; /* as given; NULL: not given */
 };
 
+/* The launcher's own options; the program's are numbered behind them. */
+enum tl_own { TL_SPLIT, TL_COMPOSE, TL_SANDBOX_OPTION, TL_JSON, TL_HELP, TL_VERSION, TL_OWN_COUNT };
+extern const struct troupe_option tl_own_options[TL_OWN_COUNT];
+const struct troupe_option *tl_option_at(const struct troupe_program *program, size_t i);
+
 struct tl_command_line {
     struct troupe_arguments arguments;
+    uint64_t given;      /* options by number */
     const char *split;   /* NULL: not given */
     const char *compose; /* NULL: not given */
     bool sandbox_off;
@@ -77,6 +84,12 @@ struct tl_command_line {
 /* False: the program ends with *ret_status; all was said. The result borrows from argv. */
 bool tl_command_line_parse(const struct troupe_program *program, int argc, char **argv,
                            struct tl_command_line *ret_line, int *ret_status);
+/* False, having said so: an option was given that a program which runs already can't heed. */
+bool tl_check_attached(const struct troupe_program *program, const struct tl_command_line *line,
+                       const char *directory);
+/* Runs the command; its exit status, or TL_STATUS_FAILED when what it printed could not be written. */
+int tl_command_run(const struct troupe_program *program, const struct tl_command_line *line,
+                   struct troupe *troupe);
 /* The one of `count` names that was probably meant; NULL: none is near. name(names, i) gives them. */
 const char *tl_nearest(const char *word, size_t count,
                        const char *(*name)(const void *names, size_t), const void *names);
@@ -85,6 +98,11 @@ void tl_say(const struct troupe_program *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A report of process `name`, likewise. */
 void tl_say_report(const char *name, const char *text, size_t size);
+
+/* ---- help.c ---------------------------------------------------------------------------------- */
+
+void tl_help(const struct troupe_program *program);
+void tl_help_command(const struct troupe_program *program, const struct troupe_command *command);
 
 /* ---- composition.c --------------------------------------------------------------------------- */
 

@@ -218,9 +218,7 @@ static void *run_command(void *user)
 {
     struct tl_launcher *launcher = user;
     const struct tl_command_line *line = launcher->line;
-    tl_inbox_post(TL_NOTE_DONE, "",
-                  line->command->run(launcher->troupe, &line->arguments, line->json,
-                                     line->values_count, line->values));
+    tl_inbox_post(TL_NOTE_DONE, "", tl_command_run(launcher->program, line, launcher->troupe));
     return NULL;
 }
 

@@ -16,6 +16,14 @@ struct troupe_arguments;
  * neither given nor preset. [borrowed] for as long as the process runs. */
 const char *troupe_argument(const struct troupe_arguments *arguments, const char *name);
 
+/* Where an option has an effect. Given where it has none it is refused, not ignored. */
+enum troupe_scope {
+    TROUPE_SCOPE_ANY,
+    TROUPE_SCOPE_START,   /* of a program: not for a command that attaches to one */
+    TROUPE_SCOPE_STAY,    /* without a command only: the front role heeds it */
+    TROUPE_SCOPE_COMMAND, /* only for the commands that name it */
+};
+
 /* An option of the program's own, beside those of the launcher (--split, --compose, --sandbox,
  * --help, --version, --json). Written --name=value, --name value, or --name for a flag. */
 struct troupe_option {
@@ -23,11 +31,15 @@ struct troupe_option {
     const char *value;  /* what the value is, for --help ("FILE"); NULL: a flag */
     const char *preset; /* used when it is not given; may be NULL */
     const char *help;   /* one line */
+    enum troupe_scope scope;
+    /* NULL: this value will do, else what one is ("a number from 1 to 9"). May itself be NULL. */
+    const char *(*check)(const char *value);
 };
 
-/* `program COMMAND [ARGS]`: runs on a plain thread, attached to the program that runs on the same
- * data directory, or with the program started for the length of the command (all but the front
- * role). Returns the exit status. */
+/* `program COMMAND [ARGS]`: checked before anything is started, then runs on a plain thread, attached
+ * to the program that runs on the same data directory, or with the program started for the length of
+ * the command (all but the front role). Returns the exit status; that what it printed could be
+ * written is seen to when it is done. */
 struct troupe_command {
     const char *name;
     const char *arguments; /* for --help: "KEY [HEIGHT]" */
@@ -36,6 +48,13 @@ struct troupe_command {
     unsigned arguments_max;
     int (*run)(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                int count, char *const *values);
+    /* NULL: these words will do, else what is expected of them: the program ends with status 2
+     * before anything is started. Their number is right already. May itself be NULL. */
+    const char *(*check)(const struct troupe_arguments *arguments, int count, char *const *values);
+    const char *const
+        *options;        /* of TROUPE_SCOPE_COMMAND, that it heeds; ends with NULL, or NULL */
+    const char *about;   /* for `help COMMAND`: what its words are, with units; may be NULL */
+    const char *example; /* for the same: its words, behind the program's name; may be NULL */
 };
 
 /* What a role needs of the machine besides its links: a process of its own, or one with others that
@@ -69,7 +88,7 @@ struct troupe_program {
     const char *name; /* of the executable */
     const char *version;
     const char *summary; /* one line for --help */
-    const char *epilog;  /* what --help ends with: examples; may be NULL */
+    const char *epilog;  /* what --help ends with; may be NULL */
     const struct troupe_option *options;
     size_t options_count;
     const struct troupe_command *commands;

@@ -1,7 +1,9 @@
 /* options.c - the command line: the launcher's own options, the program's, and its commands.
  *
- * Options may stand anywhere; "--" ends them. One that is given twice: the last counts. Whatever
- * is wrong ends the program with status 2 and a line that says what was probably meant. */
+ * Options may stand anywhere; "--" ends them. One that is given twice: the last counts. Whatever is
+ * wrong, or can have no effect, ends the program with status 2 and a line that says what was probably
+ * meant, before anything is started. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,22 +11,23 @@
 
 #include "launcher/launch.h"
 
-/* The launcher's own, before the program's. */
-enum own { SPLIT, COMPOSE, SANDBOX, JSON, HELP, VERSION, OWN_COUNT };
-static const struct troupe_option own_options[OWN_COUNT] = {
-    [SPLIT] = {.name = "split",
-               .value = "LIST",
-               .help = "roles with a process each: all, none, or names with commas"},
-    [COMPOSE] = {.name = "compose",
-                 .value = "FILE",
-                 .help = "which roles share a process, and who may use whom (INI)"},
-    [SANDBOX] = {.name = "sandbox",
-                 .value = "on|off",
-                 .preset = "on",
-                 .help = "off: roles in processes of their own keep all your rights"},
-    [JSON] = {.name = "json", .help = "commands answer in JSON"},
-    [HELP] = {.name = "help", .help = "this text"},
-    [VERSION] = {.name = "version", .help = "the version"},
+const struct troupe_option tl_own_options[TL_OWN_COUNT] = {
+    [TL_SPLIT] = {.name = "split",
+                  .value = "LIST",
+                  .scope = TROUPE_SCOPE_START,
+                  .help = "roles with a process each: all, none, or names with commas"},
+    [TL_COMPOSE] = {.name = "compose",
+                    .value = "FILE",
+                    .scope = TROUPE_SCOPE_START,
+                    .help = "which roles share a process, and who may use whom (INI)"},
+    [TL_SANDBOX_OPTION] = {.name = "sandbox",
+                           .value = "on|off",
+                           .scope = TROUPE_SCOPE_START,
+                           .preset = "on",
+                           .help = "off: roles in processes of their own keep all your rights"},
+    [TL_JSON] = {.name = "json", .help = "commands answer in JSON"},
+    [TL_HELP] = {.name = "help", .help = "this text; of a command, behind it"},
+    [TL_VERSION] = {.name = "version", .help = "the version"},
 };
 
 /* ---- saying ---------------------------------------------------------------------------------- */
@@ -106,109 +109,20 @@ const char *tl_nearest(const char *word, size_t count,
     return nearest;
 }
 
-static const struct troupe_option *option_at(const struct troupe_program *program, size_t i)
+const struct troupe_option *tl_option_at(const struct troupe_program *program, size_t i)
 {
-    return i < OWN_COUNT ? &own_options[i] : &program->options[i - OWN_COUNT];
+    return i < TL_OWN_COUNT ? &tl_own_options[i] : &program->options[i - TL_OWN_COUNT];
 }
 
 static const char *option_name(const void *names, size_t i)
 {
-    return option_at(names, i)->name;
+    return tl_option_at(names, i)->name;
 }
 
 static const char *command_name(const void *names, size_t i)
 {
     const struct troupe_program *program = names;
     return program->commands[i].name;
-}
-
-/* ---- help ------------------------------------------------------------------------------------ */
-
-static int heading(char *to, size_t size, const struct troupe_option *option)
-{
-    return option->value != NULL ? snprintf(to, size, "--%s=%s", option->name, option->value)
-                                 : snprintf(to, size, "--%s", option->name);
-}
-
-static void help_row(int width, const char *left, const char *help, const char *preset)
-{
-    printf("  %-*s  %s", width, left, help);
-    if (preset != NULL) {
-        printf(" (%s)", preset);
-    }
-    putchar('\n');
-}
-
-static int help_width(const struct troupe_program *program)
-{
-    char text[128];
-    int width = 0;
-    for (size_t i = 0; i < OWN_COUNT + program->options_count; i++) {
-        int size = heading(text, sizeof text, option_at(program, i));
-        width = size > width ? size : width;
-    }
-    for (size_t i = 0; i < program->commands_count; i++) {
-        const struct troupe_command *command = &program->commands[i];
-        int size = snprintf(text, sizeof text, "%s %s", command->name,
-                            command->arguments != NULL ? command->arguments : "");
-        width = size > width ? size : width;
-    }
-    return width;
-}
-
-static void help_roles(const struct troupe_program *program)
-{
-    printf("\nRoles:");
-    for (size_t i = 0; i < program->roles_count; i++) {
-        const struct troupe_role *role = &program->roles[i];
-        printf("%s %s", i > 0 ? "," : "", role->name);
-        for (const char *const *uses = role->uses; uses != NULL && *uses != NULL; uses++) {
-            printf("%s%s", uses == role->uses ? " (uses " : ", ", *uses);
-        }
-        printf("%s", role->uses != NULL && *role->uses != NULL ? ")" : "");
-    }
-    printf(
-        "\n%s stays in the first process; the end of it ends the program.\n"
-        "A composition file has sections [process NAME] with roles = ROLE, ... and perhaps\n"
-        "sandbox = off, and [role NAME] with uses = ROLE, ... where it is to use fewer than the\n"
-        "above.\n",
-        program->front);
-}
-
-static void help(const struct troupe_program *program)
-{
-    char text[128];
-    int width = help_width(program);
-    bool commands = program->commands_count != 0;
-    printf("%s: %s\n\nUsage: %s [OPTIONS]%s\n\nOptions:\n", program->name, program->summary,
-           program->name, commands ? " [COMMAND [ARGUMENTS]]" : "");
-    for (size_t i = OWN_COUNT; i < OWN_COUNT + program->options_count; i++) {
-        const struct troupe_option *option = option_at(program, i);
-        heading(text, sizeof text, option);
-        help_row(width, text, option->help, option->preset);
-    }
-    for (size_t i = 0; i < OWN_COUNT; i++) {
-        heading(text, sizeof text, &own_options[i]);
-        help_row(width, text, own_options[i].help,
-                 i == SPLIT ? program->split : own_options[i].preset);
-    }
-    if (commands) {
-        printf("\nCommands, for the program that runs on the same data directory, or else started "
-               "for\nthe length of the command:\n");
-    }
-    for (size_t i = 0; i < program->commands_count; i++) {
-        const struct troupe_command *command = &program->commands[i];
-        snprintf(text, sizeof text, "%s %s", command->name,
-                 command->arguments != NULL ? command->arguments : "");
-        help_row(width, text, command->help, NULL);
-    }
-    help_roles(program);
-    printf("\nExit status: 0 ended in order, by itself, Ctrl-C, SIGTERM or SIGHUP; 1 something "
-           "failed,\nor a command was cut short; 2 the command line or the composition is wrong; "
-           "130 a second\nCtrl-C, which ends all at once.\n");
-    if (program->epilog != NULL) {
-        printf("\n%s\n", program->epilog);
-    }
 }
 
 /* ---- parsing --------------------------------------------------------------------------------- */
@@ -226,7 +140,7 @@ static bool unknown_option(const struct troupe_program *program, const char *tex
     char word[WORD_BYTES_MAX + 1];
     snprintf(word, sizeof word, "%.*s", (int)size, text);
     const char *name = word + strspn(word, "-");
-    const char *nearest = tl_nearest(name, OWN_COUNT + program->options_count, option_name,
+    const char *nearest = tl_nearest(name, TL_OWN_COUNT + program->options_count, option_name,
                                      program);
     if (nearest != NULL) {
         tl_say(program, "unknown option %s; did you mean --%s?", word, nearest);
@@ -238,27 +152,28 @@ static bool unknown_option(const struct troupe_program *program, const char *tex
 
 static void set_option(struct parse *parse, size_t i, const char *value)
 {
+    parse->line->given |= tl_bit(i);
     switch (i) {
-    case SPLIT:
+    case TL_SPLIT:
         parse->line->split = value;
         break;
-    case COMPOSE:
+    case TL_COMPOSE:
         parse->line->compose = value;
         break;
-    case SANDBOX:
+    case TL_SANDBOX_OPTION:
         parse->sandbox = value;
         break;
-    case JSON:
+    case TL_JSON:
         parse->line->json = true;
         break;
-    case HELP:
+    case TL_HELP:
         parse->help = true;
         break;
-    case VERSION:
+    case TL_VERSION:
         parse->version = true;
         break;
     default:
-        parse->line->arguments.values[i - OWN_COUNT] = value;
+        parse->line->arguments.values[i - TL_OWN_COUNT] = value;
     }
 }
 
@@ -270,16 +185,16 @@ static bool parse_option(struct parse *parse, const char *word, const char *next
     const char *value = word[size] == '=' ? word + size + 1 : NULL;
     size_t i = 0;
     *ret_taken = false;
-    while (i < OWN_COUNT + program->options_count &&
+    while (i < TL_OWN_COUNT + program->options_count &&
            (size < 3 || strncmp(word, "--", 2) != 0 ||
-            strlen(option_at(program, i)->name) != size - 2 ||
-            strncmp(option_at(program, i)->name, word + 2, size - 2) != 0)) {
+            strlen(tl_option_at(program, i)->name) != size - 2 ||
+            strncmp(tl_option_at(program, i)->name, word + 2, size - 2) != 0)) {
         i++;
     }
-    if (i == OWN_COUNT + program->options_count) {
+    if (i == TL_OWN_COUNT + program->options_count) {
         return unknown_option(program, word, size);
     }
-    const struct troupe_option *option = option_at(program, i);
+    const struct troupe_option *option = tl_option_at(program, i);
     if (option->value == NULL && value != NULL) {
         tl_say(program, "--%s takes no value", option->name);
         return false;
@@ -302,30 +217,129 @@ static bool parse_option(struct parse *parse, const char *word, const char *next
     return true;
 }
 
-static bool check_command(const struct troupe_program *program, int count, char **words,
-                          struct tl_command_line *line)
+static const struct troupe_command *find_command(const struct troupe_program *program,
+                                                 const char *word)
 {
-    const struct troupe_command *command = NULL;
-    for (size_t i = 0; i < program->commands_count && command == NULL; i++) {
-        command = strcmp(program->commands[i].name, words[0]) == 0 ? &program->commands[i] : NULL;
+    for (size_t i = 0; i < program->commands_count; i++) {
+        if (strcmp(program->commands[i].name, word) == 0) {
+            return &program->commands[i];
+        }
+    }
+    const char *nearest = tl_nearest(word, program->commands_count, command_name, program);
+    tl_say(program, "unknown command %s%s%s%s", word,
+           nearest != NULL ? "; did you mean " : "; --help lists them",
+           nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    return NULL;
+}
+
+/* ---- what was given can have an effect, and is what it should be ----------------------------- */
+
+static bool heeds(const struct troupe_command *command, const char *name)
+{
+    const char *const *option = command != NULL ? command->options : NULL;
+    while (option != NULL && *option != NULL && strcmp(*option, name) != 0) {
+        option++;
+    }
+    return option != NULL && *option != NULL;
+}
+
+static bool refuse_option(const struct parse *parse, const struct troupe_option *option)
+{
+    const struct troupe_program *program = parse->program;
+    const struct troupe_command *command = parse->line->command;
+    if (option->scope == TROUPE_SCOPE_STAY) {
+        tl_say(program, "--%s has no effect on the command %s: give it without a command",
+               option->name, command->name);
+    } else if (command != NULL) {
+        tl_say(program, "--%s has no effect on the command %s; `%s help %s` has the options of it",
+               option->name, command->name, program->name, command->name);
+    } else {
+        tl_say(program, "--%s has no effect without a command; --help lists them", option->name);
+    }
+    return false;
+}
+
+static bool check_option(const struct parse *parse, size_t i)
+{
+    const struct troupe_option *option = tl_option_at(parse->program, i);
+    const struct troupe_command *command = parse->line->command;
+    if ((option->scope == TROUPE_SCOPE_STAY && command != NULL) ||
+        (option->scope == TROUPE_SCOPE_COMMAND && !heeds(command, option->name))) {
+        return refuse_option(parse, option);
+    }
+    const char *value = i < TL_OWN_COUNT ? NULL : parse->line->arguments.values[i - TL_OWN_COUNT];
+    const char *wanted = option->check != NULL ? option->check(value) : NULL;
+    if (wanted != NULL) {
+        tl_say(parse->program, "--%s is %s, not \"%.64s\"", option->name, wanted, value);
+    }
+    return wanted == NULL;
+}
+
+static bool check_all(const struct parse *parse)
+{
+    const struct troupe_program *program = parse->program;
+    const struct tl_command_line *line = parse->line;
+    const struct troupe_command *command = line->command;
+    for (size_t i = 0; i < TL_OWN_COUNT + program->options_count; i++) {
+        if ((line->given & tl_bit(i)) != 0 && !check_option(parse, i)) {
+            return false;
+        }
     }
     if (command == NULL) {
-        const char *nearest = tl_nearest(words[0], program->commands_count, command_name, program);
-        tl_say(program, "unknown command %s%s%s%s", words[0],
-               nearest != NULL ? "; did you mean " : "; --help lists them",
-               nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
-        return false;
+        return true;
     }
-    unsigned given = (unsigned)count - 1;
+    unsigned given = (unsigned)line->values_count;
     if (given < command->arguments_min || given > command->arguments_max) {
         tl_say(program, "%s takes other arguments: %s %s %s", command->name, program->name,
                command->name, command->arguments != NULL ? command->arguments : "");
         return false;
     }
-    line->command = command;
-    line->values_count = count - 1;
-    line->values = words + 1;
+    const char *wanted = command->check != NULL
+                             ? command->check(&line->arguments, line->values_count, line->values)
+                             : NULL;
+    if (wanted != NULL) {
+        tl_say(program, "%s: %s; `%s help %s` says more", command->name, wanted, program->name,
+               command->name);
+    }
+    return wanted == NULL;
+}
+
+bool tl_check_attached(const struct troupe_program *program, const struct tl_command_line *line,
+                       const char *directory)
+{
+    for (size_t i = 0; i < TL_OWN_COUNT + program->options_count; i++) {
+        const struct troupe_option *option = tl_option_at(program, i);
+        if ((line->given & tl_bit(i)) != 0 && option->scope == TROUPE_SCOPE_START) {
+            tl_say(program,
+                   "--%s has no effect on the program that runs already on %s: leave it away, or "
+                   "end that program and start it with it",
+                   option->name, directory);
+            return false;
+        }
+    }
     return true;
+}
+
+/* ---- the words ------------------------------------------------------------------------------- */
+
+/* `help`, unless the program has a command of that name. */
+static bool parse_help(struct parse *parse, int *count, char ***words)
+{
+    const struct troupe_program *program = parse->program;
+    bool own = false;
+    for (size_t i = 0; i < program->commands_count; i++) {
+        own = own || strcmp(program->commands[i].name, "help") == 0;
+    }
+    if (*count > 0 && !own && strcmp((*words)[0], "help") == 0) {
+        parse->help = true;
+        (*count)--;
+        (*words)++;
+    }
+    if (!parse->help || *count == 0) {
+        return true;
+    }
+    parse->line->command = find_command(program, (*words)[0]);
+    return parse->line->command != NULL;
 }
 
 static bool parse_words(struct parse *parse, int argc, char **argv)
@@ -346,6 +360,10 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
             argv[1 + words++] = argv[i];
         }
     }
+    char **left = argv + 1;
+    if (!parse_help(parse, &words, &left)) {
+        return false;
+    }
     if (parse->help || parse->version) {
         return true;
     }
@@ -360,7 +378,24 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
             return false;
         }
     }
-    return words == 0 || check_command(parse->program, words, argv + 1, parse->line);
+    if (words > 0) {
+        parse->line->command = find_command(parse->program, left[0]);
+        parse->line->values_count = words - 1;
+        parse->line->values = left + 1;
+    }
+    return (words == 0 || parse->line->command != NULL) && check_all(parse);
+}
+
+/* False, having said so: some of what was printed is lost. */
+static bool written(const struct troupe_program *program)
+{
+    bool failed = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !failed) {
+        return true;
+    }
+    tl_say(program, "standard output could not be written%s%s: what it shows is not all",
+           failed ? "" : ": ", failed ? "" : strerror(errno));
+    return false;
 }
 
 bool tl_command_line_parse(const struct troupe_program *program, int argc, char **argv,
@@ -372,13 +407,23 @@ bool tl_command_line_parse(const struct troupe_program *program, int argc, char 
         *ret_status = TL_STATUS_USAGE;
         return false;
     }
-    *ret_status = 0;
-    if (parse.help) {
-        help(program);
+    if (parse.help && ret_line->command != NULL) {
+        tl_help_command(program, ret_line->command);
+    } else if (parse.help) {
+        tl_help(program);
     } else if (parse.version) {
         printf("%s %s\n", program->name, program->version);
     }
+    *ret_status = written(program) ? 0 : TL_STATUS_FAILED;
     return !parse.help && !parse.version;
+}
+
+int tl_command_run(const struct troupe_program *program, const struct tl_command_line *line,
+                   struct troupe *troupe)
+{
+    int status = line->command->run(troupe, &line->arguments, line->json, line->values_count,
+                                    line->values);
+    return written(program) || status != 0 ? status : TL_STATUS_FAILED;
 }
 
 const char *troupe_argument(const struct troupe_arguments *arguments, const char *name)

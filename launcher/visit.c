@@ -258,8 +258,7 @@ static enum tl_visit_result run_attached(struct tl_visit *visit,
     int wait_ms = TL_START_MS * ((int)program->roles_count + 1);
     enum tl_visit_result result = tl_visit_attach(visit, *ret_troupe, roles, count, wait_ms);
     if (result == TL_VISIT_DONE) {
-        *ret_status = line->command->run(*ret_troupe, &line->arguments, line->json,
-                                         line->values_count, line->values);
+        *ret_status = tl_command_run(program, line, *ret_troupe);
     }
     return result;
 }
@@ -271,7 +270,9 @@ bool tl_attach_run(const struct troupe_program *program, const struct tl_command
     struct troupe *troupe = NULL;
     *ret_status = TL_STATUS_FAILED;
     enum tl_visit_result result = tl_visit_open(&visit, directory);
-    if (result == TL_VISIT_DONE) {
+    if (result == TL_VISIT_DONE && !tl_check_attached(program, line, directory)) {
+        *ret_status = TL_STATUS_USAGE;
+    } else if (result == TL_VISIT_DONE) {
         result = run_attached(&visit, program, line, &troupe, ret_status);
     }
     if (result == TL_VISIT_FAILED || result == TL_VISIT_LATER) {

@@ -71,7 +71,7 @@ class BadInput(program.Program):
     def test_command_line(self):
         self.assertIn('--nope', self.refused('--nope', status=2))
         self.assertIn('fly', self.refused('fly', status=2))
-        self.assertIn('there is no network "moon"', self.refused('--network=moon'))
+        self.assertIn('not "moon"', self.refused('--network=moon', status=2))
 
     def test_data_directory_in_use(self):
         terminal = Terminal(self)

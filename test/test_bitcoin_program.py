@@ -169,12 +169,12 @@ class Commands(program.Program):
         self.assertEqual(self.ask('balance')['confirmed_sat'], 0)
 
     def test_what_they_refuse(self):
-        self.assertIn('from 1 to', self.refused('mine', 'many'))
-        self.assertIn('regtest', self.refused('--network=main', 'mine', '1'))
+        self.assertIn('from 1 to', self.refused('mine', 'many', status=2))
+        self.assertIn('regtest', self.refused('--network=main', 'mine', '1', status=2))
         self.assertIn('neither hex nor an address', self.refused('watch', 'zz'))
         self.assertIn('not one of network regtest', self.refused('watch', '12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S'))
-        self.assertIn('label', self.refused('address', 'x' * 101))
-        self.assertIn('one line', self.refused('address', 'red\x1b[31m'))
+        self.assertIn('label', self.refused('address', 'x' * 101, status=2))
+        self.assertIn('one line', self.refused('address', 'red\x1b[31m', status=2))
 
     def test_mining_that_is_cut_short_says_how_far_it_came_and_fails(self):
         with subprocess.Popen(arguments_of(self.datadir, ('mine', '900000')), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

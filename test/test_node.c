@@ -35,9 +35,9 @@ struct desk {
 static struct desk desk;
 
 static const struct troupe_option options[] = {
-    {"network", "NAME", "regtest", "as of troupe-bitcoin"},
-    {"datadir", "DIR", NULL, "as of troupe-bitcoin"},
-    {"ask-reorg", "N", NULL, "as of troupe-bitcoin"},
+    {.name = "network", .value = "NAME", .preset = "regtest", .help = "as of troupe-bitcoin"},
+    {.name = "datadir", .value = "DIR", .help = "as of troupe-bitcoin"},
+    {.name = "ask-reorg", .value = "N", .help = "as of troupe-bitcoin"},
 };
 static const struct troupe_program program = {
     .name = "test_node", .options = options, .options_count = 3};

@@ -26,10 +26,8 @@ class PoolCommands(program.Program):
         self.assertIn('a coinbase comes in a block only', self.refused('send-raw', told['hex']))
 
     def test_what_they_refuse(self):
-        for words, why in ((('tx', 'abc'), '64 hexadecimal digits'), (('tx', '00' * 32, 'abc'), 'or its height'),
-                           (('tx', '00' * 32, '9'), 'no block'), (('tx', '00' * 32), 'waits nowhere'), (('fee', '0'), 'from 1 to 1008'),
-                           (('fee', 'soon'), 'from 1 to 1008'), (('mempool', 'x'), 'from 1 to 1000'), (('send-raw', 'xyz'), 'hexadecimal'),
-                           (('send-raw', '@/none'), 'No such file'), (('test-raw', 'ab'), 'transaction 0')):
+        for words, why in ((('tx', '00' * 32), 'waits nowhere'), (('tx', '00' * 32, '9'), 'no block'), (('send-raw', '@/none'), 'No such file'),
+                           (('test-raw', 'ab'), 'transaction 0')):
             with self.subTest(words):
                 self.assertRegex(self.refused(*words), why)
 
@@ -65,10 +63,8 @@ class BlockCommands(program.Program):
         self.assertIn('it was here already', self.run_program('submit-block', digits, datadir=elsewhere).stdout)
 
     def test_what_they_refuse(self):
-        for words, why in ((('block', 'x'), '64 hexadecimal digits'), (('block', '+1'), 'or its height'), (('headers', '0'), '1 the first'), (('block', '9'), 'block 9|height'),
-                           (('block', '00' * 32), 'block'), (('headers', '0', '2001'), '1 to 2000'), (('coin', f'{"00" * 32}:'), 'TXID:INDEX'),
-                           (('coin', f'{"00" * 32}:4294967296'), 'TXID:INDEX'), (('submit-block', 'abc'), 'odd number'),
-                           (('submit-block', 'ab'), 'is no block'), (('submit-block', '@/none'), 'No such file'),
+        for words, why in ((('block', '9'), 'block 9|height'),
+                           (('block', '00' * 32), 'block'), (('submit-block', 'ab'), 'is no block'), (('submit-block', '@/none'), 'No such file'),
                            (('submit-block', 'ab' * 100), 'block|header|transaction')):
             with self.subTest(words):
                 self.assertRegex(self.refused(*words), why)

@@ -5,6 +5,7 @@
  *   commands_*.c        a file for each group
  *   desk.c              what they share
  *   reading.c           how they read what was given
+ *   checks.c            what is told of it before anything is started
  *
  * Each runs on a plain thread, in a process of its own or of the program that is started for it,
  * and asks node and wallet with the facades that wait; they share nothing with the UI's actor.
@@ -33,6 +34,11 @@
 #define UI_PAYEES_MAX     (2 * WALLET_DRAFT_RECIPIENTS_MAX) /* words: an address and an amount each */
 #define UI_PSBTS_MAX      16                                /* that are combined at once */
 #define UI_LOCK_COINS_MAX WALLET_LOCK_COINS_COINS_MAX
+#define UI_FEE_RATE_MAX   10000000 /* for 1,000 virtual bytes */
+#define UI_BAN_S_MAX      31536000 /* a year */
+#define UI_MINE_MAX       1000000
+#define UI_ASK_REORG_MAX  1000 /* no more are ever taken back: the node's CHAIN_REORG_MAX */
+#define UI_POOL_SHOWN_MAX 1000 /* transactions that one command lists */
 
 /* As the interfaces number the networks. */
 extern const char *const ui_network_names[];
@@ -71,6 +77,8 @@ int ui_fail_path(const struct desk *desk, const char *path, const char *why);
 /* Decimal digits and nothing else, from min to max. False: it is no such number. */
 bool ui_read_number(const char *text, uint64_t min, uint64_t max,
                     uint64_t *ret_number) TROUPE_CHECKED;
+/* Decimal digits with at most `places` behind the point, as a whole number of the last place. */
+bool ui_read_decimal(const char *text, unsigned places, int64_t *ret_number) TROUPE_CHECKED;
 /* The bytes of an id as people write it. False: it is none. */
 bool ui_read_hash(const char *text, uint8_t ret_bytes[32]) TROUPE_CHECKED;
 /* The hash of a block, given as that or as its height. 0, or 1 having said why. */
@@ -200,5 +208,47 @@ int ui_run_peer(struct troupe *troupe, const struct troupe_arguments *arguments,
                 int count, char *const *values);
 int ui_run_network(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                    int count, char *const *values);
+
+/* ---- and their words: its check; names are of what is checked ---- */
+
+const char *ui_check_address(const struct troupe_arguments *arguments, int count,
+                             char *const *values);
+const char *ui_check_block(const struct troupe_arguments *arguments, int count,
+                           char *const *values);
+const char *ui_check_draft(const struct troupe_arguments *arguments, int count,
+                           char *const *values);
+const char *ui_check_drafts(const struct troupe_arguments *arguments, int count,
+                            char *const *values);
+const char *ui_check_fee(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_headers(const struct troupe_arguments *arguments, int count,
+                             char *const *values);
+const char *ui_check_label(const struct troupe_arguments *arguments, int count,
+                           char *const *values);
+const char *ui_check_mempool(const struct troupe_arguments *arguments, int count,
+                             char *const *values);
+const char *ui_check_mine(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_name(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_number_of_draft(const struct troupe_arguments *arguments, int count,
+                                     char *const *values);
+const char *ui_check_on_off(const struct troupe_arguments *arguments, int count,
+                            char *const *values);
+const char *ui_check_outpoints(const struct troupe_arguments *arguments, int count,
+                               char *const *values);
+const char *ui_check_peer(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_psbt(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_raw_block(const struct troupe_arguments *arguments, int count,
+                               char *const *values);
+const char *ui_check_raw_txs(const struct troupe_arguments *arguments, int count,
+                             char *const *values);
+const char *ui_check_rescan(const struct troupe_arguments *arguments, int count,
+                            char *const *values);
+const char *ui_check_scan(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_send(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_tx(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_txid(const struct troupe_arguments *arguments, int count, char *const *values);
+const char *ui_check_unlock(const struct troupe_arguments *arguments, int count,
+                            char *const *values);
+const char *ui_check_watch(const struct troupe_arguments *arguments, int count,
+                           char *const *values);
 
 #endif

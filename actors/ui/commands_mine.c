@@ -6,7 +6,6 @@
 #include "actors/bitcoin/version.h"
 #include "actors/ui/commands_impl.h"
 
-#define MINE_MAX   1000000
 #define MINE_LABEL "mining"
 
 /* The address that blocks are mined to: the first one that was given out, or a new one. */
@@ -88,13 +87,14 @@ int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments,
         return 1;
     if (strcmp(troupe_argument(arguments, "network"), "regtest") != 0)
         return ui_desk_fail(&desk, "blocks are mined on regtest only: leave --network away");
-    if (!ui_read_number(values[0], 1, MINE_MAX, &wanted))
+    if (!ui_read_number(values[0], 1, UI_MINE_MAX, &wanted))
         return ui_desk_fail(&desk, "say how many blocks, from 1 to 1000000: mine 10");
     int code = mining_address(&desk, address, &error);
     if (code == 0)
         code = mine(&desk, (uint32_t)wanted, address, &mined, &error);
     if (code != 0 && mined.blocks != 0)
-        fprintf(stderr, "%s: mine: of %ld blocks %" PRIu64 " were mined, up to block %" PRIu32 "\n",
+        fprintf(stderr,
+                "%s: mine: of %" PRIu64 " blocks %" PRIu64 " were mined, up to block %" PRIu32 "\n",
                 BTC_PROGRAM_NAME, wanted, mined.blocks, mined.height);
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);

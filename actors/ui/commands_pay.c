@@ -11,34 +11,6 @@
 
 /* ---- what was given ---- */
 
-/* Decimal digits with at most `places` behind the point, as a whole number of the last place. */
-static bool read_decimal(const char *text, unsigned places, int64_t *ret_number)
-{
-    int64_t number = 0;
-    unsigned behind = 0;
-    bool has_point = false;
-    bool has_digit = false;
-    for (; *text != '\0'; text++) {
-        if (*text == '.' && !has_point) {
-            has_point = true;
-            continue;
-        }
-        if (*text < '0' || *text > '9' || (has_point && behind == places) ||
-            number > (INT64_MAX - 9) / 10)
-            return false;
-        number = number * 10 + (*text - '0');
-        behind += has_point;
-        has_digit = true;
-    }
-    for (; behind < places; behind++) {
-        if (number > INT64_MAX / 10)
-            return false;
-        number *= 10;
-    }
-    *ret_number = number;
-    return has_digit;
-}
-
 /* --fee-rate, in satoshi for a virtual byte; 0 when it is not given: the node estimates. */
 static int read_rate(const struct desk *desk, uint64_t *ret_rate)
 {
@@ -47,7 +19,7 @@ static int read_rate(const struct desk *desk, uint64_t *ret_rate)
     *ret_rate = 0;
     if (text == NULL)
         return 0;
-    if (!read_decimal(text, 3, &rate) || rate == 0 || rate > 10000000)
+    if (!ui_read_decimal(text, 3, &rate) || rate == 0 || rate > UI_FEE_RATE_MAX)
         return ui_desk_fail(desk, "--fee-rate is in satoshi for a virtual byte, up to 10000: 2.5");
     *ret_rate = (uint64_t)rate;
     return 0;
@@ -58,7 +30,7 @@ static int read_fee_max(const struct desk *desk, int64_t *ret_fee_sat)
 {
     const char *text = troupe_argument(desk->arguments, "fee-max");
     *ret_fee_sat = 0;
-    if (text != NULL && (!read_decimal(text, 8, ret_fee_sat) || *ret_fee_sat == 0))
+    if (text != NULL && (!ui_read_decimal(text, 8, ret_fee_sat) || *ret_fee_sat == 0))
         return ui_desk_fail(desk, "--fee-max is in BTC: 0.0005");
     return 0;
 }
@@ -110,7 +82,7 @@ static int read_recipients(const struct desk *desk, int count, char *const *valu
         recipient->takes_rest = strcmp(amount, "all") == 0;
         if (recipient->address.size > WALLET_RECIPIENT_ADDRESS_BYTES_MAX)
             return ui_desk_fail(desk, "that is too long for an address");
-        if (!recipient->takes_rest && !read_decimal(amount, 8, &recipient->amount_sat)) {
+        if (!recipient->takes_rest && !ui_read_decimal(amount, 8, &recipient->amount_sat)) {
             snprintf(text, sizeof(text),
                      "\"%.64s\" is no amount: say it in BTC, with at most eight digits behind the "
                      "point, or `all`",

@@ -7,8 +7,6 @@
 
 #include "actors/ui/commands_impl.h"
 
-#define BAN_S_MAX 31536000 /* a year */
-
 /* ---- peers ---- */
 
 static const char *state_name(enum node_peer_state state)
@@ -166,7 +164,7 @@ static int look_up(const struct desk *desk, const char *text,
 static int read_seconds(const struct desk *desk, const char *text, uint32_t *ret_seconds)
 {
     uint64_t seconds = 0;
-    if (!ui_read_number(text, 0, BAN_S_MAX, &seconds))
+    if (!ui_read_number(text, 0, UI_BAN_S_MAX, &seconds))
         return ui_desk_fail(desk,
                             "for how many seconds? 0, which lifts a ban, to 31536000, a year");
     *ret_seconds = (uint32_t)seconds;

@@ -10,8 +10,7 @@
 #include "actors/bitcoin/tx.h"
 #include "actors/ui/commands_impl.h"
 
-#define SHOWN_MAX 1000 /* transactions that one command lists */
-#define SHOWN     10   /* unless a person says otherwise */
+#define SHOWN 10 /* unless a person says otherwise */
 
 /* "1.234" satoshi for a virtual byte, of a rate for 1,000. */
 static const char *format_rate(uint64_t rate, char to[FORMAT_BTC_SIZE])
@@ -30,7 +29,7 @@ static uint64_t rate_of(int64_t fee_sat, uint32_t vsize)
 /* The newest ones of a stream that is oldest first. */
 struct pool_view {
     struct node_pool_totals totals;
-    struct node_pool_tx newest[SHOWN_MAX];
+    struct node_pool_tx newest[UI_POOL_SHOWN_MAX];
     uint64_t seen;
     uint64_t wanted;
 };
@@ -98,7 +97,7 @@ int ui_run_mempool(struct troupe *troupe, const struct troupe_arguments *argumen
         return ui_desk_fail(&desk, "no memory");
     view->wanted = SHOWN;
     int status = 1;
-    if (count > 0 && !ui_read_number(values[0], 1, SHOWN_MAX, &view->wanted)) {
+    if (count > 0 && !ui_read_number(values[0], 1, UI_POOL_SHOWN_MAX, &view->wanted)) {
         ui_desk_fail(&desk, "say how many to list, from 1 to 1000: mempool 50");
     } else {
         int code = node_get_mempool(troupe, desk.node, &args, on_pool, view, &error, NULL);

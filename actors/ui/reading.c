@@ -23,6 +23,33 @@ bool ui_read_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_
     return true;
 }
 
+bool ui_read_decimal(const char *text, unsigned places, int64_t *ret_number)
+{
+    int64_t number = 0;
+    unsigned behind = 0;
+    bool has_point = false;
+    bool has_digit = false;
+    for (; *text != '\0'; text++) {
+        if (*text == '.' && !has_point) {
+            has_point = true;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || (has_point && behind == places) ||
+            number > (INT64_MAX - 9) / 10)
+            return false;
+        number = number * 10 + (*text - '0');
+        behind += has_point;
+        has_digit = true;
+    }
+    for (; behind < places; behind++) {
+        if (number > INT64_MAX / 10)
+            return false;
+        number *= 10;
+    }
+    *ret_number = number;
+    return has_digit;
+}
+
 bool ui_read_hash(const char *text, uint8_t ret_bytes[32])
 {
     struct btc_hash hash;

@@ -58,12 +58,12 @@ static const struct troupe_role roles[] = {
     {"asker", &asker_actor, asker_uses},
 };
 static const struct troupe_option options[] = {
-    {"network", "NAME", "regtest", "as of troupe-bitcoin"},
-    {"datadir", "DIR", ".", "as of troupe-bitcoin"},
-    {"import", "FILE", NULL, "as of troupe-bitcoin"},
-    {"import-headers", "FILE", NULL, "as of troupe-bitcoin"},
-    {"watch", "KEY", NULL, "as of troupe-bitcoin"},
-    {"wait", "SECONDS", "0", "how long a person has"},
+    {.name = "network", .value = "NAME", .preset = "regtest", .help = "as of troupe-bitcoin"},
+    {.name = "datadir", .value = "DIR", .preset = ".", .help = "as of troupe-bitcoin"},
+    {.name = "import", .value = "FILE", .help = "as of troupe-bitcoin"},
+    {.name = "import-headers", .value = "FILE", .help = "as of troupe-bitcoin"},
+    {.name = "watch", .value = "KEY", .help = "as of troupe-bitcoin"},
+    {.name = "wait", .value = "SECONDS", .preset = "0", .help = "how long a person has"},
 };
 
 /* One for the chain and one for the door: the test makes both. */

@@ -396,7 +396,12 @@ static const struct troupe_option options[] = {
     {.name = "listen", .value = "[ADDRESS:]PORT", .help = "line may listen there"},
 };
 static const struct troupe_command commands[] = {
-    {"try", "ROLE WHAT [PATH|NUMBER|NEIGHBOUR]", "prints the errno", 2, 3, command_try},
+    {.name = "try",
+     .arguments = "ROLE WHAT [PATH|NUMBER|NEIGHBOUR]",
+     .help = "prints the errno",
+     .arguments_min = 2,
+     .arguments_max = 3,
+     .run = command_try},
 };
 
 int main(int argc, char **argv)

@@ -150,7 +150,12 @@ static const struct troupe_option options[] = {
     {.name = "datadir", .value = "DIR", .help = "where the control socket is"},
 };
 static const struct troupe_command commands[] = {
-    {"add", "NUMBER", "adds to the sum", 1, 1, command_add},
+    {.name = "add",
+     .arguments = "NUMBER",
+     .help = "adds to the sum",
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = command_add},
 };
 static const struct troupe_role roles[] = {
     {.name = "store", .actor = &store},

@@ -424,8 +424,13 @@ static const struct troupe_option options[] = {
     {.name = "load", .value = "N", .help = "talkers that keep the others busy"},
     {.name = "once", .help = "each has one conversation"}};
 static const struct troupe_command commands[] = {
-    {"perish", "HOW [STATUS]", "ends the victim", 1, 2, command_perish},
-    {"hold", NULL, "asks the victim what is never answered", 0, 0, command_hold},
+    {.name = "perish",
+     .arguments = "HOW [STATUS]",
+     .help = "ends the victim",
+     .arguments_min = 1,
+     .arguments_max = 2,
+     .run = command_perish},
+    {.name = "hold", .help = "asks the victim what is never answered", .run = command_hold},
 };
 
 int main(int argc, char **argv)

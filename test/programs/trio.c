@@ -365,10 +365,25 @@ static const struct troupe_option options[] = {
     {.name = "unlink", .value = "FILE", .help = "removes it, before the children are started"},
 };
 static const struct troupe_command commands[] = {
-    {"add", "NUMBER", "adds to the sum", 1, 1, command_add},
-    {"descriptors", "ROLE", "of its process", 1, 1, command_descriptors},
-    {"quit", "ROLE STATUS", "troupe_quit in its process", 2, 2, command_quit},
-    {"stay", NULL, "calls the store until it is gone", 0, 0, command_stay},
+    {.name = "add",
+     .arguments = "NUMBER",
+     .help = "adds to the sum",
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = command_add},
+    {.name = "descriptors",
+     .arguments = "ROLE",
+     .help = "of its process",
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = command_descriptors},
+    {.name = "quit",
+     .arguments = "ROLE STATUS",
+     .help = "troupe_quit in its process",
+     .arguments_min = 2,
+     .arguments_max = 2,
+     .run = command_quit},
+    {.name = "stay", .help = "calls the store until it is gone", .run = command_stay},
 };
 
 int main(int argc, char **argv)
