@@ -1,12 +1,16 @@
 """The command line of troupe-bitcoin: what can't be right or has no effect is refused before anything is started, and `help`."""
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from support import program
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
+import program  # noqa: E402 (the path comes first)
 
 TXID, ADDRESS = 'ab' * 32, 'bcrt1qft732hkzzpzjf7gq27eazfzlcqvl9k28rwk9ce'
 MAIN_ADDRESS = '12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S'
