@@ -33,9 +33,9 @@ def page(text, help_text):
 
 
 def items(help_text, part):
-    """The lines "  WORDS   what they do" below the heading `part` of a --help."""
-    below = re.search(rf'^{part}[^\n]*(?:\n\S[^\n]*)*\n((?:  [^\n]*\n)+)', help_text, re.MULTILINE)
-    rows = [re.fullmatch(r'  (\S.*?) {2,}(\S.*)', line) for line in below[1].splitlines()]
+    """The lines "  WORDS   what they do" below the headings of a --help that begin with `part`."""
+    below = re.findall(rf'^{part}[^\n]*(?:\n\S[^\n]*)*\n((?:  [^\n]*\n)+)', help_text, re.MULTILINE)
+    rows = [re.fullmatch(r'  (\S.*?) {2,}(\S.*)', line) for line in ''.join(below).splitlines()]
     lines = ['.Bl -tag -width Ds']
     for row in rows:
         lines += [f'.It Xo\n.Sy {plain(row[1].split()[0])}', *([f'.Ar {plain(rest)}'] if (rest := " ".join(row[1].split()[1:])) else []),
