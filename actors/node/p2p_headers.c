@@ -6,14 +6,15 @@
 
 #define POINTS_UNCONNECTED 10 /* headers that build on nothing known */
 #define POINTS_BROKEN_ROW  20
-#define ANNOUNCED_MAX      8 /* headers in an announcement; beyond that the tip's hash alone */
+#define LOCATOR_MAX        64 /* hashes, of which those after ten are ever farther apart */
+#define ANNOUNCED_MAX      8  /* headers in an announcement; beyond that the tip's hash alone */
 
 /* ---- asking ---- */
 
 /* Hashes of the most-work headers from the last but one backwards, so that whoever has the last one
  * shows it; in front of them `from`, if given. */
 static size_t make_locator(struct p2p *p2p, const struct btc_hash *from,
-                           struct btc_hash ret_hashes[CHAIN_LOCATOR_MAX])
+                           struct btc_hash ret_hashes[LOCATOR_MAX])
 {
     struct chain_entry entry;
     size_t count = 0;
@@ -22,7 +23,7 @@ static size_t make_locator(struct p2p *p2p, const struct btc_hash *from,
         ret_hashes[count++] = *from;
     chain_header_tip(p2p->chain, &entry);
     int32_t height = entry.height > 0 ? entry.height - 1 : 0;
-    while (count < CHAIN_LOCATOR_MAX && chain_header_at(p2p->chain, height, &entry, NULL) == 0) {
+    while (count < LOCATOR_MAX && chain_header_at(p2p->chain, height, &entry, NULL) == 0) {
         ret_hashes[count++] = entry.hash;
         if (height == 0)
             break;
@@ -35,7 +36,7 @@ static size_t make_locator(struct p2p *p2p, const struct btc_hash *from,
 
 void p2p_ask_headers(struct p2p *p2p, struct p2p_peer *peer, const struct btc_hash *from)
 {
-    struct btc_hash locator[CHAIN_LOCATOR_MAX];
+    struct btc_hash locator[LOCATOR_MAX];
     if (peer->is_asked || (peer->services & P2P_NODE_NETWORK) == 0)
         return;
     size_t count = make_locator(p2p, from, locator);
@@ -121,6 +122,7 @@ static void refuse_headers(struct p2p *p2p, struct p2p_peer *peer, size_t count,
         p2p_blame(peer, P2P_SCORE_MAX, "%s", err->text);
         break;
     default:
+        peer->best.id = 0; /* it is asked again in a while */
         p2p_trouble(p2p, code, err);
         break;
     }
@@ -163,10 +165,12 @@ static void keep_row(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_ro
     struct btc_error err;
     size_t added = 0;
     int rc = chain_add_headers(p2p->chain, p2p->headers, row->count, &added, &err);
-    if (rc != 0)
+    if (rc != 0) {
+        p2p_presync_end(peer);
         refuse_headers(p2p, peer, row->count, added, rc, &err);
-    else
-        took_row(p2p, peer, row, added);
+        return;
+    }
+    took_row(p2p, peer, row, added);
 }
 
 void p2p_take_headers(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload)
@@ -184,11 +188,17 @@ void p2p_take_headers(struct p2p *p2p, struct p2p_peer *peer, struct btc_span pa
     rc = read_row(p2p, count, &row, &err);
     if (rc == BTC_EFORMAT || rc == BTC_EINVALID) {
         p2p_blame(peer, rc == BTC_EFORMAT ? POINTS_BROKEN_ROW : P2P_SCORE_MAX, "%s", err.text);
-    } else if (rc != 0) {
-        p2p_trouble(p2p, rc, &err);
-    } else if (p2p_presync_judge(p2p, peer, &row) == P2P_ROW_KEEP && count > 0) {
-        keep_row(p2p, peer, &row);
+        return;
     }
+    if (rc != 0) {
+        p2p_trouble(p2p, rc, &err);
+        return;
+    }
+    enum p2p_verdict verdict = p2p_presync_judge(p2p, peer, &row);
+    if (verdict == P2P_ROW_PASS)
+        p2p_charge(peer, count / 2);
+    if (verdict == P2P_ROW_KEEP && count > 0)
+        keep_row(p2p, peer, &row);
 }
 
 /* ---- serving ---- */
