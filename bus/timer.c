@@ -39,6 +39,11 @@ uint64_t ti_clock_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t troupe_now_ms(void)
+{
+    return ti_clock_ns() / 1000000;
+}
+
 uint64_t ti_now_ns(const struct troupe *troupe)
 {
     return troupe->schedule != NULL ? troupe_schedule_now_ns(troupe->schedule) : ti_clock_ns();

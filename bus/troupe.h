@@ -371,6 +371,9 @@ void troupe_handler_disconnect(struct troupe_handler *handler);
 
 /* ---- time and watching ------------------------------------------------------------------------ */
 
+/* Milliseconds of a clock that nobody sets (CLOCK_MONOTONIC): for how long something took. */
+uint64_t troupe_now_ms(void);
+
 typedef void troupe_after_fn(struct troupe_actor *self, void *user);
 
 /* Runs `on_time` once in this actor, `delay_ms` from now or a little later.

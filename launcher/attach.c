@@ -148,7 +148,7 @@ void tl_door_accept(struct tl_launcher *launcher)
         refuse(fd, "it has as many clients as it can serve");
         close(fd);
     } else {
-        *client = (struct tl_client){.fd = fd, .due_ms = tl_now_ms() + TL_ATTACH_MS};
+        *client = (struct tl_client){.fd = fd, .due_ms = troupe_now_ms() + TL_ATTACH_MS};
     }
 }
 
@@ -156,7 +156,7 @@ void tl_door_expire(struct tl_launcher *launcher)
 {
     for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
         struct tl_client *client = &launcher->door.clients[i];
-        if (client->fd >= 0 && !client->attached && tl_now_ms() >= client->due_ms) {
+        if (client->fd >= 0 && !client->attached && troupe_now_ms() >= client->due_ms) {
             refuse(client->fd, "it was asked for nothing in time");
             close_client(client);
         }
@@ -251,7 +251,7 @@ static bool list(struct tl_launcher *launcher, struct tl_client *client)
         roles.roles |= (launcher->ready & tl_bit(i)) != 0 ? tl_bit(at) : 0;
         roles.uses_count = roles.values.count = roles.exports.count = at + 1;
     }
-    client->due_ms = tl_now_ms() + TL_ATTACH_MS;
+    client->due_ms = troupe_now_ms() + TL_ATTACH_MS;
     return tl_send(client->fd, &roles, 0) == 0;
 }
 

@@ -271,7 +271,7 @@ static void on_pulse(struct troupe_actor *self, void *user)
  * pass it on. Returns how long to wait in poll. */
 static int beat(struct child *child)
 {
-    uint64_t now = tl_now_ms();
+    uint64_t now = troupe_now_ms();
     if (child->beat_ms == 0) {
         return -1;
     }

@@ -19,13 +19,6 @@
 
 enum field { KIND, CODE, NAME, TEXT, EXPORTS, IMPORTS, VALUES, ROLES, USES };
 
-uint64_t tl_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_key(struct troupe_writer *writer, enum field key)
@@ -294,13 +287,13 @@ int tl_receive(int fd, struct tl_packet *ret_packet)
 
 int tl_receive_wait(int fd, struct tl_packet *ret_packet, int wait_ms)
 {
-    uint64_t due = tl_now_ms() + (uint64_t)wait_ms;
+    uint64_t due = troupe_now_ms() + (uint64_t)wait_ms;
     for (;;) {
         int result = tl_receive(fd, ret_packet);
         if (result >= 0 || errno != EAGAIN) {
             return result;
         }
-        uint64_t now = tl_now_ms();
+        uint64_t now = troupe_now_ms();
         if (now >= due) {
             errno = ETIMEDOUT;
             return -1;

@@ -218,7 +218,6 @@ int tl_receive(int fd, struct tl_packet *ret_packet);
 void tl_message_close(struct tl_message *message);
 /* As tl_receive, but waits up to `wait_ms`; -1 with ETIMEDOUT. */
 int tl_receive_wait(int fd, struct tl_packet *ret_packet, int wait_ms);
-uint64_t tl_now_ms(void);
 
 /* ---- inbox.c --------------------------------------------------------------------------------- */
 

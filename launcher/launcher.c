@@ -96,7 +96,7 @@ static void spawn_all(struct tl_launcher *launcher)
         }
         tl_send_config(launcher, i);
     }
-    if (!tl_wait(launcher, all_opened, 0, tl_now_ms() + TL_START_MS)) {
+    if (!tl_wait(launcher, all_opened, 0, troupe_now_ms() + TL_START_MS)) {
         tl_fail(launcher, "the processes did not come up within %d s", TL_START_MS / 1000);
     }
 }
@@ -190,7 +190,7 @@ static void wire_all(struct tl_launcher *launcher)
             }
         }
     }
-    if (!tl_wait(launcher, ends_up, 0, tl_now_ms() + TL_START_MS)) {
+    if (!tl_wait(launcher, ends_up, 0, troupe_now_ms() + TL_START_MS)) {
         tl_fail(launcher, "the links between the processes did not come up within %d s",
                 TL_START_MS / 1000);
     }
@@ -209,7 +209,7 @@ static void start_role(struct tl_launcher *launcher, size_t role)
     if (error != 0) {
         tl_fail(launcher, "role %s could not be started: %s", name,
                 place == 0 ? troupe_error_text(error) : strerror(errno));
-    } else if (!tl_wait(launcher, role_ready, role, tl_now_ms() + TL_START_MS)) {
+    } else if (!tl_wait(launcher, role_ready, role, troupe_now_ms() + TL_START_MS)) {
         tl_fail(launcher, "role %s was not ready within %d s", name, TL_START_MS / 1000);
     }
 }
@@ -317,7 +317,7 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
 {
     const struct troupe_program *program = launcher->program;
     const struct tl_command_line *line = launcher->line;
-    uint64_t due = line->command != NULL ? tl_now_ms() + TL_START_MS : 0;
+    uint64_t due = line->command != NULL ? troupe_now_ms() + TL_START_MS : 0;
     enum tl_door_result door;
     pid_t pid;
     for (;;) {
@@ -325,7 +325,7 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
             return false;
         }
         door = tl_door_open(program, directory, &launcher->door, &pid);
-        if (door != TL_DOOR_TAKEN || tl_now_ms() >= due) {
+        if (door != TL_DOOR_TAKEN || troupe_now_ms() >= due) {
             break;
         }
         /* It ends just now: its command is done, or it was told to stop. */

@@ -83,7 +83,7 @@ void tl_end_gone(struct tl_launcher *launcher, size_t place, struct troupe_text 
     } else if (code != 0) {
         /* Mostly the first sign that a process dies: its death has a moment to come. */
         life->lost |= tl_bit(peer);
-        life->lost_ms = tl_now_ms() + TL_LOST_MS;
+        life->lost_ms = troupe_now_ms() + TL_LOST_MS;
     }
 }
 
@@ -131,7 +131,7 @@ void tl_restart_died(struct tl_launcher *launcher, size_t place, bool good, cons
     const struct tl_policy *policy = &launcher->composition.places[place].policy;
     struct tl_life *life = &launcher->lives[place];
     const char *name = launcher->processes[place].name;
-    uint64_t now = tl_now_ms();
+    uint64_t now = troupe_now_ms();
     char text[256];
     good = good && !life->failed;
     bool wanted = policy->restart == TROUPE_RESTART_ALWAYS ||
@@ -173,7 +173,7 @@ bool tl_restart_role_ended(struct tl_launcher *launcher, size_t role, int code)
                life->phase == TL_RUNNING ? "ended" : "could not start", process->name);
         life->failed = life->phase != TL_RUNNING || code != 0;
         life->phase = TL_STARTING; /* until it is dead, by itself or when the time is over */
-        life->due_ms = tl_now_ms() + TL_GRACE_MS;
+        life->due_ms = troupe_now_ms() + TL_GRACE_MS;
         life->ending = true;
         if (tl_send(process->control, &stop, 0) != 0) {
             tl_signal(process, SIGKILL);
@@ -191,7 +191,7 @@ static void begin(struct tl_launcher *launcher, size_t place)
     life->phase = TL_OPENING;
     life->ending = false;
     life->started = 0;
-    life->due_ms = tl_now_ms() + TL_START_MS;
+    life->due_ms = troupe_now_ms() + TL_START_MS;
     if (tl_spawn(launcher->program, process) != 0) {
         char text[128];
         snprintf(text, sizeof text, "could not be started: %s", strerror(errno));
@@ -205,7 +205,7 @@ static void relink(struct tl_launcher *launcher, size_t place)
 {
     struct tl_life *life = &launcher->lives[place];
     life->phase = TL_STARTING;
-    life->due_ms = tl_now_ms() + TL_START_MS;
+    life->due_ms = troupe_now_ms() + TL_START_MS;
     for (size_t i = 0; i < launcher->composition.places_count; i++) {
         /* One that is not open yet makes the link when it is. */
         if (i != place && (i == 0 || launcher->processes[i].opened) &&
@@ -228,12 +228,12 @@ static bool start_roles(struct tl_launcher *launcher, size_t place)
             continue;
         }
         if ((composition->uses[role] & ~launcher->ready) != 0) {
-            life->due_ms = tl_now_ms() + TL_START_MS; /* those have their own time */
+            life->due_ms = troupe_now_ms() + TL_START_MS; /* those have their own time */
         } else if ((life->started & tl_bit(role)) == 0 && tl_ends_up(launcher, place)) {
             struct tl_message start = {.kind = TL_START,
                                        .name = troupe_text(launcher->program->roles[role].name)};
             life->started |= tl_bit(role);
-            life->due_ms = tl_now_ms() + TL_START_MS;
+            life->due_ms = troupe_now_ms() + TL_START_MS;
             if (tl_send(launcher->processes[place].control, &start, TL_TERM_MS) != 0) {
                 tl_signal(&launcher->processes[place], SIGKILL);
             }
@@ -248,7 +248,7 @@ static void run_again(struct tl_launcher *launcher, size_t place)
     struct tl_life *life = &launcher->lives[place];
     char text[64];
     life->phase = TL_RUNNING;
-    life->heard_ms = tl_now_ms();
+    life->heard_ms = troupe_now_ms();
     snprintf(text, sizeof text, "runs again (process %d)", (int)launcher->processes[place].pid);
     tell(launcher, place, TROUPE_PROCESS_RESTARTED, text);
 }
@@ -257,7 +257,7 @@ static void run_again(struct tl_launcher *launcher, size_t place)
 
 void tl_restart_heard(struct tl_launcher *launcher, size_t place)
 {
-    launcher->lives[place].heard_ms = tl_now_ms();
+    launcher->lives[place].heard_ms = troupe_now_ms();
 }
 
 static bool is_debugged(pid_t pid)

@@ -50,7 +50,7 @@ static void stop_front(struct tl_launcher *launcher)
         troupe_stop(launcher->troupe, ref) != 0) {
         return;
     }
-    if (!tl_wait(launcher, role_ended, front, tl_now_ms() + TL_GRACE_MS)) {
+    if (!tl_wait(launcher, role_ended, front, troupe_now_ms() + TL_GRACE_MS)) {
         tl_fail(launcher, "role %s did not end within %d s", name, TL_GRACE_MS / 1000);
     }
 }
@@ -65,11 +65,11 @@ static void stop_process(struct tl_launcher *launcher, size_t place)
     bool told = process->control >= 0 && tl_send(process->control, &stop, TL_TERM_MS) == 0;
     process->stopping = process->stopping || told;
     int grace_ms = told ? TL_GRACE_MS : TL_TERM_MS; /* what can't be told is ending, most likely */
-    if (!tl_wait(launcher, process_gone, place, tl_now_ms() + (uint64_t)grace_ms)) {
+    if (!tl_wait(launcher, process_gone, place, troupe_now_ms() + (uint64_t)grace_ms)) {
         tl_fail(launcher, "process %s did not stop within %d s: ended by force", process->name,
                 grace_ms / 1000);
         tl_signal(process, SIGTERM);
-        tl_wait(launcher, process_gone, place, tl_now_ms() + TL_TERM_MS);
+        tl_wait(launcher, process_gone, place, troupe_now_ms() + TL_TERM_MS);
     }
     tl_signal(process, SIGKILL); /* does nothing where it is gone */
     tl_wait(launcher, process_reaped, place, TL_FOREVER);
@@ -103,9 +103,9 @@ static void *watch(void *user)
     struct tl_launcher *launcher = dog->launcher;
     struct pollfd fds[] = {{.fd = dog->closed, .events = POLLIN},
                            {.fd = launcher->signals, .events = POLLIN}};
-    uint64_t due = tl_now_ms() + TL_GRACE_MS + TL_TERM_MS;
+    uint64_t due = troupe_now_ms() + TL_GRACE_MS + TL_TERM_MS;
     int status = TL_STATUS_FAILED;
-    for (uint64_t now = tl_now_ms(); now < due; now = tl_now_ms()) {
+    for (uint64_t now = troupe_now_ms(); now < due; now = troupe_now_ms()) {
         poll(fds, 2, (int)(due - now));
         if (fds[0].revents != 0) {
             return NULL;
@@ -184,7 +184,7 @@ bool tl_stop(struct tl_launcher *launcher)
         }
         stopped[next < count ? next : 0] = true;
     }
-    if (own_last && !tl_wait(launcher, command_done, 0, tl_now_ms() + TL_GRACE_MS)) {
+    if (own_last && !tl_wait(launcher, command_done, 0, troupe_now_ms() + TL_GRACE_MS)) {
         tl_fail(launcher, "%s did not end within %d s", launcher->line->command->name,
                 TL_GRACE_MS / 1000);
     }

@@ -341,7 +341,7 @@ bool tl_wait(struct tl_launcher *launcher, tl_condition *condition, size_t which
 {
     while (!condition(launcher, which)) {
         struct pollfd fds[AT_COUNT];
-        uint64_t now = tl_now_ms();
+        uint64_t now = troupe_now_ms();
         if (now >= due_ms) {
             return false;
         }
@@ -353,7 +353,7 @@ bool tl_wait(struct tl_launcher *launcher, tl_condition *condition, size_t which
         if (ready > 0) {
             serve(launcher, fds);
         }
-        tick(launcher, tl_now_ms());
+        tick(launcher, troupe_now_ms());
     }
     return true;
 }

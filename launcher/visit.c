@@ -192,11 +192,11 @@ static enum tl_visit_result take_links(struct tl_visit *visit, struct troupe *tr
 
 static bool links_up(const struct tl_visit *visit)
 {
-    uint64_t due = tl_now_ms() + TL_ATTACH_MS;
+    uint64_t due = troupe_now_ms() + TL_ATTACH_MS;
     unsigned up = 0;
     bool gone = false;
     while (up < visit->links && !gone) {
-        uint64_t now = tl_now_ms();
+        uint64_t now = troupe_now_ms();
         struct pollfd inbox = {.fd = visit->inbox, .events = POLLIN};
         if (now >= due) {
             break;

@@ -89,15 +89,13 @@ static int add_headers(struct btc_error *err)
 /* Everything that only asks; an answer must be right. */
 static int ask(struct btc_error *err)
 {
-    struct btc_hash locator[CHAIN_LOCATOR_MAX];
-    size_t count;
     struct chain_entry entry;
     struct chain_coins coins;
     uint8_t *raw = NULL;
     size_t size;
     uint32_t time_s;
-    int rc = chain_locator(chain, locator, &count, err);
-    rc = rc != 0 ? rc : chain_find_fork(chain, locator, count, &entry, err);
+    chain_tip(chain, &entry);
+    int rc = chain_find_fork(chain, &entry.hash, 1, &entry, err);
     if (rc == 0) {
         assert_int_equal(entry.height, BASE + 3);
         rc = chain_read_block(chain, &entry, &raw, &size, err);

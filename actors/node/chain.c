@@ -283,26 +283,6 @@ int chain_find_tx(struct chain *chain, const struct btc_hash *txid, int32_t *ret
     return chain_store_coin_of_tx(&chain->store, txid, ret_height);
 }
 
-int chain_locator(struct chain *chain, struct btc_hash ret_hashes[CHAIN_LOCATOR_MAX],
-                  size_t *ret_count, struct btc_error *err)
-{
-    size_t count = 0;
-    int32_t step = 1;
-    for (int32_t height = chain->tip.height;; height = height > step ? height - step : 0) {
-        struct chain_entry entry = {0};
-        int rc = chain_block_at(chain, height, &entry, err);
-        if (rc != 0)
-            return rc < 0 ? rc : btc_fail(err, BTC_ECORRUPT, "block %d is missing", height);
-        ret_hashes[count++] = entry.hash;
-        if (height == 0 || count == CHAIN_LOCATOR_MAX)
-            break;
-        if (count >= 10)
-            step *= 2;
-    }
-    *ret_count = count;
-    return 0;
-}
-
 int chain_find_fork(struct chain *chain, const struct btc_hash *locator, size_t count,
                     struct chain_entry *ret_entry, struct btc_error *err)
 {

@@ -31,7 +31,6 @@
 #include "actors/bitcoin/pow.h"
 #include "actors/bitcoin/tx.h"
 
-#define CHAIN_LOCATOR_MAX 64   /* hashes in a locator */
 #define CHAIN_HEADERS_MAX 2000 /* headers handed over by one call, as in one P2P message */
 #define CHAIN_REORG_MAX   1000 /* blocks that one reorganisation may disconnect */
 
@@ -160,6 +159,14 @@ int chain_median_time(struct chain *chain, const struct chain_entry *entry, uint
                       struct btc_error *err) BTC_MUST_CHECK;
 
 /*
+ * BIP68: an input may ask that its coin be so many blocks, or so much time, old. Is that of an input,
+ * in block `coin_height`, old enough for block `height`, when the block before has that median time
+ * past? BTC_EINVALID: no.
+ */
+int chain_check_age(struct chain *chain, const struct btc_tx *tx, size_t index, int32_t coin_height,
+                    int32_t height, uint32_t prev_median_s, struct btc_error *err) BTC_MUST_CHECK;
+
+/*
  * Look up `count` outpoints among the unspent outputs at once. Release with chain_coins_free().
  */
 int chain_get_coins(struct chain *chain, const struct btc_outpoint *outpoints, size_t count,
@@ -178,15 +185,8 @@ void chain_coins_free(struct chain_coins *coins);
 int chain_find_tx(struct chain *chain, const struct btc_hash *txid, int32_t *ret_height,
                   struct btc_error *err) BTC_MUST_CHECK;
 
-/*
- * A locator of the active chain: hashes from the tip backwards, the last ten one by one, then in
- * doubling steps, genesis last. Writes at most CHAIN_LOCATOR_MAX.
- */
-int chain_locator(struct chain *chain, struct btc_hash ret_hashes[CHAIN_LOCATOR_MAX],
-                  size_t *ret_count, struct btc_error *err) BTC_MUST_CHECK;
-
-/* The last block of the active chain that someone with this locator has too; genesis when none of
- * it is known. */
+/* The last block of the active chain that someone with this locator has too: the first of these hashes
+ * that is in it; genesis when none is. */
 int chain_find_fork(struct chain *chain, const struct btc_hash *locator, size_t count,
                     struct chain_entry *ret_entry, struct btc_error *err) BTC_MUST_CHECK;
 

@@ -82,30 +82,28 @@ static void remember_spent(struct connection *c, const struct chain_coin *coin)
     c->spent_count++;
 }
 
-/* BIP68: an input may ask that its coin be so many blocks, or so much time, old. */
-static int check_age(struct connection *c, const struct btc_tx *tx, const struct btc_tx_in *in,
-                     const struct chain_coin *coin)
+int chain_check_age(struct chain *chain, const struct btc_tx *tx, size_t index, int32_t coin_height,
+                    int32_t height, uint32_t prev_median_s, struct btc_error *err)
 {
-    struct btc_error *err = c->chain->store.err;
-    if ((uint32_t)tx->version < 2 || (in->sequence & SEQUENCE_LOCK_DISABLED) != 0 ||
-        c->height < c->chain->params->csv_height)
+    uint32_t sequence = tx->ins[index].sequence;
+    if ((uint32_t)tx->version < 2 || (sequence & SEQUENCE_LOCK_DISABLED) != 0 ||
+        height < chain->params->csv_height)
         return 0;
-    uint32_t wait = in->sequence & SEQUENCE_LOCK_MASK;
-    if ((in->sequence & SEQUENCE_LOCK_IS_TIME) == 0) {
-        if (coin->height + (int32_t)wait > c->height)
+    uint32_t wait = sequence & SEQUENCE_LOCK_MASK;
+    if ((sequence & SEQUENCE_LOCK_IS_TIME) == 0) {
+        if (coin_height + (int32_t)wait > height)
             return btc_fail(err, BTC_EINVALID, "its coin is younger than %u blocks (BIP68)", wait);
         return 0;
     }
     struct chain_entry before;
     uint32_t born_s = 0;
-    int rc = chain_store_at(&c->chain->store, ST_ACTIVE_AT, coin->height > 0 ? coin->height - 1 : 0,
-                            &before);
+    int rc = chain_block_at(chain, coin_height > 0 ? coin_height - 1 : 0, &before, err);
     if (rc == 0)
-        rc = chain_median_time(c->chain, &before, &born_s, err);
+        rc = chain_median_time(chain, &before, &born_s, err);
     if (rc != 0)
         return rc < 0 ? rc : btc_fail(err, BTC_ECORRUPT, "the block before a coin's is missing");
     int64_t wait_s = (int64_t)wait << SEQUENCE_LOCK_UNIT_LOG;
-    if (born_s + wait_s > c->prev_median_s)
+    if (born_s + wait_s > prev_median_s)
         return btc_fail(err, BTC_EINVALID, "its coin is younger than %lld seconds (BIP68)",
                         (long long)wait_s);
     return 0;
@@ -133,7 +131,7 @@ static int spend_input(struct connection *c, const struct btc_tx *tx, size_t ind
         return btc_fail(err, BTC_EINVALID,
                         "spends the coinbase of block %d, which is not %d blocks old", coin.height,
                         BTC_COINBASE_MATURITY);
-    rc = check_age(c, tx, in, &coin);
+    rc = chain_check_age(c->chain, tx, index, coin.height, c->height, c->prev_median_s, err);
     if (rc != 0)
         return rc;
     *in_total += coin.amount;

@@ -5,11 +5,6 @@
 #include "actors/bitcoin/sig.h"
 #include "actors/node/mempool_impl.h"
 
-#define SEQUENCE_LOCK_DISABLED (1u << 31) /* BIP68 */
-#define SEQUENCE_LOCK_IS_TIME  (1u << 22)
-#define SEQUENCE_LOCK_MASK     0xffffu
-#define SEQUENCE_LOCK_UNIT_LOG 9 /* 512 seconds */
-
 /* ---- the next block ---- */
 
 int mempool_check_final(struct mempool *pool, struct candidate *c)
@@ -25,35 +20,6 @@ int mempool_check_final(struct mempool *pool, struct candidate *c)
     return mempool_refuse(c, BTC_ELIMIT, "non-final",
                           "its lock time %u is not reached in block %d (BIP113)", c->tx.lock_time,
                           tip.height + 1);
-}
-
-/* BIP68, for a coin of block `height` (the next one's, if it waits, too). */
-static int check_age(struct mempool *pool, struct candidate *c, size_t index, int32_t height,
-                     const struct chain_entry *tip, uint32_t median_s)
-{
-    uint32_t sequence = c->tx.ins[index].sequence;
-    if ((uint32_t)c->tx.version < 2 || (sequence & SEQUENCE_LOCK_DISABLED) != 0)
-        return 0;
-    uint32_t wait = sequence & SEQUENCE_LOCK_MASK;
-    if ((sequence & SEQUENCE_LOCK_IS_TIME) == 0) {
-        if (height + (int32_t)wait <= tip->height + 1)
-            return 0;
-        return mempool_refuse(c, BTC_ELIMIT, "non-BIP68-final",
-                              "the coin of input %zu is younger than %u blocks", index, wait);
-    }
-    struct chain_entry before;
-    uint32_t born_s = 0;
-    int rc = chain_block_at(pool->chain, height > 0 ? height - 1 : 0, &before, c->err);
-    if (rc == 0)
-        rc = chain_median_time(pool->chain, &before, &born_s, c->err);
-    if (rc != 0)
-        return rc < 0 ? rc : btc_fail(c->err, BTC_ECORRUPT, "the block before a coin's is missing");
-    int64_t wait_s = (int64_t)wait << SEQUENCE_LOCK_UNIT_LOG;
-    if (born_s + wait_s <= median_s)
-        return 0;
-    return mempool_refuse(c, BTC_ELIMIT, "non-BIP68-final",
-                          "the coin of input %zu is younger than %lld seconds", index,
-                          (long long)wait_s);
 }
 
 /* ---- where the coins are ---- */
@@ -218,8 +184,11 @@ int mempool_find_coins(struct mempool *pool, struct candidate *c)
         if (rc == 0)
             rc = find_rival(pool, c, i);
     }
-    for (size_t i = 0; rc == 0 && i < c->tx.in_count; i++)
-        rc = check_age(pool, c, i, heights[i], &tip, median_s);
+    for (size_t i = 0; rc == 0 && i < c->tx.in_count; i++) {
+        rc = chain_check_age(pool->chain, &c->tx, i, heights[i], tip.height + 1, median_s, c->err);
+        if (rc == BTC_EINVALID)
+            rc = mempool_refuse(c, BTC_ELIMIT, "non-BIP68-final", "input %zu: %s", i, c->err->text);
+    }
     for (size_t i = 0; rc == 0 && i < c->tx.in_count; i++)
         if (c->stored.coins[i].found && c->stored.coins[i].coinbase &&
             tip.height + 1 - heights[i] < BTC_COINBASE_MATURITY)

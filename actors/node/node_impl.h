@@ -115,8 +115,6 @@ struct node {
 
 struct node_hash32 node_hash(const struct btc_hash *hash);
 struct node_tip node_tip_of(const struct chain_entry *entry);
-/* Milliseconds that only grow. */
-uint64_t node_now_ms(void);
 
 /* Each block that was taken back and each that was added, in order. What can't be read is left out:
  * the subscribers see by prev_hash that something is missing. */

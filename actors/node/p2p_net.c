@@ -17,6 +17,7 @@
 
 #include "actors/node/p2p_pipe.h"
 #include "actors/node/p2p_socket.h"
+#include "bus/troupe.h"
 
 #define SPARE_MAX   4 /* of inbound ones that are over, until that is told */
 #define SLOTS_MAX   (P2P_NET_OUTBOUND_MAX + P2P_NET_INBOUND_MAX + SPARE_MAX)
@@ -56,13 +57,6 @@ struct p2p_net {
     uint32_t last_id;
     struct slot slots[SLOTS_MAX];
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- slots; all under the lock ---- */
 
@@ -195,7 +189,8 @@ static void accept_some(struct p2p_net *net)
         int fd = accept4(net->listen_fd, &system.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-                net->accept_ms = clock_ms() + WAIT_MS; /* whoever waits keeps the socket readable */
+                net->accept_ms = troupe_now_ms() +
+                                 WAIT_MS; /* whoever waits keeps the socket readable */
             return;
         }
         struct p2p_address address = p2p_socket_address_read(&system);
@@ -299,7 +294,7 @@ static void prepare(struct p2p_net *net, struct wait *wait)
     wait->count = 0;
     wait->timeout_ms = net->has_news && !net->is_told ? P2P_NET_RETRY_MS : -1;
     add(wait, net->wake_fd, POLLIN, 0);
-    bool accepts = clock_ms() >= net->accept_ms;
+    bool accepts = troupe_now_ms() >= net->accept_ms;
     if (net->listen_fd >= 0 && accepts)
         add(wait, net->listen_fd, POLLIN, 0);
     if (!accepts && wait->timeout_ms < 0)
@@ -340,7 +335,7 @@ static void act(struct p2p_net *net, const struct wait *wait)
         else if (slot != NULL && slot->fd == wait->fds[i].fd)
             serve(net, slot, wait->fds[i].revents);
     }
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; i < SLOTS_MAX; i++) {
         struct slot *slot = &net->slots[i];
         if (slot->state == SLOT_CONNECTING && now_ms - slot->since_ms > P2P_NET_CONNECT_MS)
@@ -466,7 +461,7 @@ int p2p_net_connect(struct p2p_net *net, const struct p2p_address *address, uint
                         P2P_NET_OUTBOUND_MAX);
     }
     slot->address = *address;
-    slot->since_ms = clock_ms();
+    slot->since_ms = troupe_now_ms();
     slot->state = SLOT_CONNECTING;
     *ret_id = slot->id;
     slot->fd = p2p_socket_new(address);

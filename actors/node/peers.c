@@ -14,7 +14,7 @@
 
 void peers_alert(struct node_peers *peers, enum node_alert_level level, const char *text)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     if (peers->alerted_ms != 0 && now_ms - peers->alerted_ms < PEERS_ALERT_MS)
         return;
     peers->alerted_ms = now_ms;
@@ -92,7 +92,7 @@ static void report(struct troupe_actor *self, struct node_peers *peers)
 {
     struct p2p_totals totals;
     struct chain_entry tip;
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     p2p_get_totals(peers->p2p, &totals);
     chain_tip(peers->node->chain, &tip);
     bool is_behind = totals.target_height > tip.height;
@@ -125,7 +125,7 @@ static void opened(struct node_peers *peers, const struct p2p_net_event *event)
     struct peers_connection *connection = peers_connection_of(peers, event->id);
     p2p_address_write(&event->address, address);
     if (connection == NULL ||
-        p2p_open(peers->p2p, event->id, address, event->is_inbound, node_now_ms(), &err) != 0)
+        p2p_open(peers->p2p, event->id, address, event->is_inbound, troupe_now_ms(), &err) != 0)
         peers_hang_up(peers, event->id);
     else
         connection->is_open = true;
@@ -176,8 +176,8 @@ static bool do_turn(struct troupe_actor *self, struct node_peers *peers, bool is
             has_more = true;
     }
     if (is_tick)
-        p2p_tick(peers->p2p, node_now_ms());
-    if (p2p_work(peers->p2p, node_now_ms()))
+        p2p_tick(peers->p2p, troupe_now_ms());
+    if (p2p_work(peers->p2p, troupe_now_ms()))
         has_more = true;
     for (size_t i = 0; i < PEERS_CONNECTIONS_MAX; i++) {
         if (peers->connections[i].id != 0)

@@ -24,7 +24,7 @@ void peers_remember(struct node_peers *peers, uint32_t id, const struct p2p_addr
         peers->connections[i] = (struct peers_connection){.id = id,
                                                           .is_inbound = is_inbound,
                                                           .is_open = is_open,
-                                                          .since_ms = node_now_ms(),
+                                                          .since_ms = troupe_now_ms(),
                                                           .address = *address};
         return;
     }
@@ -41,7 +41,7 @@ void peers_forget(struct node_peers *peers, uint32_t id, const char *reason)
             continue;
         target->id = 0;
         snprintf(target->reason, sizeof(target->reason), "%s", reason);
-        target->next_ms = node_now_ms() + target->delay_ms;
+        target->next_ms = troupe_now_ms() + target->delay_ms;
         target->delay_ms = target->delay_ms * 2 < PEERS_RETRY_MS_MAX ? target->delay_ms * 2
                                                                      : PEERS_RETRY_MS_MAX;
     }
@@ -87,7 +87,7 @@ void peers_encourage(struct node_peers *peers, uint32_t id)
 
 void peers_dial(struct node_peers *peers)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; peers->is_active && i < P2P_NET_OUTBOUND_MAX; i++) {
         struct peers_target *target = &peers->targets[i];
         if (!target->is_used || target->id != 0 || now_ms < target->next_ms ||
@@ -139,7 +139,7 @@ void peers_ban(struct node_peers *peers, const struct p2p_address *address, bool
     *ban = (struct peers_ban){.is_used = true,
                               .is_any_port = is_any_port,
                               .address = *address,
-                              .until_ms = node_now_ms() + seconds * 1000};
+                              .until_ms = troupe_now_ms() + seconds * 1000};
     snprintf(ban->reason, sizeof(ban->reason), "%s", reason);
     for (size_t i = 0; i < PEERS_CONNECTIONS_MAX; i++) {
         struct peers_connection *connection = &peers->connections[i];
@@ -163,7 +163,7 @@ bool peers_unban(struct node_peers *peers, const struct p2p_address *address, bo
 
 bool peers_is_banned(struct node_peers *peers, const struct p2p_address *address)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; i < PEERS_BANS_MAX; i++) {
         struct peers_ban *ban = &peers->bans[i];
         if (ban->is_used && now_ms >= ban->until_ms)

@@ -36,7 +36,7 @@ static struct node_peer peer_of(const struct p2p_info *info)
 
 static void list_connecting(struct node_peers *peers, struct listing *listing)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; i < PEERS_CONNECTIONS_MAX; i++) {
         const struct peers_connection *connection = &peers->connections[i];
         if (connection->id == 0 || connection->is_open ||
@@ -55,7 +55,7 @@ static void list_connecting(struct node_peers *peers, struct listing *listing)
 /* Those that are to be tried again; with the network off, or banned, none is. */
 static void list_waiting(struct node_peers *peers, struct listing *listing)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; peers->is_active && i < P2P_NET_OUTBOUND_MAX; i++) {
         const struct peers_target *target = &peers->targets[i];
         if (!target->is_used || target->id != 0 || peers_is_banned(peers, &target->address) ||
@@ -77,7 +77,7 @@ static void list_waiting(struct node_peers *peers, struct listing *listing)
 
 static void list_bans(struct node_peers *peers, struct listing *listing)
 {
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; i < PEERS_BANS_MAX; i++) {
         struct peers_ban *ban = &peers->bans[i];
         if (!ban->is_used || now_ms >= ban->until_ms)

@@ -21,13 +21,6 @@ struct node_tip node_tip_of(const struct chain_entry *entry)
                              .time_s = entry->header.time_s};
 }
 
-uint64_t node_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- events ---- */
 
 static void publish_disconnected(struct troupe_actor *self, struct node *node,

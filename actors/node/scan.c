@@ -124,9 +124,9 @@ static int scan_block(struct node *node, struct node_scan *scan, struct btc_erro
 
 static int scan_some(struct node *node, struct node_scan *scan, struct btc_error *err)
 {
-    uint64_t until_ms = node_now_ms() + NODE_STEP_MS;
+    uint64_t until_ms = troupe_now_ms() + NODE_STEP_MS;
     int rc = 0;
-    while (rc == 0 && !is_full(scan) && node_now_ms() < until_ms)
+    while (rc == 0 && !is_full(scan) && troupe_now_ms() < until_ms)
         rc = scan_block(node, scan, err);
     scan->is_at_end = rc == CHAIN_ABSENT;
     return rc < 0 ? rc : 0;
@@ -156,7 +156,7 @@ static enum job_outcome step_scan(struct troupe_actor *self, struct job *job)
     struct btc_error err;
     (void)self;
     int rc = scan->is_at_end || is_full(scan) ? 0 : scan_some(job->node, scan, &err);
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     if (rc == 0 && !scan->is_at_end && !is_full(scan) &&
         now_ms - scan->reported_ms < NODE_REPORT_MS)
         return JOB_MORE;
@@ -232,7 +232,7 @@ void node_serve_scan(struct troupe_actor *self, void *state, struct troupe_call 
     job->as.scan->next = args->from > INT32_MAX ? INT32_MAX : (int32_t)args->from;
     job->as.scan->to = args->has_to && args->to < (uint32_t)tip.height ? (int32_t)args->to
                                                                        : tip.height;
-    job->as.scan->reported_ms = node_now_ms();
+    job->as.scan->reported_ms = troupe_now_ms();
     node_job_start(self, job);
 }
 

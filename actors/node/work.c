@@ -179,12 +179,12 @@ static int import_one(struct job *job, struct batch *batch, struct btc_error *er
 static int import_some(struct troupe_actor *self, struct job *job, struct batch *batch,
                        struct btc_error *err)
 {
-    uint64_t until_ms = node_now_ms() + NODE_STEP_MS;
+    uint64_t until_ms = troupe_now_ms() + NODE_STEP_MS;
     uint64_t blocks = job->as.import.progress.blocks;
     int rc = chain_batch_begin(job->node->chain, err);
     if (rc != 0)
         return rc;
-    for (int i = 0; rc == 0 && i < NODE_BATCH_MAX && node_now_ms() < until_ms; i++)
+    for (int i = 0; rc == 0 && i < NODE_BATCH_MAX && troupe_now_ms() < until_ms; i++)
         rc = import_one(job, batch, err);
     struct btc_error why;
     int ended = chain_batch_end(job->node->chain, &why);
@@ -207,7 +207,7 @@ static int report(struct troupe_actor *self, struct job *job, const struct batch
     struct node_import_file_item *progress = &job->as.import.progress;
     struct import_progress bytes;
     struct chain_entry tip;
-    uint64_t now_ms = node_now_ms();
+    uint64_t now_ms = troupe_now_ms();
     if (!job->as.import.is_at_end && now_ms - job->as.import.reported_ms < NODE_REPORT_MS)
         return 0;
     job->as.import.reported_ms = now_ms;

@@ -72,7 +72,7 @@ static void look(struct troupe_actor *self, void *user)
     if (is_read && size > 0)
         screen_line(&ui->screen, "ui", "please a number from 1 to %" PRIu32,
                     question->choices_count);
-    if ((is_read && size == 0) || ui_now_ms() >= question->until_ms ||
+    if ((is_read && size == 0) || troupe_now_ms() >= question->until_ms ||
         troupe_after(self, UI_LOOK_MS, look, ui, NULL) != 0)
         answer(ui, question->default_choice, false);
 }
@@ -93,7 +93,7 @@ void ui_serve_question(struct troupe_actor *self, void *state, struct troupe_cal
     ui->question = (struct ui_question){.call = call,
                                         .choices_count = (uint32_t)args->choices_count,
                                         .default_choice = args->default_choice,
-                                        .until_ms = ui_now_ms() + wait_s * UINT64_C(1000)};
+                                        .until_ms = troupe_now_ms() + wait_s * UINT64_C(1000)};
     screen_line(&ui->screen, "ui", "%.*s", (int)args->text.size, args->text.data);
     for (size_t i = 0; i < args->choices_count; i++)
         screen_line(&ui->screen, "", "  %zu  %.*s%s", i + 1, (int)args->choices[i].size,

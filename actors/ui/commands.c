@@ -329,8 +329,7 @@ const struct troupe_command ui_commands[] = {
      .arguments_max = 2,
      .run = ui_run_tx,
      .check = ui_check_tx,
-     .about =
-         "TXID is its id; after it the block that it is in, which spares the node a search.",
+     .about = "TXID is its id; after it the block that it is in, which spares the node a search.",
      .example = "tx " TXID},
     {.name = "block",
      .arguments = "HASH|HEIGHT [FILE]",

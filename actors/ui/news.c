@@ -7,13 +7,6 @@
 #include "actors/ui/format.h"
 #include "actors/ui/ui_impl.h"
 
-uint64_t ui_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- telling ---- */
 
 static void tell_blocks(struct ui *ui)
@@ -77,7 +70,7 @@ void ui_news_flush(struct ui *ui)
     tell_txs(ui);
     tell_balance(ui);
     ui->news = (struct ui_news){.blocks = 0};
-    ui->told_ms = ui_now_ms();
+    ui->told_ms = troupe_now_ms();
     show_status(ui);
 }
 
@@ -92,7 +85,7 @@ static void on_time(struct troupe_actor *self, void *user)
 static void tell_soon(struct troupe_actor *self, struct ui *ui)
 {
     uint64_t pause = ui->screen.is_live ? UI_NEWS_LIVE_MS : UI_NEWS_MS;
-    uint64_t passed = ui_now_ms() - ui->told_ms;
+    uint64_t passed = troupe_now_ms() - ui->told_ms;
     if (ui->is_timed)
         return;
     uint32_t delay = passed >= pause ? UI_SETTLE_STEP_MS : (uint32_t)(pause - passed);

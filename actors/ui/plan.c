@@ -31,7 +31,7 @@ static void begin_anew(struct troupe_actor *self, void *user)
 /* True: a process died, and the plan waits for it to be back. */
 static bool waits_for_process(struct ui *ui, const char *what, int code)
 {
-    uint64_t now = ui_now_ms();
+    uint64_t now = troupe_now_ms();
     if (code != TROUPE_ELOST && code != TROUPE_EDOWN)
         return false;
     if (ui->lost_ms == 0) {
@@ -298,7 +298,7 @@ static void settle(struct troupe_actor *self, void *user)
 {
     struct ui *ui = user;
     bool is_level = ui->tip.height >= ui->stats.height && ui->synced.height >= ui->stats.height;
-    if (is_level || ui_now_ms() >= ui->settle_ms ||
+    if (is_level || troupe_now_ms() >= ui->settle_ms ||
         troupe_after(self, UI_SETTLE_STEP_MS, settle, ui, NULL) != 0) {
         ui_news_flush(ui);
         ui_plan_next(self, ui);
@@ -314,7 +314,7 @@ static void on_level(struct troupe_actor *self, void *user, const struct troupe_
         ui_plan_failed(ui, "the wallet", error);
         return;
     }
-    ui->settle_ms = ui_now_ms() + UI_SETTLE_MS;
+    ui->settle_ms = troupe_now_ms() + UI_SETTLE_MS;
     settle(self, ui);
 }
 

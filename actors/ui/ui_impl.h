@@ -109,7 +109,6 @@ int ui_news_start(struct troupe_actor *self, struct ui *ui) TROUPE_CHECKED;
 int ui_news_hear_wallet(struct troupe_actor *self, struct ui *ui) TROUPE_CHECKED;
 /* Tells what is waiting to be told, now. */
 void ui_news_flush(struct ui *ui);
-uint64_t ui_now_ms(void);
 
 /* ---- purse.c ---- */
 

@@ -5,13 +5,6 @@
 
 #include "actors/wallet/wallet_impl.h"
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 struct wallet_hash32 wallet_hash_of(const struct btc_hash *hash)
 {
     struct wallet_hash32 bytes = {.bytes = {0}};
@@ -183,7 +176,7 @@ static void tell_balance(struct troupe_actor *self, struct wallet *wallet, uint3
 void wallet_tell_state(struct troupe_actor *self, struct wallet *wallet, bool is_last)
 {
     struct wallet_synced_to event;
-    uint64_t now = now_ms();
+    uint64_t now = troupe_now_ms();
     if (wallet_synced(wallet, &event.synced, NULL) != 0)
         return;
     tell_balance(self, wallet, event.synced.height);
