@@ -185,6 +185,13 @@ static void show_first_pass(struct fixture *f)
     assert_asked(f, -1);
 }
 
+static bool is_poor(struct fixture *f)
+{
+    struct p2p_info infos[P2P_PEERS_MAX];
+    assert_int_equal(p2p_list(f->p2p, infos), 1);
+    return infos[0].is_poor;
+}
+
 static void too_little_work_is_not_stored(void **state)
 {
     struct fixture f;
@@ -200,8 +207,12 @@ static void too_little_work_is_not_stored(void **state)
         show(&f, 4000, 498); /* one less than it takes, with genesis */
         assert_int_equal(p2p_output(f.p2p, ID).size, 0);
         assert_int_equal(stored(&f), 0);
+        assert_true(is_poor(&f));
     }
     show(&f, 0, 100);
+    for (size_t i = 0; i < 20; i++)
+        show(&f, 100 + i, 1); /* the next blocks of such a chain */
+    assert_true(is_poor(&f));
     assert_int_equal(stored(&f), 0);
     assert_int_equal(f.drops, 0);
     close_node(&f);
@@ -219,6 +230,7 @@ static void enough_work_is_shown_twice_and_stored(void **state)
     show(&f, 2000, 2000);
     show(&f, 4000, 1000); /* and is in here */
     assert_int_equal(stored(&f), 5000);
+    assert_false(is_poor(&f));
     assert_int_equal(f.drops, 0);
     close_node(&f);
 }

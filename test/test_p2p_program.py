@@ -194,7 +194,7 @@ class OddPeers(Peers):
         self.assert_served()
 
 
-class Redial(unittest.TestCase):
+class Listed(Peers):
     def test_who_shook_hands_is_soon_tried_again(self):
         with wire.listen() as server:
             Node(self, f'--connect=127.0.0.1:{server.getsockname()[1]}')
@@ -227,6 +227,18 @@ class Redial(unittest.TestCase):
         self.assertLessEqual(peer['retry_s'], 60)
         node.run('peer', 'drop', address)
         self.assertEqual(node.ask('peers')['peers'], [])
+
+    def test_who_has_a_poor_chain_is_listed_as_such(self):
+        node = self.listening_with(regtest.blocks(300))
+        peer = wire.Peer(node.p2p)
+        self.addCleanup(peer.close)
+        peer.shake_hands()
+        poor = regtest.blocks(10, tag=b'poor')
+        peer.send(wire.message('headers', bytes([len(poor)]) + b''.join(block[:80] + b'\0' for block in poor)))
+        peer = wait_until(lambda: (found := node.ask('peers')['peers'][0]).get('reason') and found, 'it is found to be poor')
+        self.assertIn('too little work', peer['reason'])
+        self.assertEqual((peer['state'], peer['score']), ('ready', 0))
+        self.assertEqual(node.status()['header_height'], 300)
 
 
 if __name__ == '__main__':

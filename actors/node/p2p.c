@@ -134,6 +134,7 @@ size_t p2p_list(const struct p2p *p2p, struct p2p_info ret_infos[P2P_PEERS_MAX])
             .sent_bytes = peer->sent_bytes,
             .score = peer->score,
             .age_ms = p2p->now_ms - peer->opened_ms,
+            .is_poor = peer->is_poor,
             .memory = peer->inbox.capacity + peer->out.capacity +
                       (peer->plan != NULL ? P2P_PLAN_MAX * sizeof(*peer->plan) : 0) +
                       (peer->presync.marks != NULL

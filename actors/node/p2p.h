@@ -98,6 +98,7 @@ struct p2p_info {
     uint64_t received_bytes;
     uint64_t sent_bytes;
     uint32_t score;
+    bool is_poor; /* its headers have too little work to be stored */
     uint64_t age_ms;
     size_t memory; /* bytes that its buffers take */
 };

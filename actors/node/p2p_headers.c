@@ -109,7 +109,8 @@ static void refuse_headers(struct p2p *p2p, struct p2p_peer *peer, size_t count,
 {
     switch (code) {
     case BTC_EORPHAN:
-        p2p_blame(peer, POINTS_UNCONNECTED, "headers that build on nothing known here");
+        if (!peer->is_poor) /* else on what it showed, and was not stored */
+            p2p_blame(peer, POINTS_UNCONNECTED, "headers that build on nothing known here");
         if (!peer->is_doomed)
             p2p_ask_headers(p2p, peer, NULL);
         break;

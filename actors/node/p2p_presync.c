@@ -51,8 +51,10 @@ static void add_row(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_row
         p2p_ask_headers(p2p, peer, &presync->start);
     else if (row->count == P2P_HEADERS_MAX)
         p2p_ask_headers(p2p, peer, &row->last);
-    if (!peer->is_asked)
+    if (!peer->is_asked) {
+        peer->is_poor = true;
         p2p_presync_end(peer);
+    }
 }
 
 static enum p2p_verdict begin(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_row *row)
@@ -60,11 +62,14 @@ static enum p2p_verdict begin(struct p2p *p2p, struct p2p_peer *peer, const stru
     struct chain_entry prev;
     struct btc_u256 work;
     peer->is_asked = false;
-    if (row->count == 0 || is_known(p2p, &row->last) ||
-        chain_find(p2p->chain, &row->prev, &prev, NULL) != 0 || prev.failed ||
-        btc_u256_add(&prev.work, &row->work, &work) != 0 || is_enough(p2p, &work))
+    if (row->count == 0 || chain_find(p2p->chain, &row->prev, &prev, NULL) != 0 || prev.failed)
         return P2P_ROW_KEEP;
-    if (row->count < P2P_HEADERS_MAX)
+    peer->is_poor = false;
+    if (is_known(p2p, &row->last) || btc_u256_add(&prev.work, &row->work, &work) != 0 ||
+        is_enough(p2p, &work))
+        return P2P_ROW_KEEP;
+    peer->is_poor = row->count < P2P_HEADERS_MAX;
+    if (peer->is_poor)
         return P2P_ROW_USED;
     peer->presync.marks = malloc(P2P_PRESYNC_ROWS_MAX * sizeof(*peer->presync.marks));
     if (peer->presync.marks == NULL) {
@@ -114,6 +119,7 @@ enum p2p_verdict p2p_presync_judge(struct p2p *p2p, struct p2p_peer *peer,
     if (presync->is_second)
         return check_row(p2p, peer, row);
     if (row->count == 0 || is_known(p2p, &row->last)) { /* it has no more, or another was quicker */
+        peer->is_poor = row->count == 0;
         p2p_presync_end(peer);
         return P2P_ROW_KEEP;
     }

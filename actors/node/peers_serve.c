@@ -31,6 +31,8 @@ static struct node_peer peer_of(const struct p2p_info *info)
         .sent_bytes = info->sent_bytes,
         .score = info->score,
         .age_s = (uint32_t)(info->age_ms / 1000),
+        .has_reason = info->is_poor,
+        .reason = troupe_text("its chain has too little work: none of it is taken"),
     };
 }
 
