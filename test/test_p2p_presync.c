@@ -17,7 +17,7 @@
 #include "test/support/deaf.h"
 
 #define ID          7
-#define EASY_MAX    5000 /* headers of an attack */
+#define EASY_MAX    12200 /* headers of an attack */
 #define WORK_NEEDED 4500 /* in headers of regtest, of two hashes each */
 
 static uint8_t easy[EASY_MAX][BTC_HEADER_SIZE];
@@ -175,12 +175,16 @@ static int32_t stored(const struct fixture *f)
     return entry.height;
 }
 
+static void show_rows(struct fixture *f, size_t count)
+{
+    for (size_t at = 0; at < count; at += P2P_HEADERS_MAX)
+        show(f, at, count - at < P2P_HEADERS_MAX ? count - at : P2P_HEADERS_MAX);
+}
+
 /* As many headers as make just enough work are shown for the first time. */
 static void show_first_pass(struct fixture *f)
 {
-    show(f, 0, 2000);
-    show(f, 2000, 2000);
-    show(f, 4000, 499);
+    show_rows(f, 4499);
     assert_int_equal(stored(f), 0);
     assert_asked(f, -1);
 }
@@ -326,6 +330,23 @@ static void what_could_not_be_stored_is_asked_for_again(void **state)
     close_node(&f);
 }
 
+/* It is stored row by row, and has less work than the other one until the last. */
+static void a_better_chain_of_any_length_is_stored(void **state)
+{
+    struct fixture f;
+    open_node(&f, state);
+    show_rows(&f, 6000);
+    show_rows(&f, 12100);
+    assert_int_equal(stored(&f), 12100);
+    make_easy(2, 0);
+    show_rows(&f, 12000);
+    show_rows(&f, 12200);
+    assert_int_equal(stored(&f), 12200);
+    assert_int_equal(f.drops, 0);
+    close_node(&f);
+    make_easy(1, 0);
+}
+
 /* Rows that it was not asked for take from its share of the time. */
 static void rows_beside_the_passes_are_charged(void **state)
 {
@@ -355,6 +376,7 @@ int main(void)
         IN_ROOM(nothing_in_the_second_pass_is_not_the_same),
         IN_ROOM(a_chain_of_full_rows_ends_with_an_empty_one),
         IN_ROOM(what_could_not_be_stored_is_asked_for_again),
+        IN_ROOM(a_better_chain_of_any_length_is_stored),
         IN_ROOM(rows_beside_the_passes_are_charged),
     };
     make_easy(1, 0);

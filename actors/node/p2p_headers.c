@@ -129,7 +129,8 @@ static void refuse_headers(struct p2p *p2p, struct p2p_peer *peer, size_t count,
     }
 }
 
-/* Headers that lead nowhere are bounded: they stay in the store. */
+/* Headers that lead nowhere are bounded: they stay in the store. Of those that are shown twice it is
+ * known that they lead somewhere. */
 static void count_side(struct p2p *p2p, struct p2p_peer *peer, const struct chain_entry *last,
                        size_t added)
 {
@@ -150,7 +151,7 @@ static void took_row(struct p2p *p2p, struct p2p_peer *peer, const struct p2p_ro
     p2p->has_headers = p2p->has_headers || added > 0;
     if (chain_find(p2p->chain, &row->last, &entry, NULL) != 0)
         return;
-    if (added > 0)
+    if (added > 0 && peer->presync.marks == NULL)
         count_side(p2p, peer, &entry, added);
     if (entry.failed) {
         p2p_blame(peer, P2P_SCORE_MAX, "headers on top of a block that was refused");
