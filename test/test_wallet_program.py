@@ -182,7 +182,9 @@ class Person(Wallets):
         self.ask('mine', 1004)  # with the 101 at the start 1,005 are mature
         there = self.ask('address')['address']
         done = self.run_program('draft', there, 'all', '--json')
-        self.assertEqual(json.loads(done.stdout)['inputs'], 1000)
+        draft = json.loads(done.stdout)
+        self.assertEqual((draft['inputs'], draft['left_count']), (1000, 5))
+        self.assertEqual(draft['left_sat'] + draft['paid_sat'] + draft['fee_sat'], self.balance()[0])
         self.assertIn('in 5 coins stay in the wallet, since one payment takes 1,000', done.stderr)
         self.ask('drop', json.loads(done.stdout)['draft'])
         self.assertIn('not all: ', self.run_program('send', there, 'all').stderr)

@@ -104,7 +104,9 @@ const char *ui_draft_state_name(enum wallet_draft_state state)
                                                 : "gave way";
 }
 
-static int show_draft(const struct wallet_draft *draft, bool json)
+/* `made`: it was drafted just now; or NULL. */
+static int show_draft(const struct wallet_draft *draft, const struct wallet_draft_results *made,
+                      bool json)
 {
     char txid[FORMAT_HASH_SIZE];
     char text[FORMAT_BTC_SIZE];
@@ -112,9 +114,13 @@ static int show_draft(const struct wallet_draft *draft, bool json)
     if (json) {
         printf("{\"draft\":%" PRId64 ",\"state\":\"%s\",\"txid\":\"%s\",\"paid_sat\":%" PRId64
                ",\"fee_sat\":%" PRId64 ",\"change_sat\":%" PRId64 ",\"vsize\":%" PRIu32
-               ",\"inputs\":%" PRIu32 ",\"outputs\":%" PRIu32 "}\n",
+               ",\"inputs\":%" PRIu32 ",\"outputs\":%" PRIu32,
                draft->id, ui_draft_state_name(draft->state), txid, draft->paid_sat, draft->fee_sat,
                draft->change_sat, draft->vsize_vbytes, draft->input_count, draft->output_count);
+        if (made != NULL)
+            printf(",\"left_count\":%" PRIu32 ",\"left_sat\":%" PRId64, made->left_count,
+                   made->left_sat);
+        puts("}");
         return 0;
     }
     printf("draft %" PRId64 "  %s\n", draft->id, ui_draft_state_name(draft->state));
@@ -149,21 +155,19 @@ static void tell_left(const struct desk *desk, const struct wallet_draft_results
 }
 
 static int make_draft(struct desk *desk, int count, char *const *values,
-                      struct wallet_draft *ret_draft)
+                      struct wallet_draft_results *ret_made)
 {
     struct wallet_recipient recipients[WALLET_DRAFT_RECIPIENTS_MAX];
     struct wallet_outpoint coins[WALLET_DRAFT_COINS_MAX];
     struct wallet_draft_args args = {.recipients = recipients};
-    struct wallet_draft_results results;
     struct troupe_error error;
     if (read_recipients(desk, count, values, recipients, &args.recipients_count) != 0 ||
         read_options(desk, coins, &args) != 0 || ui_desk_wait_level(desk, UI_LEVEL_MS) != 0)
         return 1;
-    int code = wallet_draft(desk->troupe, desk->wallet, &args, &results, &error, NULL);
+    int code = wallet_draft(desk->troupe, desk->wallet, &args, ret_made, &error, NULL);
     if (code != 0)
         return ui_desk_fail_code(desk, code, &error);
-    tell_left(desk, &results);
-    *ret_draft = results.draft;
+    tell_left(desk, ret_made);
     return 0;
 }
 
@@ -196,18 +200,18 @@ static int send_draft(const struct desk *desk, int64_t id, bool json)
                  id);
         return ui_desk_fail(desk, text);
     }
-    return code == 0 ? show_draft(&results.draft, json) : ui_desk_fail_code(desk, code, &error);
+    return code == 0 ? show_draft(&results.draft, NULL, json) : ui_desk_fail_code(desk, code, &error);
 }
 
 int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
                  int count, char *const *values)
 {
     struct desk desk;
-    struct wallet_draft draft;
+    struct wallet_draft_results made;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "draft") != 0 ||
-        make_draft(&desk, count, values, &draft) != 0)
+        make_draft(&desk, count, values, &made) != 0)
         return 1;
-    return show_draft(&draft, json);
+    return show_draft(&made.draft, &made, json);
 }
 
 int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -232,7 +236,7 @@ int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments,
         code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
         ui_lock_again(&desk);
     }
-    return code == 0 ? show_draft(&results.draft, json) : ui_desk_fail_code(&desk, code, &error);
+    return code == 0 ? show_draft(&results.draft, NULL, json) : ui_desk_fail_code(&desk, code, &error);
 }
 
 /* The number of a draft, or recipients for a new one. */
@@ -240,18 +244,18 @@ int ui_run_send(struct troupe *troupe, const struct troupe_arguments *arguments,
                 int count, char *const *values)
 {
     struct desk desk;
-    struct wallet_draft draft = {.id = 0};
+    struct wallet_draft_results made = {.draft.id = 0};
     uint64_t id = 0;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "send") != 0)
         return 1;
     if (count == 1) {
         if (!ui_read_number(values[0], 1, INT64_MAX, &id))
             return ui_desk_fail(&desk, "say ADDRESS AMOUNT, or the number of a draft");
-        draft.id = (int64_t)id;
-    } else if (make_draft(&desk, count, values, &draft) != 0) {
+        made.draft.id = (int64_t)id;
+    } else if (make_draft(&desk, count, values, &made) != 0) {
         return 1;
     }
-    return send_draft(&desk, draft.id, json);
+    return send_draft(&desk, made.draft.id, json);
 }
 
 /* ---- bump ---- */
@@ -273,6 +277,6 @@ int ui_run_bump(struct troupe *troupe, const struct troupe_arguments *arguments,
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     return troupe_argument(arguments, "preview") != NULL
-               ? show_draft(&results.draft, json)
+               ? show_draft(&results.draft, NULL, json)
                : send_draft(&desk, results.draft.id, json);
 }
