@@ -22,16 +22,17 @@ import time
 LIMIT_SECONDS = {'plain': 480, 'valgrind': 900}
 JOBS_PER_CORE = {'plain': 1.5, 'valgrind': 1} # who waits for other processes leaves its core to others, but not under valgrind
 # What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
-# was never written: what kills, starts or fails a thousand times, or derives keys from passphrases. Under the sanitizers: what says nothing
-# of how the code was built, holds its results against another program's, or starts whole programs whose parts have tests of their own.
-# Under ThreadSanitizer: what has one thread, and the commands, whose processes wait for each other.
+# was never written: what kills, starts or fails a thousand times, derives keys from passphrases, or is about who waits for whom. Under the
+# sanitizers: what says nothing of how the code was built, holds its results against another program's, or starts whole programs whose parts
+# have tests of their own. Under ThreadSanitizer: what has one thread, and the commands, whose processes wait for each other.
 NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher', 'test_sandbox', 'test_fault_', 'test_interleavings',
                    'test_introspection', 'test_link_end', 'test_chain_kill', 'test_book_mortal', 'test_book_endurance', 'test_book_keys',
-                   'test_wallet')
+                   'test_wallet', 'test_facade', 'test_bypass', 'test_observe', 'test_runtime', 'test_follow')
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
-                     'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_book_mortal', 'test_book_endurance')
-NOT_IN_TSAN = ('test_bitcoin_', 'test_wallet_program', 'test_wallet_files', 'test_fault_book', 'test_fault_chain', 'test_fault_spend',
-               'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
+                     'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
+                     'test_bitcoin_branches', 'test_command_words', 'test_book_mortal', 'test_book_endurance')
+NOT_IN_TSAN = ('test_bitcoin_', 'test_wallet_files', 'test_sandbox', 'test_launcher_end', 'test_fault_book', 'test_fault_chain',
+               'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
