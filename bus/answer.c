@@ -71,6 +71,10 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
                TI_TO_LINK) { /* it was forwarded: it came by one link, leaves by another */
         struct troupe_error room;
         const struct troupe_error *story = ti_message_story(answer, &room);
+        struct troupe_ref refs[TROUPE_REFS_MAX];
+        if (ti_link_is_gate(to->object)) {
+            ti_gate_refs(troupe, &answer->body, refs);
+        }
         int error = ti_link_answer(to->object, to->id, story != NULL ? TI_ERROR : answer->kind,
                                    answer->wipe, &answer->body, story);
         if (error != 0 && error != TROUPE_EDOWN) { /* that: whoever asked is gone */
@@ -433,7 +437,11 @@ void ti_handle_request(struct troupe_actor *self, struct troupe_call *call)
     struct troupe_reader reader;
     ti_reader_init(&reader, message->body.data, message->body.size, &message->body,
                    &message->arena);
-    method->dispatch(handlers, self, self->state, call, &reader);
+    if (handlers != NULL) {
+        method->dispatch(handlers, self, self->state, call, &reader);
+    } else { /* it stands for one elsewhere */
+        ti_gate_forward(self, call);
+    }
     if (!self->answered && !call->deferred) { /* once answered, the call may be elsewhere */
         if (message->from.kind == TI_NOBODY) {
             detach(call);

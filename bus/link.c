@@ -160,6 +160,7 @@ static void carrier_sent(void *user)
     struct ti_link *link = user;
     pthread_mutex_lock(&link->lock);
     ti_link_left(link);
+    ti_gate_settle(link);
     ti_link_pump(link);
     ti_link_progress(link);
     pthread_mutex_unlock(&link->lock);
@@ -352,7 +353,8 @@ static size_t list_interfaces(const struct ti_link *link, struct frame_interface
     size_t count = 0;
     for (size_t i = 0; i < link->exports_count; i++) {
         const struct troupe_actor_def *def =
-            ti_role_at(link->troupe, link->exports[i].number)->role->actor;
+            link->gate ? &link->troupe->gate.def
+                       : ti_role_at(link->troupe, link->exports[i].number)->role->actor;
         const struct troupe_interface *brought;
         for (size_t n = 0; (brought = ti_brings(def, n)) != NULL; n++) {
             count = list_interface(to, count, max, brought);
@@ -411,7 +413,7 @@ static int open_seats(struct ti_link *link, const struct troupe_link_config *con
 
 static void close_untaken(const struct troupe_link_config *config, size_t taken)
 {
-    for (size_t i = taken; i < config->exports_count; i++) {
+    for (size_t i = taken; i < config->exports_count && !config->gate; i++) {
         close(config->exports[i].events_fd);
     }
     for (size_t i = taken > config->exports_count ? taken - config->exports_count : 0;
@@ -425,7 +427,8 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
 {
     size_t taken = 0;
     struct ti_link *link = ti_link_new(troupe, config);
-    int error = link == NULL ? TROUPE_ENOMEM : ti_links_add(link);
+    int error = link == NULL ? TROUPE_ENOMEM : config->gate ? ti_gate_open(link) : 0;
+    error = error != 0 ? error : ti_links_add(link);
     if (error != 0) {
         if (link != NULL) {
             ti_link_release(link);
@@ -436,7 +439,7 @@ int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *con
         return error;
     }
     pthread_mutex_lock(&link->lock); /* callbacks of the carrier wait until all is in place */
-    error = open_seats(link, config, &taken);
+    error = config->gate ? 0 : open_seats(link, config, &taken);
     close_untaken(config, taken);
     if (error == 0) {
         error = send_hello(link);

@@ -115,11 +115,23 @@ enum ti_link_phase { TI_LINK_CONNECTING, TI_LINK_UP, TI_LINK_DRAINING, TI_LINK_G
 struct ti_link_seat {
     char *role;
     uint32_t number; /* of the role in this process */
+    uint64_t proxy;  /* of an export of a gate: who stands for it */
     bool up;         /* its event socket is connected */
     uint32_t listener;
     struct ti_publisher *publisher;   /* of an export */
     struct ti_subscriber *subscriber; /* of an import */
     struct ti_link *link;
+};
+
+/* Of a gate: an event that the peer listens to. */
+struct ti_pass {
+    uint64_t proxy;
+    uint64_t source; /* as the peer names it */
+    uint32_t interface;
+    uint32_t event;
+    bool owes; /* the peer has yet to be told up to where it missed them */
+    uint64_t epoch;
+    uint64_t sequence;
 };
 
 #define TI_PEER_INTERFACES_MAX 64
@@ -139,6 +151,10 @@ struct ti_link {
     size_t exports_count;
     struct ti_link_seat *imports;
     size_t imports_count;
+    bool gate; /* constant: what it exports is elsewhere, its events go here (gate.c) */
+    struct ti_pass *passes;
+    size_t passes_count;
+    size_t passes_owing;
     int why; /* of the end */
     char why_text[TROUPE_TEXT_BYTES_MAX + 1];
     uint64_t timer;    /* for hello, then for the drain */
@@ -261,6 +277,16 @@ void ti_incoming_done(struct ti_link *link, struct ti_incoming *incoming);
 void ti_link_let_go_on(struct ti_link *link);
 /* The lock is held: it would let somebody go on. */
 bool ti_link_can_go_on(const struct ti_link *link);
+
+/* ---- gate.c ---- */
+/* Finds who stands for each export. No lock is held. */
+int ti_gate_open(struct ti_link *link);
+/* The lock is held: the actor that stands for an export; 0: none. */
+uint64_t ti_gate_seat(const struct ti_link *link, uint64_t target);
+/* A question where a topic of a proxy stands goes to that proxy; 0: it is none. No lock is held. */
+uint64_t ti_gate_source(struct ti_link *link, const struct frame_request *request);
+/* The lock is held: tells the peer what it missed, if it reads again. */
+void ti_gate_settle(struct ti_link *link);
 
 /* ---- quota.c ---- */
 struct bus_quota; /* of the generated interfaces/bus.h */

@@ -60,6 +60,9 @@ static uint64_t find_target(struct ti_link *link, uint64_t target, int *ret_code
     if (target == 0) {
         return troupe->agent;
     }
+    if (ti_gate_seat(link, target) != 0) {
+        return ti_gate_seat(link, target);
+    }
     if (target <= link->exports_count) {
         struct ti_role *role = ti_role_at(troupe, link->exports[target - 1].number);
         uint64_t actor = atomic_load(&role->actor);
@@ -85,7 +88,7 @@ static const struct troupe_method *find_method(struct troupe *troupe, uint32_t i
             }
         }
     }
-    return NULL;
+    return ti_gate_method(troupe, interface, method);
 }
 
 static void answer_error(struct ti_link *link, uint64_t id, int code, const char *text)
@@ -221,7 +224,9 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
     if (broken != NULL) {
         return;
     }
-    if (call != NULL && ti_agent_quick(link, request)) {
+    uint64_t source = call != NULL ? ti_gate_source(link, request) : 0;
+    actor = source != 0 ? source : actor;
+    if (call != NULL && source == 0 && ti_agent_quick(link, request)) {
         ti_message_release(&call->message);
         return;
     }

@@ -35,8 +35,14 @@ void ti_link_release(struct ti_link *link)
     ti_table_free(&link->shared);
     free_seats(link->exports, link->exports_count);
     free_seats(link->imports, link->imports_count);
+    free(link->passes);
     pthread_mutex_destroy(&link->lock);
     free(link);
+}
+
+bool ti_link_is_gate(const struct ti_link *link)
+{
+    return link->gate;
 }
 
 uint64_t ti_link_id(const struct ti_link *link)
@@ -151,6 +157,7 @@ struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_conf
     pthread_mutex_init(&link->lock, NULL);
     link->troupe = troupe;
     snprintf(link->peer, sizeof link->peer, "%s", config->peer);
+    link->gate = config->gate;
     link->window_messages = TROUPE_LINK_WINDOW_MESSAGES;
     link->window_bytes = TROUPE_LINK_WINDOW_BYTES;
     for (int i = 0; i < TI_BLOBS; i++) {

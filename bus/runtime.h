@@ -487,6 +487,8 @@ bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
 void ti_link_credit_onward(struct ti_link *link, uint64_t id, uint32_t items);
 /* So much waits to be read by the peer that no more of its requests should be begun. */
 bool ti_link_is_full(struct ti_link *link);
+/* Its peer may be handed only what lives here, or proxies. */
+bool ti_link_is_gate(const struct ti_link *link);
 /* A request of the peer has been taken from its mailbox. */
 void ti_link_consumed(struct ti_link *link, size_t bytes);
 /* A request of the peer, with a blob of that size, has been freed. */
@@ -527,6 +529,27 @@ const struct troupe_interface *ti_brings(const struct troupe_actor_def *def, siz
  * The bus's own is the first; one that several roles serve comes several times. */
 const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n);
 
+/* ---- the gate (gate.c) --------------------------------------------------------------------------------------- */
+
+struct ti_proxy;
+struct ti_gate {
+    pthread_mutex_t lock; /* of the list; nothing is locked before it but one link */
+    struct ti_proxy *first;
+    size_t count;
+    struct troupe_actor_def def; /* of a proxy; no services: this process is no gate */
+    struct troupe_service services[TROUPE_GATE_INTERFACES_MAX];
+};
+/* The actor that stands for `to` here, made if there is none; 0: there can't be one now. */
+uint64_t ti_gate_proxy(struct troupe *troupe, struct troupe_ref to);
+/* Makes the refs of `body` such that a peer of the gate can be handed them; `refs` has room for
+ * TROUPE_REFS_MAX. */
+void ti_gate_refs(struct troupe *troupe, struct troupe_body *body, struct troupe_ref *refs);
+/* Inside a proxy: hands the call on. */
+void ti_gate_forward(struct troupe_actor *self, struct troupe_call *call);
+/* A method that passes; NULL: none. */
+const struct troupe_method *ti_gate_method(const struct troupe *troupe, uint32_t interface,
+                                           uint32_t ordinal);
+
 /* ---- bypasses (bypass.c) ---------------------------------------------------------------------------------------- */
 
 struct ti_bypasses {
@@ -559,6 +582,7 @@ struct troupe {
     struct ti_watches watches;
     struct ti_roles roles;
     struct ti_links links;
+    struct ti_gate gate;
     struct ti_bypasses bypasses;
     struct ti_pieces *pieces;    /* of blobs, kept */
     uint64_t agent;              /* the actor that serves troupe.Bus */

@@ -47,6 +47,7 @@ static void take_apart(struct troupe *troupe)
     ti_pieces_release(troupe->pieces);
     pthread_cond_destroy(&troupe->actors_changed);
     pthread_mutex_destroy(&troupe->actors_lock);
+    pthread_mutex_destroy(&troupe->gate.lock);
     pthread_mutex_destroy(&troupe->observed.lock);
     free(troupe);
 }
@@ -85,6 +86,7 @@ int troupe_open(const struct troupe_config *config, struct troupe **ret_troupe)
     pthread_mutex_init(&troupe->actors_lock, NULL);
     pthread_cond_init(&troupe->actors_changed, NULL);
     pthread_mutex_init(&troupe->roles.lock, NULL);
+    pthread_mutex_init(&troupe->gate.lock, NULL);
     pthread_mutex_init(&troupe->observed.lock, NULL);
     ti_links_init(troupe);
     int error = troupe->carriers->init(troupe);

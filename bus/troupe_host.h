@@ -80,6 +80,10 @@ struct troupe_link_config {
     size_t exports_count;
     const struct troupe_grant *imports; /* roles of the peer that this process may use, in order */
     size_t imports_count;
+    /* The exports are roles that this process reaches over other links (troupe_host_gate), and their
+     * events go over `fd` as well: no grant has an events_fd, there are no imports, and the other
+     * end is no runtime, but something that speaks the frames: a tab of a browser. */
+    bool gate;
 };
 /* Opens a link; TROUPE_LINK_UP or TROUPE_LINK_GONE follows. The descriptors are [kept], also when it
  * fails. The other end has the same lists with exports and imports exchanged. An import that exists
@@ -88,6 +92,13 @@ struct troupe_link_config {
  * export that does not), TROUPE_EBUSY, TROUPE_ENOMEM, TROUPE_ESYSTEM. */
 TROUPE_CHECKED int troupe_host_link(struct troupe *troupe, const struct troupe_link_config *config,
                                     uint64_t *ret_link);
+
+/* Makes this process a gate: what serves these interfaces [borrowed, constant, ends with NULL] can be
+ * used by peers that have no link to it, through actors of this process that stand for it: roles, and
+ * whoever they hand out. No method or event of another interface passes. Once, before such a link is
+ * opened. Errors: TROUPE_EINVAL (it is one), TROUPE_EBUSY (TROUPE_GATE_INTERFACES_MAX). */
+TROUPE_CHECKED int troupe_host_gate(struct troupe *troupe,
+                                    const struct troupe_interface *const *interfaces);
 
 /* Drains and closes one link, in the background; TROUPE_LINK_GONE follows. */
 void troupe_host_unlink(struct troupe *troupe, uint64_t link);

@@ -357,9 +357,10 @@ void peer_join(struct room *room, struct peer *peer, const char *role)
 size_t peer_write_hello(const struct peer *peer, uint8_t *to, size_t max)
 {
     const char *const roles[] = {peer->role};
+    size_t count = peer->role[0] != '\0';
     struct frame_interface interface = {
         .id = probe_interface.id, .version = 1, .hash = probe_interface.hash};
-    return ti_frame_write_hello(to, max, 4096, &interface, 1, roles, 1);
+    return ti_frame_write_hello(to, max, 4096, &interface, 1, roles, count);
 }
 
 static void send_on(int fd, const uint8_t *data, size_t size)
@@ -391,11 +392,28 @@ void peer_open(struct room *room, struct peer *peer, const char *role)
     wait_until(room->troupe, is_up, &peer->link);
 }
 
+void peer_open_gate(struct room *room, struct peer *peer)
+{
+    int requests[2];
+    struct frame frame;
+    struct troupe_grant export = {.role = "probe", .events_fd = -1};
+    pair(requests);
+    *peer = (struct peer){.room = room, .fd = requests[1], .listens = -1, .tells = -1};
+    struct troupe_link_config config = {
+        .peer = "tab", .fd = requests[0], .exports = &export, .exports_count = 1, .gate = true};
+    assert_int_equal(troupe_host_link(room->troupe, &config, &peer->link), 0);
+    shake_hands(peer->fd, PAIR0);
+    peer_say_hello(peer);
+    peer_expect(peer, FRAME_HELLO, &frame);
+}
+
 void peer_close(struct peer *peer)
 {
     close(peer->fd);
-    close(peer->listens);
-    close(peer->tells);
+    if (peer->listens >= 0) {
+        close(peer->listens);
+        close(peer->tells);
+    }
     free(peer->batch);
     peer->batch = NULL;
     if (peer->rings != NULL) {

@@ -70,6 +70,10 @@ void peer_join(struct room *room, struct peer *peer, const char *role);
 void peer_open(struct room *room, struct peer *peer, const char *role);
 void peer_close(struct peer *peer);
 
+/* Joins one that is no runtime to a room that is a gate for "probe", up to hello said by both: it offers
+ * nothing, and has no event sockets. */
+void peer_open_gate(struct room *room, struct peer *peer);
+
 size_t peer_write_hello(const struct peer *peer, uint8_t *to, size_t max);
 void peer_say_hello(struct peer *peer);
 /* One batch with these bytes. */

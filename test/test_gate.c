@@ -1,0 +1,387 @@
+/* A gate: a process hands on the roles of another one to peers that speak the frames and are no
+ * runtimes. Three sides: the prober behind, the gate, and raw peers as tabs of a browser are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "bus/cbor.h"
+#include "interfaces/bus.h"
+#include "test/support/peer.h"
+#include "test/support/probe.h"
+#include "test/support/prober.h"
+
+enum { CHANGED = 1, NEWEST = 2, SUBSCRIBE = 10 };
+enum { ECHO = 1, HANG = 4, COUNT = 5, MAKE = 6, SUM = 7, SPAWN = 8, TOLD = 12, PUBLISH = 13 };
+enum { END = 14, BUDGET = 17 };
+
+static struct room behind;
+static struct room gate;
+static struct peer tabs[2];
+static uint64_t ids[2];
+static uint64_t behind_link;
+
+/* Gives the gate a link to what is behind, as a launcher would after a restart, too. */
+static void join(void)
+{
+    int requests[2];
+    int events[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, requests), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, events), 0);
+    struct troupe_grant there = {.role = "probe", .events_fd = events[0]};
+    struct troupe_grant here = {.role = "probe", .events_fd = events[1]};
+    struct troupe_link_config exports = {
+        .peer = "gate", .fd = requests[0], .exports = &there, .exports_count = 1};
+    struct troupe_link_config imports = {
+        .peer = "behind", .fd = requests[1], .imports = &here, .imports_count = 1};
+    assert_int_equal(troupe_host_link(behind.troupe, &exports, &behind_link), 0);
+    assert_int_equal(troupe_host_link(gate.troupe, &imports, NULL), 0);
+}
+
+static bool behind_is_up(void *user)
+{
+    (void)user;
+    return room_up(behind_link) != 0;
+}
+
+static int open_all(void **state)
+{
+    static const struct troupe_interface *const passes[] = {&probe_interface, NULL};
+    struct troupe_config config = {.name = "gate"};
+    (void)state;
+    peer_room_open(&behind);
+    gate = (struct room){0};
+    assert_int_equal(troupe_open(&config, &gate.troupe), 0);
+    assert_int_equal(troupe_host_gate(gate.troupe, passes), 0);
+    assert_int_equal(troupe_host_gate(gate.troupe, passes), TROUPE_EINVAL);
+    join();
+    wait_until(behind.troupe, behind_is_up, NULL);
+    for (int i = 0; i < 2; i++) {
+        peer_open_gate(&gate, &tabs[i]);
+        ids[i] = 0;
+    }
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    peer_close(&tabs[0]);
+    peer_close(&tabs[1]);
+    troupe_close(gate.troupe, 500);
+    peer_room_close(&behind);
+    return 0;
+}
+
+/* A request of the probe's with one unsigned argument, or none; returns its id. */
+static uint64_t ask(int tab, uint64_t target, uint32_t method, const uint64_t *number)
+{
+    struct troupe_writer writer;
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, number != NULL);
+    if (number != NULL) {
+        troupe_put_uint(&writer, 0);
+        troupe_put_uint(&writer, *number);
+    }
+    peer_request(&tabs[tab], ++ids[tab], target, method, writer.data, writer.size);
+    return ids[tab];
+}
+
+static void expect_reply(int tab, uint64_t id, struct frame *ret_frame)
+{
+    peer_expect(&tabs[tab], FRAME_REPLY, ret_frame);
+    assert_int_equal(ret_frame->reply.id, id);
+}
+
+static void expect_error(int tab, uint64_t id, int code)
+{
+    struct frame frame;
+    peer_expect(&tabs[tab], FRAME_ERROR, &frame);
+    assert_int_equal(frame.error.id, id);
+    assert_int_equal(frame.error.code, -code);
+}
+
+static struct bus_subscribe_results subscribe(int tab, uint64_t source, uint32_t event)
+{
+    struct frame frame;
+    struct troupe_writer writer;
+    struct troupe_reader reader;
+    uint8_t to[256];
+    struct bus_subscribe_results results;
+    struct bus_subscribe_args args = {
+        .interface = probe_interface.id, .event = event, .source = source};
+    troupe_writer_init(&writer);
+    bus_subscribe_args_write(&writer, &args);
+    struct frame_request request = {
+        .id = ++ids[tab],
+        .interface = bus_interface.id,
+        .method = SUBSCRIBE,
+        .budget_ms = bound_ms(5000),
+        .body = {.data = {.data = writer.data, .size = writer.size}}};
+    peer_send(&tabs[tab], to, ti_frame_write_request(to, sizeof to, &request));
+    expect_reply(tab, ids[tab], &frame);
+    ti_reader_init(&reader, frame.reply.body.data.data, frame.reply.body.data.size, NULL, NULL);
+    bus_subscribe_results_read(&reader, &results);
+    assert_int_equal(troupe_reader_finish(&reader, NULL), 0);
+    return results;
+}
+
+static void publish(uint64_t times)
+{
+    struct frame frame;
+    uint64_t id = ask(1, 1, PUBLISH, &times);
+    expect_reply(1, id, &frame);
+}
+
+static void expect_event(int tab, uint32_t event, uint64_t source, uint64_t sequence)
+{
+    struct frame frame;
+    do {
+        peer_expect(&tabs[tab], FRAME_EVENT, &frame);
+    } while (frame.event.event != event);
+    assert_int_equal(frame.event.source, source);
+    assert_int_equal(frame.event.sequence, sequence);
+}
+
+static uint64_t told_cancelled(void)
+{
+    struct probe_told_results results;
+    struct troupe_ref probe;
+    assert_int_equal(troupe_host_find(behind.troupe, "probe", &probe), 0);
+    assert_int_equal(probe_told(behind.troupe, probe, &results, NULL, NULL), 0);
+    return results.cancelled;
+}
+
+static bool cancel_arrived(void *user)
+{
+    (void)user;
+    return told_cancelled() != 0;
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static void test_gate_hands_requests_on(void **state)
+{
+    struct frame frame;
+    (void)state;
+    peer_check_alive(&tabs[0], ++ids[0]);
+    peer_check_alive(&tabs[1], ++ids[1]);
+    uint64_t seven = 7;
+    expect_error(0, ask(0, 1, 99, &seven), TROUPE_EUNIMPLEMENTED);
+    expect_error(0, ask(0, 2, ECHO, &seven), TROUPE_EPERM);
+    uint64_t id = ask(0, 1, BUDGET, NULL);
+    expect_reply(0, id, &frame); /* a map of one number: what is left of the tab's time */
+    struct troupe_reader reader;
+    struct probe_budget_results budget;
+    ti_reader_init(&reader, frame.reply.body.data.data, frame.reply.body.data.size, NULL, NULL);
+    probe_budget_results_read(&reader, &budget);
+    assert_in_range(budget.ms, 1, bound_ms(5000));
+}
+
+static void test_gate_passes_no_other_interface(void **state)
+{
+    static const uint8_t empty[] = {0xa0};
+    uint8_t to[64];
+    struct frame_request request = {.id = ++ids[0],
+                                    .target = 1,
+                                    .interface = 900,
+                                    .method = 1,
+                                    .budget_ms = 1000,
+                                    .body = {.data = {.data = empty, .size = 1}}};
+    (void)state;
+    peer_send(&tabs[0], to, ti_frame_write_request(to, sizeof to, &request));
+    expect_error(0, ids[0], TROUPE_EUNIMPLEMENTED);
+}
+
+static void test_gate_stands_for_refs_that_come_from_behind(void **state)
+{
+    struct frame frame;
+    (void)state;
+    expect_reply(0, ask(0, 1, SPAWN, NULL), &frame);
+    assert_int_equal(frame.reply.body.refs_count, 1);
+    assert_int_equal(frame.reply.body.refs[0].owner, FRAME_OWNER_SENDER);
+    uint64_t child = frame.reply.body.refs[0].id;
+    expect_reply(0, ask(0, child, TOLD, NULL), &frame);
+    expect_error(1, ask(1, child, TOLD, NULL), TROUPE_EPERM); /* it was handed to the other tab */
+    subscribe(0, child, CHANGED);
+    uint64_t one = 1;
+    expect_reply(0, ask(0, child, PUBLISH, &one), &frame);
+    expect_event(0, CHANGED, child, 1);
+    expect_reply(0, ask(0, child, END, NULL), &frame);
+    expect_error(0, ask(0, child, TOLD, NULL), TROUPE_EDOWN);
+}
+
+static void test_gate_passes_streams_and_their_credit(void **state)
+{
+    struct frame frame;
+    uint8_t to[64];
+    uint64_t wanted = 3 * TROUPE_STREAM_WINDOW_MESSAGES;
+    (void)state;
+    uint64_t id = ask(0, 1, COUNT, &wanted);
+    for (uint64_t i = 0; i < wanted; i++) {
+        peer_expect(&tabs[0], FRAME_ITEM, &frame);
+        assert_int_equal(frame.item.index, i);
+        struct frame_credit credit = {.channel = id << 1, .messages = 1};
+        peer_send(&tabs[0], to, ti_frame_write_credit(to, sizeof to, &credit));
+    }
+    expect_reply(0, id, &frame);
+}
+
+static void test_gate_passes_a_cancel(void **state)
+{
+    uint8_t to[64];
+    (void)state;
+    uint64_t id = ask(0, 1, HANG, NULL);
+    peer_check_alive(&tabs[0], ++ids[0]); /* it has arrived there */
+    peer_send(&tabs[0], to, ti_frame_write_cancel(to, sizeof to, id));
+    wait_until(behind.troupe, cancel_arrived, NULL);
+}
+
+static void test_gate_that_loses_a_tab_gives_up_what_it_asked(void **state)
+{
+    (void)state;
+    ask(0, 1, HANG, NULL);
+    peer_check_alive(&tabs[0], ++ids[0]);
+    shutdown(tabs[0].fd, SHUT_RDWR);
+    wait_until(behind.troupe, cancel_arrived, NULL);
+    peer_check_alive(&tabs[1], ++ids[1]);
+}
+
+static void test_gate_passes_blobs(void **state)
+{
+    enum { SIZE = 200000 };
+    struct frame frame;
+    struct troupe_writer writer;
+    struct probe_make_args args = {.size = SIZE, .seed = 3};
+    (void)state;
+    troupe_writer_init(&writer);
+    probe_make_args_write(&writer, &args);
+    peer_request(&tabs[0], ++ids[0], 1, MAKE, writer.data, writer.size);
+    expect_reply(0, ids[0], &frame);
+    assert_int_equal(frame.reply.body.blob_size, SIZE);
+    uint64_t got = 0;
+    while (got < SIZE) {
+        peer_expect(&tabs[0], FRAME_CHUNK, &frame);
+        assert_int_equal(frame.chunk.offset, got);
+        assert_int_equal(frame.chunk.bytes.data[0], (uint8_t)(got * 7 + 3));
+        got += frame.chunk.bytes.size;
+    }
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void test_gate_passes_events_to_all_who_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(subscribe(0, 1, CHANGED).sequence, 0);
+    publish(2);
+    expect_event(0, CHANGED, 1, 1);
+    expect_event(0, CHANGED, 1, 2);
+    assert_int_equal(subscribe(1, 1, CHANGED).sequence, 2);
+    subscribe(1, 1, CHANGED); /* twice is once */
+    publish(1);
+    expect_event(0, CHANGED, 1, 3);
+    publish(1);
+    expect_event(0, CHANGED, 1, 4);
+    struct bus_subscribe_results newest = subscribe(0, 1, NEWEST);
+    assert_int_equal(newest.sequence, 4);
+    assert_true(newest.has_fields);
+}
+
+static void test_gate_tells_a_slow_tab_what_it_missed(void **state)
+{
+    enum { ROUNDS = 60, TIMES = 1000 };
+    struct frame frame;
+    uint64_t seen = 0;
+    uint64_t told = 0;
+    (void)state;
+    subscribe(0, 1, CHANGED);
+    for (int i = 0; i < ROUNDS; i++) {
+        publish(TIMES); /* by the other tab, while this one reads nothing */
+    }
+    while (told < (uint64_t)ROUNDS * TIMES && seen < (uint64_t)ROUNDS * TIMES) {
+        assert_true(peer_read(&tabs[0], &frame));
+        if (frame.kind == FRAME_EVENT) {
+            assert_true(frame.event.sequence == seen + 1 || seen < told);
+            seen = frame.event.sequence;
+        } else if (frame.kind == FRAME_HEARTBEAT) {
+            struct frame_topic topic;
+            assert_true(ti_frame_next_topic(&frame.heartbeat.topics, &topic));
+            assert_true(topic.sequence > seen);
+            assert_int_equal(topic.source, 1);
+            told = topic.sequence;
+        }
+    }
+    assert_true(told > 0); /* 60,000 events are more than what may wait */
+}
+
+static void test_gate_says_that_the_publisher_is_a_new_one(void **state)
+{
+    struct frame frame;
+    (void)state;
+    uint64_t epoch = subscribe(0, 1, CHANGED).epoch;
+    peer_room_close(&behind);
+    expect_error(0, ask(0, 1, TOLD, NULL), TROUPE_EDOWN);
+    peer_room_open(&behind);
+    join();
+    do {
+        peer_expect(&tabs[0], FRAME_HEARTBEAT, &frame);
+    } while (frame.heartbeat.epoch == epoch);
+    peer_check_alive(&tabs[0], ++ids[0]); /* and what it stands for is the new one */
+}
+
+/* ---- a peer can only hurt itself ------------------------------------------------------------- */
+
+static void test_gate_takes_no_events(void **state)
+{
+    static const uint8_t fields[] = {0xa0};
+    uint8_t to[64];
+    struct frame_event event = {.interface = probe_interface.id,
+                                .event = CHANGED,
+                                .source = 1,
+                                .epoch = 1,
+                                .sequence = 1,
+                                .body = {.data = {.data = fields, .size = 1}}};
+    (void)state;
+    peer_send(&tabs[0], to, ti_frame_write_event(to, sizeof to, &event));
+    assert_true(peer_told(&tabs[0], TROUPE_EPROTOCOL));
+    peer_check_alive(&tabs[1], ++ids[1]);
+}
+
+static void test_gate_is_for_what_lives_elsewhere(void **state)
+{
+    int ends[2];
+    struct troupe_grant export = {.role = "probe", .events_fd = -1};
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    struct troupe_link_config config = {
+        .peer = "tab", .fd = ends[0], .exports = &export, .exports_count = 1, .gate = true};
+    assert_int_equal(troupe_host_link(behind.troupe, &config, NULL), TROUPE_EINVAL);
+    assert_int_equal(recv(ends[1], &ends, 1, 0), 0); /* kept, and closed */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_gate_hands_requests_on),
+        TEST(test_gate_passes_no_other_interface),
+        TEST(test_gate_stands_for_refs_that_come_from_behind),
+        TEST(test_gate_passes_streams_and_their_credit),
+        TEST(test_gate_passes_a_cancel),
+        TEST(test_gate_that_loses_a_tab_gives_up_what_it_asked),
+        TEST(test_gate_passes_blobs),
+        TEST(test_gate_passes_events_to_all_who_asked),
+        TEST(test_gate_tells_a_slow_tab_what_it_missed),
+        TEST(test_gate_says_that_the_publisher_is_a_new_one),
+        TEST(test_gate_takes_no_events),
+        TEST(test_gate_is_for_what_lives_elsewhere),
+    };
+    return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}
