@@ -227,7 +227,8 @@ static void pass_on(struct ti_link *link, struct ti_pass *pass,
         link->passes_owing += !pass->owes;
         pass->owes = true;
         pass->epoch = info->epoch;
-        pass->sequence = sequence != 0 ? sequence : 1; /* a new publisher's: how far says its next */
+        pass->sequence = sequence != 0 ? sequence
+                                       : 1; /* a new publisher's: how far says its next */
         ti_gate_settle(link);
     }
 }

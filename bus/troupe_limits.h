@@ -14,18 +14,18 @@
     (4 * 1024 * 1024) /* memory for the arrays decoded from one message */
 
 /* one process */
-#define TROUPE_NAME_BYTES_MAX   64  /* of a role */
-#define TROUPE_INTERFACES_MAX   256 /* that one process serves: what hello lists */
-#define TROUPE_ACTORS_MAX       1000000
-#define TROUPE_WORKERS_MAX      64
-#define TROUPE_ROLES_MAX        64
-#define TROUPE_LINKS_MAX        256
-#define TROUPE_PROXIES_MAX      1024 /* actors elsewhere that it stands for, as a gate */
+#define TROUPE_NAME_BYTES_MAX      64  /* of a role */
+#define TROUPE_INTERFACES_MAX      256 /* that one process serves: what hello lists */
+#define TROUPE_ACTORS_MAX          1000000
+#define TROUPE_WORKERS_MAX         64
+#define TROUPE_ROLES_MAX           64
+#define TROUPE_LINKS_MAX           256
+#define TROUPE_PROXIES_MAX         1024 /* actors elsewhere that it stands for, as a gate */
 #define TROUPE_GATE_INTERFACES_MAX 32
-#define TROUPE_FORWARDS_MAX     16 /* of one call: those who hand it on in a circle never answer */
-#define TROUPE_OBSERVED_MAX     8192 /* records of what passed, kept for those who look */
-#define TROUPE_OBSERVERS_MAX    16   /* who look at a time */
-#define TROUPE_QUANTUM_MESSAGES 64   /* handled by one actor before the next gets its turn */
+#define TROUPE_FORWARDS_MAX        16 /* of one call: those who hand it on in a circle never answer */
+#define TROUPE_OBSERVED_MAX        8192 /* records of what passed, kept for those who look */
+#define TROUPE_OBSERVERS_MAX       16   /* who look at a time */
+#define TROUPE_QUANTUM_MESSAGES    64   /* handled by one actor before the next gets its turn */
 
 /* one actor */
 #define TROUPE_MAILBOX_MAX \
@@ -43,11 +43,12 @@
 #define TROUPE_LINK_WINDOW_MESSAGES   2048 /* requests and tells a peer may have unhandled here */
 #define TROUPE_LINK_WINDOW_BYTES      (4 * 1024 * 1024) /* and their bytes */
 #define TROUPE_LINK_EXPORTS_MAX       4096              /* refs handed to one peer */
-#define TROUPE_LINK_EVENTS_BYTES_MAX  (1024 * 1024) /* waiting, beyond which a gate sends no events */
-#define TROUPE_LINK_PASSES_MAX        256           /* events that one peer of a gate listens to */
-#define TROUPE_LINK_BATCH_BYTES       (128 * 1024)      /* frames joined into one NNG message */
-#define TROUPE_LINK_RECEIVE_BYTES_MAX (256 * 1024)      /* one NNG message: a frame and its batch */
-#define TROUPE_LINK_RECEIVE_QUEUE     16                /* of them */
+#define TROUPE_LINK_EVENTS_BYTES_MAX \
+    (1024 * 1024)                         /* waiting, beyond which a gate sends no events */
+#define TROUPE_LINK_PASSES_MAX        256 /* events that one peer of a gate listens to */
+#define TROUPE_LINK_BATCH_BYTES       (128 * 1024) /* frames joined into one NNG message */
+#define TROUPE_LINK_RECEIVE_BYTES_MAX (256 * 1024) /* one NNG message: a frame and its batch */
+#define TROUPE_LINK_RECEIVE_QUEUE     16           /* of them */
 #define TROUPE_BYPASS_BYTES           (256 * 1024) /* of shared memory, each way; a power of two */
 #define TROUPE_CHUNK_BYTES_MAX        (64 * 1024)  /* one piece of a blob */
 #define TROUPE_CHUNKS_KEPT            32 /* of a runtime, done with: memory for the next blob */
