@@ -475,6 +475,14 @@ bool tl_composition_make(const struct troupe_program *program, const char *split
            tl_policies_finish(program, ret_composition);
 }
 
+void tl_composition_for_guest(const struct troupe_program *program,
+                              struct tl_composition *composition)
+{
+    composition->places_count = 1;
+    composition->places[0].roles = tl_bit(
+        tl_role_find(program, program->front, strlen(program->front)));
+}
+
 void tl_composition_for_command(const struct troupe_program *program,
                                 struct tl_composition *composition)
 {

@@ -1,6 +1,6 @@
 /* launch.h - inside the launcher: what its files share. Programs include launcher.h.
  *
- *   launcher.c     troupe_main: which of the four ways to run this is; start in order
+ *   launcher.c     troupe_main: which of the five ways to run this is; start in order
  *   options.c      the command line
  *   help.c         --help, and of each command
  *   composition.c  --split and --compose: which role lives in which process
@@ -16,6 +16,7 @@
  *   inbox.c        from the bus's threads to the main thread; troupe_quit
  *   attach.c       the control socket of a running program: who comes in, and what they get
  *   visit.c        its other side, for programs that do not know its roles, too (visit.h)
+ *   guest.c        the front role at a program that somebody else started
  *
  * Sets of roles are bits: bit i is program->roles[i]. A *place* is a process of the composition;
  * place 0 is the launcher's own, the others are children. */
@@ -25,6 +26,7 @@
 #include <sys/types.h>
 
 #include "launcher/launcher.h"
+#include "launcher/visit.h"
 
 enum {
     TL_START_MS = 30000, /* for each role, and for the processes to come up */
@@ -62,19 +64,37 @@ enum {
 struct troupe_arguments {
     const struct troupe_program *program;
     const char *values[TL_OPTIONS_MAX]; /* as given; NULL: not given */
+    const char *attach; /* likewise; of the launcher's own, as troupe_argument says */
 };
 
 /* The launcher's own options; the program's are numbered behind them. */
-enum tl_own { TL_SPLIT, TL_COMPOSE, TL_SANDBOX_OPTION, TL_JSON, TL_HELP, TL_VERSION, TL_OWN_COUNT };
+enum tl_own {
+    TL_SPLIT,
+    TL_COMPOSE,
+    TL_SANDBOX_OPTION,
+    TL_ATTACH_OPTION,
+    TL_JSON,
+    TL_HELP,
+    TL_VERSION,
+    TL_OWN_COUNT
+};
 extern const struct troupe_option tl_own_options[TL_OWN_COUNT];
 const struct troupe_option *tl_option_at(const struct troupe_program *program, size_t i);
 
+/* Where what is on the command line is to run. */
+enum tl_where {
+    TL_HERE,  /* a command at the program that runs on the data directory, if there is one */
+    TL_AUTO,  /* and the front role, too */
+    TL_THERE, /* nowhere else */
+};
 struct tl_command_line {
     struct troupe_arguments arguments;
     uint64_t given;      /* options by number */
     const char *split;   /* NULL: not given */
     const char *compose; /* NULL: not given */
     bool sandbox_off;
+    enum tl_where where;
+    const char *path; /* of that program; NULL: its data directory is this one's */
     bool json;
     const struct troupe_command *command; /* NULL: run the program */
     int values_count;                     /* of the command */
@@ -144,6 +164,9 @@ uint64_t tl_place_uses(const struct tl_composition *composition, size_t place);
 /* From --compose=FILE, or from --split (NULL: the program's preset). False: said why on stderr. */
 bool tl_composition_make(const struct troupe_program *program, const char *split,
                          const char *compose, struct tl_composition *ret_composition);
+/* The front role alone. */
+void tl_composition_for_guest(const struct troupe_program *program,
+                              struct tl_composition *composition);
 /* Without the front role, for a command. */
 void tl_composition_for_command(const struct troupe_program *program,
                                 struct tl_composition *composition);
@@ -338,6 +361,21 @@ struct tl_life {
     uint64_t lost_ms;                      /* when that ends the program */
 };
 
+struct tl_guest_link {
+    char peer[TROUPE_NAME_BYTES_MAX + 1];
+    uint64_t roles;
+    bool up;
+};
+struct tl_guest {
+    const char *path; /* of the program's control socket, or data directory */
+    struct tl_visit visit;
+    bool asked;
+    uint64_t wanted;   /* roles that it has no link to */
+    uint64_t retry_ms; /* when it asks again */
+    size_t links_count;
+    struct tl_guest_link links[TL_PLACES_MAX]; /* one per process there */
+};
+
 struct tl_launcher {
     const struct troupe_program *program;
     const struct tl_command_line *line;
@@ -355,7 +393,8 @@ struct tl_launcher {
     int inbox;                           /* descriptor */
     unsigned signals_count;              /* that asked to end */
     bool command_running;
-    bool serving; /* clients are let in */
+    bool serving;           /* clients are let in */
+    struct tl_guest *guest; /* NULL: it has processes of its own */
     bool stop_wanted;
     int status; /* for exit, once stop_wanted */
     struct tl_door door;
@@ -397,6 +436,19 @@ bool tl_join(struct tl_launcher *launcher, size_t a, size_t b);
 /* Hands an end of a link [kept] to the process of `place`, or opens it here. NULL, or why not, for
  * another process with errno. */
 const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end);
+
+/* ---- guest.c --------------------------------------------------------------------------------- */
+
+/* Of a launcher whose program and line are set. What it says otherwise is in ret_guest->visit.why. */
+enum tl_visit_result tl_guest_open(const struct tl_launcher *launcher, const char *path,
+                                   struct tl_guest *ret_guest);
+/* For links to the roles that have none. */
+void tl_guest_ask(struct tl_launcher *launcher);
+void tl_guest_hear(struct tl_launcher *launcher);
+void tl_guest_link(struct tl_launcher *launcher, const char *peer, bool up);
+/* A tl_condition: to all roles. */
+bool tl_guest_is_linked(const struct tl_launcher *launcher, size_t which);
+void tl_guest_turn(struct tl_launcher *launcher, uint64_t now_ms);
 
 /* ---- stop.c ---------------------------------------------------------------------------------- */
 

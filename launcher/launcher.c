@@ -1,7 +1,7 @@
 /* launcher.c - troupe_main: a program's life, from the command line to its exit status.
  *
- * Four ways lead through it: a child (child.c); a command for a program that runs already
- * (attach.c); a program of its own; and a command that brings a program up for its own length, all
+ * Five ways lead through it: a child (child.c); a command for a program that runs already
+ * (visit.c); the front role at such a program (guest.c); a program of its own; and a command that brings a program up for its own length, all
  * but the front role. The last two are the same code: the command, on a thread of its own, stands
  * where the front role would be.
  *
@@ -236,6 +236,24 @@ static void start(struct tl_launcher *launcher)
     }
 }
 
+static void start_as_guest(struct tl_launcher *launcher)
+{
+    const struct troupe_program *program = launcher->program;
+    open_runtime(launcher);
+    if (launcher->stop_wanted) {
+        return;
+    }
+    tl_guest_ask(launcher);
+    /* It may be just starting. */
+    uint64_t wait_ms = (uint64_t)TL_START_MS * (program->roles_count + 1);
+    if (!tl_wait(launcher, tl_guest_is_linked, 0, troupe_now_ms() + wait_ms)) {
+        tl_fail(launcher, "the program that runs on %s does not answer", launcher->guest->path);
+    }
+    if (!launcher->stop_wanted) {
+        start_role(launcher, tl_role_find(program, program->front, strlen(program->front)));
+    }
+}
+
 /* ---- the program ----------------------------------------------------------------------------- */
 
 /* Descriptors 0 to 2 exist from here on, so that none of ours takes their number. */
@@ -282,6 +300,8 @@ static int run(struct tl_launcher *launcher)
     launcher->inbox = tl_inbox_open();
     if (launcher->signals < 0 || launcher->inbox < 0) {
         tl_fail(launcher, "no descriptors: %s", strerror(errno));
+    } else if (launcher->guest != NULL) {
+        start_as_guest(launcher);
     } else {
         start(launcher);
     }
@@ -306,6 +326,9 @@ static int run(struct tl_launcher *launcher)
         pthread_join(thread, NULL);
     }
     tl_door_close(&launcher->door);
+    if (launcher->guest != NULL) {
+        tl_visit_close(&launcher->guest->visit);
+    }
     tl_inbox_close();
     close(launcher->signals);
     return launcher->status;
@@ -340,7 +363,55 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
     return door == TL_DOOR_OPEN;
 }
 
-static int launch(const struct troupe_program *program, const struct tl_command_line *line)
+static void say_nobody(const struct troupe_program *program, const char *path)
+{
+    tl_say(program, "no program runs on %s: start it without --attach", path);
+}
+
+/* As the front role of the program that runs on `path`. False: there is none. */
+static bool run_as_guest(struct tl_launcher *launcher, const char *path, int *ret_status)
+{
+    static struct tl_guest guest;
+    const struct troupe_program *program = launcher->program;
+    enum tl_visit_result result = tl_guest_open(launcher, path, &guest);
+    *ret_status = TL_STATUS_FAILED;
+    if (result == TL_VISIT_NOBODY && launcher->line->where == TL_AUTO) {
+        return false;
+    }
+    if (result == TL_VISIT_NOBODY) {
+        say_nobody(program, path);
+    } else if (result != TL_VISIT_DONE) {
+        tl_say(program, "%s", guest.visit.why);
+    } else if (!tl_check_attached(program, launcher->line, path)) {
+        *ret_status = TL_STATUS_USAGE;
+    } else {
+        launcher->guest = &guest;
+        tl_composition_for_guest(program, &launcher->composition);
+        *ret_status = run(launcher);
+        return true;
+    }
+    tl_visit_close(&guest.visit);
+    return true;
+}
+
+/* What is on the command line, at the program that runs already. True: that is all, and *ret_status
+ * the program's. */
+static bool run_there(struct tl_launcher *launcher, const char *path, int *ret_status)
+{
+    const struct tl_command_line *line = launcher->line;
+    if (line->command == NULL) {
+        return line->where != TL_HERE && run_as_guest(launcher, path, ret_status);
+    }
+    if (line->where != TL_THERE) {
+        return false; /* take_directory() sees to it */
+    }
+    if (!tl_attach_run(launcher->program, line, path, ret_status)) {
+        say_nobody(launcher->program, path);
+    }
+    return true;
+}
+
+static int launch(const struct troupe_program *program, struct tl_command_line *line)
 {
     static struct tl_launcher launcher; /* large */
     int status;
@@ -350,11 +421,18 @@ static int launch(const struct troupe_program *program, const struct tl_command_
         return TL_STATUS_USAGE;
     }
     init(&launcher);
+    if (line->path != NULL && run_there(&launcher, line->path, &status)) {
+        return status;
+    }
     if (program->data_directory != NULL) {
         const char *directory = program->data_directory(&line->arguments);
         if (directory == NULL) {
             return TL_STATUS_FAILED;
         }
+        if (run_there(&launcher, directory, &status)) {
+            return status;
+        }
+        line->arguments.attach = NULL; /* what it says is not to be had: `auto` */
         if (!take_directory(&launcher, directory, &status)) {
             return status;
         }

@@ -13,7 +13,7 @@
 struct troupe_arguments;
 
 /* The value of --NAME as given, or its preset; "1" or NULL for a flag. NULL: no such option, or
- * neither given nor preset. [borrowed] for as long as the process runs. */
+ * neither given nor preset. --attach has one, too, where it had an effect. [borrowed] for as long as the process runs. */
 const char *troupe_argument(const struct troupe_arguments *arguments, const char *name);
 
 /* Where an option has an effect. Given where it has none it is refused, not ignored. */

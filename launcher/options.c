@@ -25,6 +25,10 @@ const struct troupe_option tl_own_options[TL_OWN_COUNT] = {
                            .scope = TROUPE_SCOPE_START,
                            .preset = "on",
                            .help = "off: roles in processes of their own keep all your rights"},
+    [TL_ATTACH_OPTION] = {.name = "attach",
+                          .value = "WHERE",
+                          .help = "use a program that runs: unix:PATH, its socket or data "
+                                  "directory; unix, on --datadir; auto, if it does"},
     [TL_JSON] = {.name = "json", .help = "commands answer in JSON"},
     [TL_HELP] = {.name = "help", .help = "this text; of a command, behind it"},
     [TL_VERSION] = {.name = "version", .help = "the version"},
@@ -162,6 +166,9 @@ static void set_option(struct parse *parse, size_t i, const char *value)
         break;
     case TL_SANDBOX_OPTION:
         parse->sandbox = value;
+        break;
+    case TL_ATTACH_OPTION:
+        parse->line->arguments.attach = value;
         break;
     case TL_JSON:
         parse->line->json = true;
@@ -342,6 +349,38 @@ static bool parse_help(struct parse *parse, int *count, char ***words)
     return parse->line->command != NULL;
 }
 
+static bool parse_sandbox(struct parse *parse)
+{
+    const char *sandbox = parse->sandbox;
+    parse->line->sandbox_off = sandbox != NULL && strcmp(sandbox, "off") == 0;
+    if (sandbox == NULL || parse->line->sandbox_off || strcmp(sandbox, "on") == 0) {
+        return true;
+    }
+    tl_say(parse->program, "--sandbox is on or off, not \"%s\"", sandbox);
+    return false;
+}
+
+static bool parse_attach(struct parse *parse)
+{
+    static const char prefix[] = "unix:";
+    struct tl_command_line *line = parse->line;
+    const char *attach = line->arguments.attach;
+    if (attach == NULL) {
+        return true;
+    }
+    line->where = strcmp(attach, "auto") == 0 ? TL_AUTO : TL_THERE;
+    if (strncmp(attach, prefix, sizeof prefix - 1) == 0 && attach[sizeof prefix - 1] != '\0') {
+        line->path = attach + sizeof prefix - 1;
+    } else if (line->where != TL_AUTO && strcmp(attach, "unix") != 0) {
+        tl_say(parse->program, "--attach is unix:PATH, unix or auto, not \"%.64s\"", attach);
+        return false;
+    } else if (parse->program->data_directory == NULL) {
+        tl_say(parse->program, "--attach needs the path of a control socket: --attach=unix:PATH");
+        return false;
+    }
+    return true;
+}
+
 static bool parse_words(struct parse *parse, int argc, char **argv)
 {
     /* Words that are no options move to the front, in order: the command and its arguments. */
@@ -371,12 +410,8 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
         tl_say(parse->program, "--split and --compose both say where roles live: give one");
         return false;
     }
-    if (parse->sandbox != NULL) {
-        parse->line->sandbox_off = strcmp(parse->sandbox, "off") == 0;
-        if (!parse->line->sandbox_off && strcmp(parse->sandbox, "on") != 0) {
-            tl_say(parse->program, "--sandbox is on or off, not \"%s\"", parse->sandbox);
-            return false;
-        }
+    if (!parse_sandbox(parse) || !parse_attach(parse)) {
+        return false;
     }
     if (words > 0) {
         parse->line->command = find_command(parse->program, left[0]);
@@ -434,5 +469,5 @@ const char *troupe_argument(const struct troupe_arguments *arguments, const char
             return arguments->values[i] != NULL ? arguments->values[i] : program->options[i].preset;
         }
     }
-    return NULL;
+    return strcmp(name, tl_own_options[TL_ATTACH_OPTION].name) == 0 ? arguments->attach : NULL;
 }

@@ -231,6 +231,18 @@ static void take_signal(struct tl_launcher *launcher)
     tl_want_stop(launcher, 0);
 }
 
+static void take_link_note(struct tl_launcher *launcher, const struct tl_note *note)
+{
+    bool up = note->kind == TL_NOTE_UP;
+    if (launcher->guest != NULL) {
+        tl_guest_link(launcher, note->name, up);
+    } else if (up) {
+        tl_end_up(launcher, 0, troupe_text(note->name));
+    } else {
+        tl_end_gone(launcher, 0, troupe_text(note->name), note->code);
+    }
+}
+
 static void take_notes(struct tl_launcher *launcher)
 {
     struct tl_note *note;
@@ -238,10 +250,8 @@ static void take_notes(struct tl_launcher *launcher)
         struct troupe_text name = troupe_text(note->name);
         switch (note->kind) {
         case TL_NOTE_UP:
-            tl_end_up(launcher, 0, name);
-            break;
         case TL_NOTE_GONE:
-            tl_end_gone(launcher, 0, name, note->code);
+            take_link_note(launcher, note);
             break;
         case TL_NOTE_READY:
             role_ready(launcher, name);
@@ -274,6 +284,7 @@ enum {
     AT_INBOX,
     AT_PINNED,
     AT_LISTENER,
+    AT_GUEST,
     AT_CLIENTS,
     AT_CONTROLS = AT_CLIENTS + TL_CLIENTS_MAX,
     AT_PIDFDS = AT_CONTROLS + TL_PLACES_MAX,
@@ -290,6 +301,7 @@ static void fill(const struct tl_launcher *launcher, struct pollfd *fds)
     fds[AT_INBOX].fd = launcher->inbox;
     fds[AT_PINNED].fd = launcher->troupe != NULL ? troupe_fd(launcher->troupe) : -1;
     fds[AT_LISTENER].fd = launcher->serving ? launcher->door.listener : -1;
+    fds[AT_GUEST].fd = launcher->guest != NULL ? launcher->guest->visit.fd : -1;
     for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
         fds[AT_CLIENTS + i].fd = launcher->door.clients[i].fd;
     }
@@ -326,6 +338,9 @@ static void serve(struct tl_launcher *launcher, const struct pollfd *fds)
     if (fds[AT_LISTENER].revents != 0) {
         tl_door_accept(launcher);
     }
+    if (fds[AT_GUEST].revents != 0) {
+        tl_guest_hear(launcher);
+    }
 }
 
 /* What only time brings: looked at at least this often. */
@@ -334,6 +349,9 @@ enum { TICK_MS = 500 };
 static void tick(struct tl_launcher *launcher, uint64_t now)
 {
     tl_door_expire(launcher);
+    if (launcher->guest != NULL) {
+        tl_guest_turn(launcher, now);
+    }
     tl_restart_turn(launcher, now);
 }
 

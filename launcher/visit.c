@@ -89,8 +89,7 @@ enum tl_visit_result tl_visit_open(struct tl_visit *ret_visit, const char *path)
         fail(ret_visit, "%s: %s", path, strerror(error));
         return error == ENOENT || error == ECONNREFUSED ? TL_VISIT_NOBODY : TL_VISIT_FAILED;
     }
-    ret_visit->inbox = tl_inbox_open();
-    return ret_visit->inbox >= 0 ? TL_VISIT_DONE : fail(ret_visit, "%s", strerror(errno));
+    return TL_VISIT_DONE;
 }
 
 void tl_visit_close(struct tl_visit *visit)
@@ -218,6 +217,10 @@ enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *trou
     struct tl_message attach = {.kind = TL_ATTACH, .code = 1};
     for (size_t i = 0; i < count && i < TROUPE_ROLES_MAX; i++) {
         attach.imports.items[attach.imports.count++] = troupe_text(roles[i]);
+    }
+    visit->inbox = tl_inbox_open();
+    if (visit->inbox < 0) {
+        return fail(visit, "its links can't be followed: %s", strerror(errno));
     }
     troupe_host_on_event(troupe, tl_inbox_host, NULL);
     int sent = tl_send(visit->fd, &attach, TL_ATTACH_MS); /* as in tl_visit_list */

@@ -559,6 +559,26 @@ static void person_who_dies_while_asked_leaves_it_to_the_rule(void **state)
     free_branches(&branches);
 }
 
+/* The last one who came is asked, the one before once that one is gone. */
+static void who_was_there_before_is_asked_when_the_last_dies(void **state)
+{
+    struct branches branches;
+    struct person first;
+    struct person last;
+    (void)state;
+    take_sides(&branches);
+    introduce(&first, STAYS);
+    introduce(&last, DIES);
+    assert_int_equal(submit(&branches.better[4]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_asked(&first, 1);
+    assert_int_equal(last.questions, 1);
+    assert_int_equal(height(), OWN);
+    assert_int_equal(submit(&branches.better[5]).outcome, NODE_SUBMIT_OUTCOME_HELD);
+    wait_asked(&first, 2);
+    assert_int_equal(last.questions, 1);
+    free_branches(&branches);
+}
+
 /* Blocks go on to come while a person thinks; the answer is about all of them. */
 static void blocks_that_come_while_a_person_thinks(void **state)
 {
@@ -578,14 +598,16 @@ static void blocks_that_come_while_a_person_thinks(void **state)
     free_branches(&branches);
 }
 
-static void program_ends_by_way_of_the_person(void **state)
+static void program_ends_by_way_of_who_watches_it(void **state)
 {
     struct person person;
+    struct person guest;
     struct node_shutdown_args args = {.reason = troupe_text("enjoy")};
     (void)state;
     assert_int_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL),
                      NODE_UNATTENDED);
     introduce(&person, STAYS);
+    introduce(&guest, STAYS);
     assert_int_equal(node_shutdown(desk.troupe, desk.node, &args, &desk.error, NULL), 0);
     struct node_answer_questions_args nobody = {.has_who = false};
     assert_int_equal(node_answer_questions(desk.troupe, desk.node, &nobody, &desk.error, NULL), 0);
@@ -593,6 +615,7 @@ static void program_ends_by_way_of_the_person(void **state)
                      NODE_UNATTENDED);
     stop_node();
     assert_int_equal(person.quits, 1);
+    assert_int_equal(guest.quits, 1);
     arguments.values[2] = "many";
     assert_int_equal(troupe_open(NULL, &desk.troupe), 0);
     assert_int_equal(troupe_host_declare(desk.troupe, &node_role, &arguments), 0);
@@ -702,8 +725,9 @@ int main(void)
         at_desk(person_may_follow),
         at_desk(person_may_stay_until_there_is_more),
         at_desk(person_who_dies_while_asked_leaves_it_to_the_rule),
+        at_desk(who_was_there_before_is_asked_when_the_last_dies),
         at_desk(blocks_that_come_while_a_person_thinks),
-        at_desk(program_ends_by_way_of_the_person),
+        at_desk(program_ends_by_way_of_who_watches_it),
         at_desk(full_disk_is_told_and_the_node_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 
 #define ID          7
 #define EASY_MAX    12200 /* headers of an attack */
-#define WORK_NEEDED 4500 /* in headers of regtest, of two hashes each */
+#define WORK_NEEDED 4500  /* in headers of regtest, of two hashes each */
 
 static uint8_t easy[EASY_MAX][BTC_HEADER_SIZE];
 

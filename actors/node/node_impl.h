@@ -37,6 +37,7 @@
 #define NODE_MINE_STEP_MAX    16           /* blocks mined in one transaction */
 #define NODE_POOL_ITEM_BYTES  (512u << 10) /* of transactions in one item of a stream, about */
 #define NODE_QUESTION_S       60           /* that a person has for an answer */
+#define NODE_VIEWS_MAX        40           /* whom it may ask: the program has fewer clients */
 #define NODE_EXPIRE_MS        60000        /* between two looks for what has waited too long */
 
 struct node;
@@ -84,13 +85,18 @@ struct job {
 };
 
 /* A person to ask, and what is open. */
+/* A view of a person's, or of nobody's: the program's own, and those of guests. */
+struct node_view {
+    struct troupe_ref who;
+    bool is_person;
+};
 struct node_question {
     struct troupe_actor *self;
-    struct troupe_ref who;
-    bool has_who;
-    bool is_person;
-    bool is_due;   /* a branch was held and a turn is on its way */
-    bool is_asked; /* about the branch that leaves the chain at `fork` */
+    size_t views_count;
+    struct node_view views[NODE_VIEWS_MAX]; /* in the order they came */
+    struct troupe_ref asked;                /* if is_asked */
+    bool is_due;                            /* a branch was held and a turn is on its way */
+    bool is_asked;                          /* about the branch that leaves the chain at `fork` */
     struct btc_hash fork;
     int32_t blocks;      /* that a branch may take back without a question; 0: any */
     uint64_t held_count; /* branches that were held, a further block counting again */

@@ -106,7 +106,7 @@ struct p2p_peer {
     uint32_t unconnecting;
     uint32_t side_headers;
     struct p2p_presync presync;
-    bool is_poor; /* all that it showed last has too little work to be stored */
+    bool is_poor;             /* all that it showed last has too little work to be stored */
     struct chain_entry best;  /* header with the most work that it has; id 0: none known */
     struct chain_entry shown; /* the last block of ours that it was told of, or has; id 0: none */
 

@@ -46,8 +46,6 @@ static void alert(struct troupe_actor *self, enum node_alert_level level, const 
     node_publish_alert(self, &event);
 }
 
-/* ---- deciding ---- */
-
 /* Within chain_add_block(): the rest at the next turn. */
 static void on_held(void *user)
 {
@@ -57,6 +55,40 @@ static void on_held(void *user)
     if (!question->is_due)
         question->is_due = troupe_after(question->self, 0, decide, node, NULL) == 0;
 }
+
+/* ---- who is asked ---- */
+
+/* The last one who came, and is a person. NULL: none. */
+static const struct node_view *last_person(const struct node *node)
+{
+    const struct node_question *question = &node->question;
+    size_t i = question->views_count;
+    while (i > 0 && !question->views[i - 1].is_person)
+        i--;
+    return i > 0 ? &question->views[i - 1] : NULL;
+}
+
+static void hold_if_asked(struct node *node)
+{
+    bool holds = last_person(node) != NULL;
+    chain_set_hold(node->chain, holds ? node->question.blocks : 0, holds ? on_held : NULL, node);
+}
+
+static void drop_view(struct troupe_actor *self, struct node *node, struct troupe_ref who)
+{
+    struct node_question *question = &node->question;
+    size_t kept = 0;
+    for (size_t i = 0; i < question->views_count; i++) {
+        if (!troupe_ref_equal(question->views[i].who, who))
+            question->views[kept++] = question->views[i];
+        else
+            troupe_release_ref(troupe_runtime(self), question->views[i].who);
+    }
+    question->views_count = kept;
+    hold_if_asked(node);
+}
+
+/* ---- deciding ---- */
 
 static void follow(struct troupe_actor *self, struct node *node)
 {
@@ -88,6 +120,11 @@ static void on_answer(struct troupe_actor *self, void *user, const struct troupe
     struct chain_entry leaf;
     struct chain_entry fork;
     node->question.is_asked = false;
+    if (error != NULL && (error->code == TROUPE_EDOWN || error->code == TROUPE_ELOST)) {
+        drop_view(self, node, node->question.asked);
+        decide(self, node); /* whoever is there else is asked */
+        return;
+    }
     bool follows = error != NULL || results->choice == FOLLOW;
     if (chain_get_held(node->chain, &leaf, &fork) == 0 &&
         !btc_hash_equal(&fork.hash, &node->question.fork)) {
@@ -104,7 +141,8 @@ static void on_answer(struct troupe_actor *self, void *user, const struct troupe
           "a new start, asks again");
 }
 
-static int ask(struct troupe_actor *self, struct node *node, const char *text)
+static int ask(struct troupe_actor *self, struct node *node, const struct node_view *view,
+               const char *text)
 {
     static const char *const words[CHOICES] = {"follow it: the rule of the network",
                                                "stay, until it has yet more"};
@@ -117,7 +155,8 @@ static int ask(struct troupe_actor *self, struct node *node, const char *text)
                                     .choices_count = CHOICES,
                                     .default_choice = FOLLOW,
                                     .wait_s = NODE_QUESTION_S};
-    return ui_question_ask(self, node->question.who, &args, on_answer, node, &options);
+    node->question.asked = view->who;
+    return ui_question_ask(self, view->who, &args, on_answer, node, &options);
 }
 
 static void decide(struct troupe_actor *self, void *user)
@@ -136,49 +175,57 @@ static void decide(struct troupe_actor *self, void *user)
              leaf.height - fork.height, tip.height - fork.height, fork.height);
     alert(self, NODE_ALERT_LEVEL_WARNING, text);
     node->question.fork = fork.hash;
-    node->question.is_asked = node->question.has_who && node->question.is_person &&
-                              ask(self, node, text) == 0;
+    const struct node_view *view = last_person(node);
+    node->question.is_asked = view != NULL && ask(self, node, view, text) == 0;
     if (!node->question.is_asked)
         follow(self, node);
 }
 
-/* ---- who is asked ---- */
-
-static void let_go(struct troupe_actor *self, struct node *node)
-{
-    if (node->question.has_who)
-        troupe_release_ref(troupe_runtime(self), node->question.who);
-    node->question.has_who = false;
-    chain_set_hold(node->chain, 0, NULL, NULL);
-}
+/* ---- what is asked of the node ---- */
 
 static void on_gone(struct troupe_actor *self, void *user, struct troupe_ref ref, int why)
 {
-    struct node *node = user;
     (void)why;
-    if (node->question.has_who && troupe_ref_equal(node->question.who, ref))
-        let_go(self, node);
+    drop_view(self, user, ref);
+}
+
+/* Nobody is asked any more. */
+static void drop_all(struct troupe_actor *self, struct node *node)
+{
+    while (node->question.views_count > 0)
+        drop_view(self, node, node->question.views[0].who);
+}
+
+static int add_view(struct troupe_actor *self, struct node *node, const struct node_view *view)
+{
+    struct node_question *question = &node->question;
+    for (size_t i = 0; i < question->views_count; i++) {
+        if (troupe_ref_equal(question->views[i].who, view->who)) {
+            question->views[i].is_person = view->is_person;
+            return 0;
+        }
+    }
+    if (question->views_count == NODE_VIEWS_MAX)
+        return TROUPE_EBUSY;
+    int error = troupe_watch(self, view->who, on_gone, node, NULL);
+    if (error == 0)
+        question->views[question->views_count++] = *view;
+    return error;
 }
 
 void node_serve_answer_questions(struct troupe_actor *self, void *state, struct troupe_call *call,
                                  const struct node_answer_questions_args *args)
 {
     struct node *node = state;
-    struct node_question *question = &node->question;
-    bool is_same = args->has_who && question->has_who && troupe_ref_equal(question->who, args->who);
-    if (!is_same) {
-        int error = args->has_who ? troupe_watch(self, args->who, on_gone, node, NULL) : 0;
-        if (error != 0) {
-            troupe_fail(call, error, NULL);
-            return;
-        }
-        let_go(self, node);
+    struct node_view view = {.who = args->who, .is_person = args->is_person};
+    int error = args->has_who ? add_view(self, node, &view) : 0;
+    if (error != 0) {
+        troupe_fail(call, error, NULL);
+        return;
     }
-    question->has_who = args->has_who;
-    question->who = args->who;
-    question->is_person = args->is_person;
-    bool holds = question->has_who && question->is_person;
-    chain_set_hold(node->chain, holds ? question->blocks : 0, on_held, node);
+    if (!args->has_who)
+        drop_all(self, node);
+    hold_if_asked(node);
     node_answer_questions_reply(call);
 }
 
@@ -187,8 +234,12 @@ void node_serve_shutdown(struct troupe_actor *self, void *state, struct troupe_c
 {
     struct node *node = state;
     struct ui_quit_args quit = {.reason = args->reason};
-    int error = node->question.has_who ? ui_quit(troupe_runtime(self), node->question.who, &quit)
-                                       : TROUPE_EDOWN;
+    int error = TROUPE_EDOWN;
+    /* All of them: which one is the program's own is not known here. */
+    for (size_t i = 0; i < node->question.views_count; i++) {
+        int told = ui_quit(troupe_runtime(self), node->question.views[i].who, &quit);
+        error = told == 0 || error == TROUPE_EDOWN ? told : error;
+    }
     if (error == TROUPE_EDOWN)
         node_fail_unattended(call, "nobody is there who could end the program: it runs for the "
                                    "length of a command, or its view is gone");

@@ -200,7 +200,8 @@ static int send_draft(const struct desk *desk, int64_t id, bool json)
                  id);
         return ui_desk_fail(desk, text);
     }
-    return code == 0 ? show_draft(&results.draft, NULL, json) : ui_desk_fail_code(desk, code, &error);
+    return code == 0 ? show_draft(&results.draft, NULL, json)
+                     : ui_desk_fail_code(desk, code, &error);
 }
 
 int ui_run_draft(struct troupe *troupe, const struct troupe_arguments *arguments, bool json,
@@ -236,7 +237,8 @@ int ui_run_sign(struct troupe *troupe, const struct troupe_arguments *arguments,
         code = wallet_sign(troupe, desk.wallet, &args, &results, &error, NULL);
         ui_lock_again(&desk);
     }
-    return code == 0 ? show_draft(&results.draft, NULL, json) : ui_desk_fail_code(&desk, code, &error);
+    return code == 0 ? show_draft(&results.draft, NULL, json)
+                     : ui_desk_fail_code(&desk, code, &error);
 }
 
 /* The number of a draft, or recipients for a new one. */

@@ -114,8 +114,9 @@ static void on_node_info(struct troupe_actor *self, void *user, const struct tro
         return;
     }
     if (ui->lost_ms == 0) {
+        const char *option;
         screen_line(&ui->screen, "ui", "%s %s, %s, in %s", BTC_PROGRAM_NAME, BTC_PROGRAM_VERSION,
-                    networks[results->network], troupe_argument(ui->arguments, "datadir"));
+                    networks[results->network], ui_place(ui, &option));
         screen_line(&ui->screen, "ui", "process %d", (int)getpid());
         screen_line(&ui->screen, "node", "process %" PRIu32 ", at block %" PRIu32, results->pid,
                     results->tip.height);
@@ -276,6 +277,7 @@ static void first_run(struct troupe_actor *self, struct ui *ui)
     const char *network = troupe_argument(ui->arguments, "network");
     if (strcmp(network, "regtest") != 0 || has_peers(ui) ||
         ui->tip.height >= (ui->is_first_run ? FIRST_BLOCKS : 1) ||
+        troupe_argument(ui->arguments, "attach") != NULL || /* it is somebody else's */
         troupe_argument(ui->arguments, "import") != NULL ||
         troupe_argument(ui->arguments, "import-headers") != NULL) {
         ui_plan_next(self, ui);

@@ -27,6 +27,14 @@ static void say_chain(struct ui *ui)
                     stats->header_height);
 }
 
+const char *ui_place(const struct ui *ui, const char **ret_option)
+{
+    const char *attach = troupe_argument(ui->arguments, "attach");
+    bool is_path = attach != NULL && strchr(attach, ':') != NULL;
+    *ret_option = is_path ? " --attach=" : " --datadir=";
+    return is_path ? attach : troupe_argument(ui->arguments, "datadir");
+}
+
 void ui_say_commands(struct ui *ui)
 {
     const char *network = troupe_argument(ui->arguments, "network");
@@ -37,12 +45,13 @@ void ui_say_commands(struct ui *ui)
                                                                  "address", "watch KEY", NULL};
     screen_line(&ui->screen, "", "%s", "");
     screen_line(&ui->screen, "ui", "where to go next:");
-    const char *datadir = troupe_argument(ui->arguments, "datadir");
-    bool is_preset = strcmp(datadir, ui_preset_datadir()) == 0;
+    const char *option;
+    const char *place = ui_place(ui, &option);
+    bool is_preset = strcmp(place, ui_preset_datadir()) == 0;
     for (; *line != NULL; line++)
         screen_line(&ui->screen, "", "  %s%s%s%s%s %s", program_invocation_name,
                     is_regtest ? "" : " --network=", is_regtest ? "" : network,
-                    is_preset ? "" : " --datadir=", is_preset ? "" : datadir, *line);
+                    is_preset ? "" : option, is_preset ? "" : place, *line);
 }
 
 static void on_history(struct troupe_actor *self, void *user, const struct troupe_error *error,

@@ -138,6 +138,8 @@ void ui_plan_refused(struct ui *ui, const char *what, int code);
 
 /* Asks for the balance and says what there is; then the plan goes on. */
 void ui_summary(struct troupe_actor *self, struct ui *ui);
+/* Where the program runs that is shown, and by which option it is found there. */
+const char *ui_place(const struct ui *ui, const char **ret_option);
 void ui_say_commands(struct ui *ui);
 
 #endif
