@@ -4,7 +4,7 @@
     include/troupe/             the public headers at their places in the tree: "bus/troupe.h", with -I from pkg-config
     lib/                        libtroupe.a: bus, launcher and the facade of bus.iface; where NNG is shared, libtroupe.so; pkgconfig/troupe.pc
     lib/troupe/                 where NNG is not (Debian 12): its archives, which libtroupe.a needs
-    share/troupe/               interfaces/ with the compiler, and a SCons tool, as they lie in the tree
+    share/troupe/               interfaces/ with the compiler, web/ with what its JavaScript needs, and a SCons tool, as they lie in the tree
     share/doc/troupe/, man/     a page for each interface, the language, the license; manuals
 
 Nothing that is installed names the place where it is: all of it may be moved, or be packed below DESTDIR.
@@ -53,6 +53,7 @@ def targets(env, build, sources, external, program):
               ('bin', [program]),
               ('share/troupe/interfaces', ['interfaces/troupe-idl', env.Glob('interfaces/*.iface'), env.Glob('interfaces/*.lock')]),
               ('share/troupe/interfaces/gen', env.Glob('interfaces/gen/*.py')),
+              ('share/troupe/web', ['web/package.json', 'web/package-lock.json', env.Glob('web/*.js')]),
               ('share/troupe/site_scons/site_tools', ['site_scons/site_tools/iface.py']),
               ('share/doc/troupe', ['LICENSE', 'interfaces/LANGUAGE.md']),
               ('share/doc/troupe/interfaces', reference(env, build)),

@@ -27,7 +27,7 @@ import cddl  # noqa: E402
 OURS = ['interfaces/bus.iface', 'interfaces/node.iface', 'interfaces/wallet.iface', 'interfaces/wallets.iface', 'interfaces/ui.iface',
         'interfaces/p2p.iface']
 SAMPLE = 'test/support/sample.iface'
-GOLDEN = ('h', 'c', 'cddl', 'md', 'html')
+GOLDEN = ('h', 'c', 'cddl', 'md', 'html', 'js')
 CC = shlex.split(os.environ.get('TROUPE_CC', 'gcc -std=c11 -D_GNU_SOURCE -O2'))
 WARNINGS = ('-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual '
             '-Wundef -Werror').split()

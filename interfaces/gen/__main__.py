@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
-from . import canonical, emit_cddl, emit_docs, emit_header, emit_html, emit_source, limits, lock
+from . import canonical, emit_cddl, emit_docs, emit_header, emit_html, emit_js, emit_source, limits, lock
 from .check import check, check_together
 from .layout import layout
 from .model import Interface, Problems
@@ -16,7 +16,8 @@ from .parser import parse
 
 
 # The ending of a file that is made -> what makes its text.
-EMITTERS = {"h": emit_header.emit, "c": emit_source.emit, "cddl": emit_cddl.emit, "md": emit_docs.emit, "html": emit_html.emit}
+EMITTERS = {"h": emit_header.emit, "c": emit_source.emit, "cddl": emit_cddl.emit, "md": emit_docs.emit, "html": emit_html.emit,
+            "js": emit_js.emit}
 
 
 def read(path: str, locked: bool = True) -> Tuple[Interface, Problems]:
@@ -104,6 +105,9 @@ def command_line() -> argparse.ArgumentParser:
     made.add_argument("--format", choices=("html", "md"), default="html", help="a page for browsers (preset), or Markdown")
     made = command("c", run_c, "write C: types, facade, skeleton and codec of each interface")
     made.add_argument("--out", metavar="DIR", required=True, help="where NAME.h and NAME.c go, side by side")
+    made = command("js", run_js, "write an ES module: the facade of each interface, for a browser or Node.js",
+                   "It imports ./troupe.js, which is installed beside the compiler.")
+    made.add_argument("--out", metavar="DIR", required=True, help="where NAME.js goes")
     command("lock", run_lock, "publish the contracts: write FILE.lock beside each",
             "A lock that is there already must allow it.")
     return parser
@@ -195,6 +199,11 @@ def run_text(options: argparse.Namespace) -> int:
 
 def run_c(options: argparse.Namespace) -> int:
     write(options.out, together(read_all(options.files), "h", "c"))
+    return 0
+
+
+def run_js(options: argparse.Namespace) -> int:
+    write(options.out, together(read_all(options.files), "js"))
     return 0
 
 
