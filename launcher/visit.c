@@ -23,6 +23,7 @@ static enum tl_visit_result fail(struct tl_visit *visit, const char *format, ...
 {
     va_list arguments;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started in the line above */
     vsnprintf(visit->why, sizeof visit->why, format, arguments);
     va_end(arguments);
     return TL_VISIT_FAILED;
@@ -230,6 +231,19 @@ enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *trou
         return fail(visit, "the links to the program that runs there did not come up");
     }
     return result;
+}
+
+bool tl_visit_gone(struct tl_visit *visit, char name[TROUPE_NAME_BYTES_MAX + 1])
+{
+    bool gone = false;
+    struct tl_note *note;
+    (void)visit;
+    while (!gone && (note = tl_inbox_take()) != NULL) {
+        gone = note->kind == TL_NOTE_GONE;
+        keep_text(troupe_text(note->name), name, TROUPE_NAME_BYTES_MAX + 1);
+        tl_note_free(note);
+    }
+    return gone;
 }
 
 /* ---- a command of the program itself --------------------------------------------------------- */

@@ -26,7 +26,7 @@ enum tl_visit_result {
 };
 struct tl_visit {
     int fd;    /* -1: closed */
-    int inbox; /* what became of links */
+    int inbox; /* readable when a link may be gone */
     unsigned links;
     char why
         [TL_VISIT_WHY_BYTES_MAX]; /* of the last failure: what "the program that runs there" did */
@@ -57,6 +57,8 @@ enum tl_visit_result tl_visit_list(struct tl_visit *visit, int wait_ms,
 /* Opens links for these roles in `troupe`, once per visit, and waits until they are up. */
 enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *troupe,
                                      const char *const *roles, size_t count, int wait_ms);
+/* True: a link is gone since tl_visit_attach, to the process `name`. Does not wait. */
+bool tl_visit_gone(struct tl_visit *visit, char name[TROUPE_NAME_BYTES_MAX + 1]);
 /* After troupe_close. */
 void tl_visit_close(struct tl_visit *visit);
 
