@@ -251,8 +251,10 @@ void *troupe_get_array(struct troupe_reader *reader, size_t max, size_t element_
     *ret_count = 0;
     size_t at = reader->at;
     size_t count = ti_get_array(reader, max, what);
-    if (count == 0)
+    if (count == 0 || element_size == 0) {
+        *ret_count = count;
         return NULL;
+    }
     void *elements = NULL;
     if (reader->arena && element_size <= TROUPE_ARENA_BYTES_MAX / count)
         elements = ti_arena_alloc(reader->arena, count * element_size);

@@ -136,7 +136,7 @@ struct troupe_text troupe_get_text(struct troupe_reader *reader, size_t max, con
 struct troupe_bytes troupe_get_bytes(struct troupe_reader *reader, size_t max, const char *what);
 void troupe_get_fixed(struct troupe_reader *reader, uint8_t *to, size_t size, const char *what);
 /* Opens an array and returns zeroed memory for its elements [borrowed, as long as the message]; NULL
- * when it is empty or after an error. Follow it with troupe_get_array_end. */
+ * when it is empty, with `element_size` 0, or after an error. Follow it with troupe_get_array_end. */
 void *troupe_get_array(struct troupe_reader *reader, size_t max, size_t element_size,
                        size_t *ret_count, const char *what);
 void troupe_get_array_end(struct troupe_reader *reader);
