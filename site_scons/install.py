@@ -1,11 +1,12 @@
 """install: the targets install and uninstall: what others need to build on Troupe, below DESTDIR/PREFIX.
 
-    bin/                        troupe-bitcoin, troupe-idl
+    bin/                        troupe-bitcoin, troupe, troupe-idl
     include/troupe/             the public headers at their places in the tree: "bus/troupe.h", with -I from pkg-config
     lib/                        libtroupe.a: bus, launcher and the facade of bus.iface; where NNG is shared, libtroupe.so; pkgconfig/troupe.pc
     lib/troupe/                 where NNG is not (Debian 12): its archives, which libtroupe.a needs
     share/troupe/               interfaces/ with the compiler, web/ with what its JavaScript needs, and a SCons tool, as they lie in the tree
     share/doc/troupe/, man/     a page for each interface, the language, the license; manuals
+    share/bash-completion/      what may stand where, for the shell
 
 Nothing that is installed names the place where it is: all of it may be moved, or be packed below DESTDIR.
 """
@@ -41,27 +42,29 @@ def version():
         return re.search(r'#define TROUPE_VERSION "(.*?)"', file.read())[1]
 
 
-def targets(env, build, sources, external, program):
-    """`sources`: of libtroupe; `external`: what our programs link; `program`: troupe-bitcoin. Returns what test_install.py needs: the
-    same once more, below the build folder."""
+def targets(env, build, sources, external, programs):
+    """`sources`: of libtroupe; `external`: what our programs link; `programs`: that are for people. Returns what test_install.py needs:
+    the same once more, below the build folder."""
     prefix = ARGUMENTS.get('PREFIX', '/usr/local')
     if not os.path.isabs(prefix):
         sys.exit(f'scons: PREFIX={prefix} is relative: give it from the root of the file system')
     files, links = libraries(env, f'{build}/install', sources, external)
     files += [(f'include/troupe/{os.path.dirname(path)}', [path]) for path in HEADERS]
     files += [('include/troupe/interfaces', [f'{build}/interfaces/bus.h']),
-              ('bin', [program]),
+              ('bin', programs),
               ('share/troupe/interfaces', ['interfaces/troupe-idl', env.Glob('interfaces/*.iface'), env.Glob('interfaces/*.lock')]),
               ('share/troupe/interfaces/gen', env.Glob('interfaces/gen/*.py')),
               ('share/troupe/web', ['web/package.json', 'web/package-lock.json', env.Glob('web/*.js')]),
               ('share/troupe/site_scons/site_tools', ['site_scons/site_tools/iface.py']),
               ('share/doc/troupe', ['LICENSE', 'interfaces/LANGUAGE.md']),
               ('share/doc/troupe/interfaces', reference(env, build)),
-              ('share/man/man1', manual.pages(env, build, program))]
+              ('share/man/man1', manual.pages(env, build, programs))]
     links += [('bin/troupe-idl', '../share/troupe/interfaces/troupe-idl')]
+    as_named = [('share/bash-completion/completions/troupe', 'command/troupe.bash')]
 
     def put(root):
         installed = [env.Install(f'{root}/{folder}', some) for folder, some in files]
+        installed += [env.InstallAs(f'{root}/{path}', source) for path, source in as_named]
         return env.Flatten(installed + [env.Command(f'{root}/{path}', env.Value(to), Action(make_link, None)) for path, to in links])
 
     installed = put(os.path.abspath(ARGUMENTS.get('DESTDIR', '') + prefix).replace('$', '$$'))

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-ROOMS = ('bus', 'launcher', 'actors', 'bench', 'test', 'site_scons')
+ROOMS = ('bus', 'launcher', 'command', 'actors', 'bench', 'test', 'site_scons')
 CPPCHECK = ['cppcheck', '--quiet', '--std=c11', '--enable=warning,performance,portability', '--inline-suppr', '--error-exitcode=1',
             '-D__linux__', '-D__GNUC__', '-D__x86_64__',
             '--suppress=uninitvar',  # it can't see that a callee in another file sets what it is given; gcc and valgrind do

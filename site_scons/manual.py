@@ -1,4 +1,4 @@
-"""manual: the manual pages. man/NAME.1 is written by hand; where it says .\\" OPTIONS or .\\" COMMANDS comes what the program's own
+"""manual: the manual pages. man/NAME.1 is written by hand; where it says .\\" OPTIONS, .\\" COMMANDS or .\\" VERBS comes what the program's own
 --help says of them, so that each option is described in one place."""
 import os
 import re
@@ -9,10 +9,10 @@ from SCons.Script import Action
 HOME = '/HOME'  # of whoever reads the page, not of whoever builds it
 
 
-def pages(env, build, program):
+def pages(env, build, programs):
     """The pages as they are installed."""
-    made = env.Command(f'{build}/man/troupe-bitcoin.1', ['man/troupe-bitcoin.1', program, 'site_scons/manual.py'],
-                       Action(write_page, 'man   $TARGET'))
+    made = [env.Command(f'{build}/man/{program.name}.1', [f'man/{program.name}.1', program, 'site_scons/manual.py'],
+                        Action(write_page, 'man   $TARGET')) for program in programs]
     return [*made, env.File('man/troupe-idl.1')]
 
 
@@ -27,15 +27,16 @@ def write_page(target, source, **_):
 
 
 def page(text, help_text):
-    for part in ('OPTIONS', 'COMMANDS'):
+    for part in ('OPTIONS', 'COMMANDS', 'VERBS'):
         text = text.replace(f'.\\" {part}\n', items(help_text, part.title()))
     return text
 
 
 def items(help_text, part):
-    """The lines "  WORDS   what they do" below the headings of a --help that begin with `part`."""
+    """The lines "  WORDS   what they do" below the headings of a --help that begin with `part`; one that stands further in goes on."""
     below = re.findall(rf'^{part}[^\n]*(?:\n\S[^\n]*)*\n((?:  [^\n]*\n)+)', help_text, re.MULTILINE)
-    rows = [re.fullmatch(r'  (\S.*?) {2,}(\S.*)', line) for line in ''.join(below).splitlines()]
+    whole = re.sub(r'\n {3,}', ' ', ''.join(below))
+    rows = [re.fullmatch(r'  (\S.*?) {2,}(\S.*)', line) for line in whole.splitlines()]
     lines = ['.Bl -tag -width Ds']
     for row in rows:
         lines += [f'.It Xo\n.Sy {plain(row[1].split()[0])}', *([f'.Ar {plain(rest)}'] if (rest := " ".join(row[1].split()[1:])) else []),

@@ -144,6 +144,16 @@ class Install(unittest.TestCase):
         for word in words:
             self.assertIn(f'.Sy {word}'.replace('-', '\\-'), page)
 
+    def test_the_command_brings_its_manual_and_its_completion(self):
+        page, said = self.page('troupe'), self.build(self.prefix, 'bin/troupe', '--help')
+        words = re.findall(r'^  (--[\w-]+|[a-z-]+)(?= |=|\[)[^\n]* {2,}\S', said, re.MULTILINE)
+        self.assertGreater(len(words), 15)
+        for word in words:
+            self.assertIn(f'.Sy {word}'.replace('-', '\\-'), page)
+        self.assertEqual(self.build(self.prefix, 'bin/troupe', 'idl', 'check', 'share/troupe/interfaces/node.iface'), '')
+        with open(f'{self.prefix}/share/bash-completion/completions/troupe', encoding='utf-8') as file:
+            self.assertIn('complete -o default -F _troupe troupe\n', file.read())
+
     def page(self, name):
         with open(f'{self.prefix}/share/man/man1/{name}.1', encoding='utf-8') as file:
             return file.read()

@@ -31,7 +31,7 @@ class Readme(unittest.TestCase):
 
     def test_named_files_and_functions_exist(self):
         """DESIGN.md walks through the code by name: a name that is gone is a wrong turn."""
-        sources = {path: read(path) for path in (os.path.relpath(p, ROOT) for pattern in ('bus/*.[ch]', 'launcher/*.[ch]', 'actors/*/*.[ch]',
+        sources = {path: read(path) for path in (os.path.relpath(p, ROOT) for pattern in ('bus/*.[ch]', 'launcher/*.[ch]', 'command/*.[ch]', 'actors/*/*.[ch]',
                    'actors/*.c', 'test/*.c', 'test/*.py', 'test/*/*.c', 'test/*/*.h', 'interfaces/gen/*.py', 'interfaces/*') for p in
                    glob.glob(os.path.join(ROOT, pattern))) if os.path.isfile(os.path.join(ROOT, path))}
         design = read('DESIGN.md')
@@ -39,7 +39,7 @@ class Readme(unittest.TestCase):
         for name in set(re.findall(r'`((?:ti|tl|troupe|book|chain|btc|test|wallet|node|bus)_[a-z0-9_]+)`', design)):
             generated = re.match(r'(node|wallet|bus)_', name)
             self.assertTrue(generated or re.search(rf'\b{name}\b', whole), f'DESIGN.md names {name}, which is nowhere')
-        for path in set(re.findall(r'`((?:bus|launcher|actors|test|interfaces)/[a-z0-9_./-]+\.(?:c|h|py|iface))`', design)):
+        for path in set(re.findall(r'`((?:bus|launcher|command|actors|test|interfaces)/[a-z0-9_./-]+\.(?:c|h|py|iface))`', design)):
             self.assertTrue(os.path.exists(os.path.join(ROOT, path)), f'DESIGN.md names {path}, which is nowhere')
 
 
