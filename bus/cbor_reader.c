@@ -186,6 +186,11 @@ void ti_reader_init(struct troupe_reader *reader, const uint8_t *data, size_t si
     };
 }
 
+void troupe_reader_init(struct troupe_reader *reader, const uint8_t *data, size_t size)
+{
+    ti_reader_init(reader, data, size, NULL, NULL);
+}
+
 int troupe_reader_finish(struct troupe_reader *reader, struct troupe_error *ret_error)
 {
     if (reader->at != reader->size)

@@ -124,6 +124,9 @@ struct troupe_map {
     uint64_t last_key;
     bool first;
 };
+/* A reader over a map [borrowed] that came otherwise than as a message: a ref or a blob that it names is
+ * invalid, and arrays are read element by element. */
+void troupe_reader_init(struct troupe_reader *reader, const uint8_t *data, size_t size);
 void troupe_get_map(struct troupe_reader *reader, struct troupe_map *ret_map);
 /* The next key; false at the end of the map or after an error. */
 bool troupe_get_key(struct troupe_reader *reader, struct troupe_map *map, uint64_t *ret_key);

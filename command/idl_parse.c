@@ -54,8 +54,12 @@ static void *add(struct parse *parse, void **list, size_t *count, size_t size, s
     return (char *)*list + have * size;
 }
 
+/* After a failure the lexer stands where it stood: nothing is copied. */
 static const char *copy(struct parse *parse, size_t from, size_t to)
 {
+    if (parse->lexer->failed) {
+        return "";
+    }
     char *made = idl_alloc(parse->idl, parse->lexer, to - from + 1);
     if (made != NULL) {
         memcpy(made, parse->lexer->text + from, to - from);
@@ -438,6 +442,7 @@ static void declare_method(struct parse *parse, const char *words, struct idl_sp
     fields_of(parse, "(", ")", &method->args);
     if (!idl_accept(parse->lexer, "->")) {
         method->method.flags |= TROUPE_ONEWAY;
+        method->method.deadline_ms = 0; /* nothing is waited for */
     } else {
         method->method.flags |= idl_accept(parse->lexer, "stream") ? TROUPE_STREAM : 0;
         fields_of(parse, "(", ")", &method->results);

@@ -82,7 +82,8 @@ void value_error_print(FILE *to, const char *who, const struct value_error *erro
 /* Of a struct, which was read by its interface: can only fail as the writer does. */
 void value_write(struct troupe_writer *writer, const struct value *value,
                  const struct idl_fields *fields);
-/* Sticky, as all readers are; *ret_value is whole in any case. */
+/* Sticky, as all readers are; *ret_value is whole in any case. Of what is not a message (a reader of
+ * troupe_reader_init) refs lead nowhere, and of a blob there is only the size: `number`. */
 void value_read(struct troupe_reader *reader, const struct idl_fields *fields,
                 struct value_room *room, struct value *ret_value);
 /* Of value_room, zeroed; NULL: no memory, or more than VALUE_ROOM_BYTES_MAX. */

@@ -10,11 +10,17 @@ enum { BYTES_SHOWN = 64, TABLE_COLUMNS_MAX = 24, CELL_BYTES_MAX = 400 };
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
+/* C1 controls are two bytes in UTF-8. */
+static bool is_c1(const char *text)
+{
+    return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+           (unsigned char)text[1] < 0xa0;
+}
+
 void value_clean(char *text)
 {
     for (; *text != '\0'; text++) {
-        bool c1 = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
-                  (unsigned char)text[1] < 0xa0;
+        bool c1 = is_c1(text);
         if (c1) {
             text[1] = '?';
         }
@@ -27,8 +33,7 @@ void value_print_string(FILE *to, const char *data, size_t size)
     fputc('"', to);
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)data[i];
-        /* C1 controls are two bytes in UTF-8. */
-        bool c1 = c == 0xc2 && i + 1 < size && (unsigned char)data[i + 1] < 0xa0;
+        bool c1 = i + 1 < size && is_c1(data + i);
         if (c == '"' || c == '\\') {
             fprintf(to, "\\%c", c);
         } else if (c == '\n') {
@@ -81,8 +86,14 @@ static void print_plain(FILE *to, const struct value *value)
         fprintf(to, "%" PRId64, (int64_t)value->number);
         break;
     case VALUE_BYTES:
-    case VALUE_BLOB:
         print_hex(to, value->data, value->size);
+        break;
+    case VALUE_BLOB:
+        if (value->data != NULL) {
+            print_hex(to, value->data, value->size);
+        } else {
+            fprintf(to, "<%" PRIu64 " bytes>", value->number);
+        }
         break;
     case VALUE_ENUM:
         if (value->name != NULL) {

@@ -122,9 +122,13 @@ static void keep(struct troupe_reader *reader, struct value_room *room, const vo
 static void read_blob(struct troupe_reader *reader, const struct idl_field *field,
                       struct value_room *room, struct value *value)
 {
+    value->kind = VALUE_BLOB;
+    if (reader->body == NULL) { /* nothing came with it: its size is all there is */
+        value->number = troupe_get_uint(reader, field->type.bound, field->name);
+        return;
+    }
     struct troupe_blob blob = troupe_get_blob(reader, field->type.bound, field->name);
     char *made = value_alloc(room, blob.size + 1);
-    value->kind = VALUE_BLOB;
     if (made == NULL) {
         troupe_get_invalid(reader, "a blob that is more than there is memory for");
     } else if (reader->error == 0) {
@@ -217,7 +221,11 @@ static void read_one(struct troupe_reader *reader, const struct idl_type *type,
         break;
     case IDL_REF:
         value->kind = VALUE_REF;
-        value->ref = troupe_get_ref(reader, field->name);
+        if (reader->body == NULL) {
+            troupe_get_uint(reader, TROUPE_REFS_MAX, field->name);
+        } else {
+            value->ref = troupe_get_ref(reader, field->name);
+        }
         value->name = type->name;
         break;
     case IDL_ARRAY:

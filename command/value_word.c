@@ -317,12 +317,13 @@ static bool read_enum(struct value_source *text, const struct idl_type *type, st
         const struct idl_value *one = &type->decl->values[i];
         found = strlen(one->name) == size && memcmp(one->name, word, size) == 0 ? one : NULL;
     }
-    if (found == NULL && whole(word, size, &negative, &number) && !negative &&
-        number <= INT32_MAX) {
+    bool numbered = found == NULL && whole(word, size, &negative, &number) && !negative &&
+                    number <= INT32_MAX;
+    if (numbered) {
         found = idl_value_find(type->decl, number);
         value->number = number;
     }
-    if (found == NULL && (!type->decl->open || size == 0 || word[0] < '0' || word[0] > '9')) {
+    if (found == NULL && (!numbered || !type->decl->open)) {
         text->at = start;
         list_values(type->decl, names, sizeof names);
         return value_unexpected(text, "%s", names);
