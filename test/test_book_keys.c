@@ -220,6 +220,7 @@ static struct book *open_with(const char *dir, const char *passphrase, const cha
     struct book *book = NULL;
     struct btc_error err = {0};
     struct book_options options = {.dir = dir,
+                                   .may_make = true,
                                    .params = btc_params_get(BTC_REGTEST),
                                    .sentence = sentence,
                                    .passphrase = passphrase};

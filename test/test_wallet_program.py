@@ -283,6 +283,17 @@ class Person(Wallets):
         self.assertIn('restore it from a backup', told)
         self.assertEqual(self.balance()[0], 50 * COIN)
 
+    def test_an_empty_file_is_no_wallet(self):
+        """Not even one to be filled with new keys: what was there is to be told as lost, and a backup that is none as such."""
+        self.assertIn('is empty', self.refused('--wallet=copy', 'restore', self.path('nothing', b'')))
+        self.assertEqual([wallet['name'] for wallet in self.ask('wallets')], ['default'])
+        self.assertEqual(os.listdir(os.path.join(self.datadir, 'regtest/wallet')).count('copy.new'), 0)
+        self.run_program('stop')
+        self.process.wait(WAIT_SECONDS)
+        with open(os.path.join(self.datadir, 'regtest/wallet/wallet.sqlite'), 'wb'):
+            pass
+        self.assertIn('is empty: there is no wallet in it; restore a backup', self.refused('balance'))
+
     def is_replaced(self, pid):
         done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', 'status', '--json'], capture_output=True, text=True, timeout=WAIT_SECONDS,
                               check=False)

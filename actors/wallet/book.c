@@ -37,18 +37,19 @@ static int keep_to_owner(const char *path)
     return rc;
 }
 
-/* Make the directory and an empty file that only its owner may read, or see that they are there. */
-static int make_file(const char *dir, const char *path, struct btc_error *err)
+/* A file that only its owner may read: made, empty, if it is not there and may be. */
+static int find_file(const struct book_options *options, const char *path, struct btc_error *err)
 {
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        return btc_fail(err, BTC_EIO, "the wallet's directory %s cannot be made: %s", dir,
+    bool makes = options->may_make;
+    if (makes && mkdir(options->dir, 0700) < 0 && errno != EEXIST)
+        return btc_fail(err, BTC_EIO, "the wallet's directory %s cannot be made: %s", options->dir,
                         strerror(errno));
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = makes ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     if (fd >= 0) {
         close(fd);
         return 0;
     }
-    if (errno != EEXIST || keep_to_owner(path) < 0)
+    if ((makes && errno != EEXIST) || keep_to_owner(path) < 0)
         return btc_fail(err, BTC_EIO, "the wallet file %s cannot be made or changed: %s", path,
                         strerror(errno));
     return 0;
@@ -112,7 +113,8 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
     if (!book)
         return btc_fail(err, BTC_ENOMEM, "no memory for the wallet in %s", options->dir);
     book->params = options->params;
-    if (asprintf(&book->path, "%s/%s", options->dir, BOOK_FILE_NAME) < 0) {
+    if (asprintf(&book->path, "%s/%s", options->dir,
+                 options->file != NULL ? options->file : BOOK_FILE_NAME) < 0) {
         free(book);
         return btc_fail(err, BTC_ENOMEM, "no memory for the wallet in %s", options->dir);
     }
@@ -121,7 +123,7 @@ int book_open(const struct book_options *options, struct book **ret_book, struct
         rc = btc_fail(err, rc, "%s: no randomness from the system: %s", book->path,
                       strerror(errno));
     if (rc == 0)
-        rc = make_file(options->dir, book->path, err);
+        rc = find_file(options, book->path, err);
     if (rc == 0)
         rc = open_file(book, err);
     if (rc == 0)

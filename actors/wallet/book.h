@@ -62,16 +62,19 @@ enum book_outcome {
 };
 
 struct book_options {
-    const char *dir; /* made (0700) when it does not exist; its parent must */
+    const char *dir;  /* made (0700) with may_make when it does not exist; its parent must */
+    const char *file; /* in there; NULL: BOOK_FILE_NAME */
+    bool
+        may_make; /* a book with keys of its own, where there is none; a file may be there, empty */
     const struct btc_params *params;
     const char *sentence; /* BIP39 words to restore from, for a new book only; NULL: new entropy */
     const char *passphrase; /* to encrypt a new book's keys with; NULL: they are not encrypted */
 };
 
 /*
- * Open the book in options->dir, or make one there with keys of its own. The file is readable by
+ * Open the book in options->dir, or make one there. The file is readable by
  * its owner only; without a passphrase its keys are not encrypted. An older version's is migrated in
- * one transaction. [owned] *ret_book: book_close(). BTC_ECORRUPT also when a page of a file of up to
+ * one transaction. [owned] *ret_book: book_close(). BTC_ECORRUPT also when it is empty, or when a page of a file of up to
  * BOOK_CHECK_SIZE is damaged, wherever it is, or what addresses are made
  * of is not of the file's own keys (as far as that can be told while locked). BTC_EINUSE when
  * another process (or book) has it open; BTC_ENETWORK when it is another network's; BTC_EUSAGE when

@@ -138,8 +138,13 @@ int book_check_file(struct book *book, const struct book_options *options, struc
         rc = read_number(book, "SELECT count(*) FROM sqlite_master", &tables, err);
     if (rc < 0)
         return rc;
-    if (application == 0 && version == 0 && tables == 0)
+    bool is_empty = application == 0 && version == 0 && tables == 0;
+    if (is_empty && options->may_make)
         return make_book(book, options, err);
+    if (is_empty)
+        return btc_fail(err, BTC_ECORRUPT,
+                        "%s is empty: there is no wallet in it; restore a backup in its place",
+                        book->path);
     if (application != APPLICATION_ID)
         return btc_fail(err, BTC_EUSAGE, "%s is another program's database: move it away",
                         book->path);

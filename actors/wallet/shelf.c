@@ -1,5 +1,5 @@
 /* The folder with a book for each wallet: see shelf.h. A wallet in the making lies in a folder whose
- * name no wallet can have; what a process left there that died is swept away when the next one starts. */
+ * name no wallet can have, the default one, which has none, in a file with such a name; what a process left there that died is swept away when the next one starts. */
 #include "actors/wallet/shelf.h"
 
 #include <dirent.h>
@@ -14,8 +14,7 @@
 #define MAKING     ".new" /* behind the name of one in the making */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
-static const char *const files[] = {BOOK_FILE_NAME, BOOK_FILE_NAME "-wal",
-                                    BOOK_FILE_NAME "-journal", BOOK_FILE_NAME "-shm"};
+static const char *const file_ends[] = {"", "-wal", "-journal", "-shm"};
 
 /* ---- names and paths ---- */
 
@@ -55,11 +54,10 @@ static int fail_io(struct btc_error *err, const char *path, const char *what)
 
 /* ---- opening ---- */
 
-static int open_at(const struct shelf *shelf, const char *path, const char *sentence,
-                   const char *passphrase, struct book **ret_book, struct btc_error *err)
+static int open_at(const struct shelf *shelf, const char *path, struct book **ret_book,
+                   struct btc_error *err)
 {
-    struct book_options options = {
-        .dir = path, .params = shelf->params, .sentence = sentence, .passphrase = passphrase};
+    struct book_options options = {.dir = path, .params = shelf->params};
     return book_open(&options, ret_book, err);
 }
 
@@ -70,22 +68,28 @@ int shelf_open(const struct shelf *shelf, const char *name, struct book **ret_bo
     int rc = shelf_path(shelf, name, path, err);
     if (rc != 0)
         return rc;
-    if (strcmp(name, SHELF_DEFAULT) != 0 && !is_there(path)) {
-        (void)btc_fail(err, BTC_ENOTFOUND, "there is no wallet \"%s\"", name);
-        return BOOK_NONE;
-    }
-    return open_at(shelf, path, NULL, NULL, ret_book, err);
+    if (is_there(path))
+        return open_at(shelf, path, ret_book, err);
+    if (strcmp(name, SHELF_DEFAULT) == 0)
+        return shelf_create(shelf, name, NULL, NULL, ret_book, err);
+    (void)btc_fail(err, BTC_ENOTFOUND, "there is no wallet \"%s\"", name);
+    return BOOK_NONE;
 }
 
 /* ---- making ---- */
 
-/* Removes what is in the making; nothing when there is none. */
-static void sweep(const char *path)
+/* Remove what is in the making; nothing when there is none. */
+static void sweep_file(const char *path, const char *name)
 {
     char file[SHELF_PATH_SIZE];
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        if (join(file, NULL, path, files[i], "") == 0)
+    for (size_t i = 0; i < sizeof(file_ends) / sizeof(file_ends[0]); i++)
+        if (join(file, NULL, path, name, file_ends[i]) == 0)
             (void)unlink(file);
+}
+
+static void sweep(const char *path)
+{
+    sweep_file(path, BOOK_FILE_NAME);
     (void)rmdir(path);
 }
 
@@ -106,6 +110,7 @@ void shelf_sweep(const struct shelf *shelf)
     struct dirent **entries = NULL;
     char path[SHELF_PATH_SIZE];
     int found = scandir(shelf->folder, &entries, is_in_the_making, NULL);
+    sweep_file(shelf->folder, BOOK_FILE_NAME MAKING);
     for (int i = 0; i < found; i++) {
         if (join(path, NULL, shelf->folder, entries[i]->d_name, "") == 0)
             sweep(path);
@@ -146,7 +151,51 @@ static int put_up(const struct shelf *shelf, const char *path, const char *makin
     if (rename(making, path) != 0)
         return fail_io(err, path, "can't be made");
     int rc = sync_folder(shelf->folder, err);
-    return rc != 0 ? rc : open_at(shelf, path, NULL, NULL, ret_book, err);
+    return rc != 0 ? rc : open_at(shelf, path, ret_book, err);
+}
+
+/* In a folder of its own, which has the wallet's name once it is complete. */
+static int create_named(const struct shelf *shelf, const char *path, const char *making,
+                        struct book_options *options, struct book **ret_book, struct btc_error *err)
+{
+    struct book *book = NULL;
+    sweep(making);
+    options->dir = making;
+    int rc = book_open(options, &book, err);
+    book_close(book);
+    if (rc == 0)
+        rc = put_up(shelf, path, making, ret_book, err);
+    if (rc != 0)
+        sweep(making);
+    return rc;
+}
+
+/* The default one has no folder of its own: its file has its name once it is complete. */
+static int create_default(const struct shelf *shelf, struct book_options *options,
+                          struct book **ret_book, struct btc_error *err)
+{
+    char path[SHELF_PATH_SIZE];
+    char making[SHELF_PATH_SIZE];
+    struct book *book = NULL;
+    int rc = join(path, err, shelf->folder, BOOK_FILE_NAME, "");
+    if (rc == 0)
+        rc = join(making, err, shelf->folder, BOOK_FILE_NAME, MAKING);
+    if (rc != 0)
+        return rc;
+    sweep_file(shelf->folder, BOOK_FILE_NAME MAKING);
+    options->dir = shelf->folder;
+    options->file = BOOK_FILE_NAME MAKING;
+    rc = book_open(options, &book, err);
+    book_close(book);
+    if (rc == 0 && rename(making, path) != 0)
+        rc = fail_io(err, path, "can't be made");
+    if (rc == 0)
+        rc = sync_folder(shelf->folder, err);
+    if (rc == 0)
+        rc = open_at(shelf, shelf->folder, ret_book, err);
+    if (rc != 0)
+        sweep_file(shelf->folder, BOOK_FILE_NAME MAKING);
+    return rc;
 }
 
 int shelf_create(const struct shelf *shelf, const char *name, const char *sentence,
@@ -154,18 +203,14 @@ int shelf_create(const struct shelf *shelf, const char *name, const char *senten
 {
     char path[SHELF_PATH_SIZE];
     char making[SHELF_PATH_SIZE];
-    struct book *book = NULL;
+    struct book_options options = {
+        .may_make = true, .params = shelf->params, .sentence = sentence, .passphrase = passphrase};
     int rc = places(shelf, name, path, making, err);
     if (rc != 0)
         return rc;
-    sweep(making);
-    rc = open_at(shelf, making, sentence, passphrase, &book, err);
-    book_close(book);
-    if (rc == 0)
-        rc = put_up(shelf, path, making, ret_book, err);
-    if (rc != 0)
-        sweep(making);
-    return rc;
+    if (strcmp(name, SHELF_DEFAULT) == 0)
+        return create_default(shelf, &options, ret_book, err);
+    return create_named(shelf, path, making, &options, ret_book, err);
 }
 
 /* ---- restoring ---- */
@@ -215,6 +260,8 @@ int shelf_restore(const struct shelf *shelf, const char *name, uint64_t offset, 
         rc = write_all(fd, file, data, size, offset, err);
     if (fd >= 0)
         close(fd);
+    if (rc == BTC_EIO)
+        sweep(making); /* a disk that is full needs its room, and keys are in it */
     return rc;
 }
 
@@ -229,7 +276,7 @@ int shelf_restore_end(const struct shelf *shelf, const char *name, struct book *
         return rc;
     rc = is_there(making) ? 0 : btc_fail(err, BTC_EUSAGE, "restoring begins at offset 0");
     if (rc == 0)
-        rc = open_at(shelf, making, NULL, NULL, &book, err);
+        rc = open_at(shelf, making, &book, err);
     if (rc == 0)
         rc = book_check(book, err);
     book_close(book);

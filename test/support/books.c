@@ -44,7 +44,7 @@ int books_try_open(const char *dir, enum btc_network network, const char *senten
                    struct book **ret_book, struct btc_error *err)
 {
     struct book_options options = {
-        .dir = dir, .params = btc_params_get(network), .sentence = sentence};
+        .dir = dir, .may_make = true, .params = btc_params_get(network), .sentence = sentence};
     return book_open(&options, ret_book, err);
 }
 
