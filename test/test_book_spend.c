@@ -449,6 +449,89 @@ static void a_bumped_payment_pays_the_same_once(void **state)
     purse_free(bumped_data);
 }
 
+/* As `send` does, of a draft that is signed here. */
+static int try_send(int64_t id, struct btc_error *err)
+{
+    uint8_t *data = NULL;
+    size_t size;
+    struct book_draft draft;
+    int rc = book_get_draft(book, id, &draft, err);
+    if (rc == 0 && draft.state == BOOK_DRAFTED)
+        rc = book_sign_draft(book, id, &data, &size, err);
+    free(data);
+    data = NULL;
+    if (rc == 0)
+        rc = book_send_draft(book, id, PURSE_NOW_S, &data, &size, err);
+    free(data);
+    return rc;
+}
+
+static void assert_refused(int64_t id, int code, const char *format, int64_t number)
+{
+    struct btc_error err = {0};
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), format, (long long)number);
+    assert_int_equal(try_send(id, &err), code);
+    if (strstr(err.text, wanted) == NULL)
+        fail_msg("%s", err.text);
+}
+
+/* Who sends a draft again, or too late, learns what pays: a person who drafted anew would pay twice. */
+static void what_pays_in_the_stead_of_a_draft_is_told(void **state)
+{
+    struct book_draft_options options = purse_options(20000);
+    struct book_draft first = purse_draft(book, 450000, 1000);
+    struct btc_span data = purse_send(book, first.id);
+    struct book_draft bumped;
+    struct book_draft again;
+    struct book_draft late;
+    (void)state;
+    assert_int_equal(book_bump_fee(book, &first.txid, &options, &bumped, NULL), 0);
+    struct btc_span bumped_data = purse_send(book, bumped.id);
+    assert_refused(first.id, BOOK_CONFLICT, "draft %lld pays in its stead", bumped.id);
+    options.fee_rate = 40000;
+    assert_int_equal(book_bump_fee(book, &bumped.txid, &options, &again, NULL), 0);
+    struct btc_span again_data = purse_send(book, again.id);
+    assert_refused(first.id, BOOK_CONFLICT, "draft %lld pays in its stead", again.id);
+    options.fee_rate = 80000;
+    assert_int_equal(book_bump_fee(book, &again.txid, &options, &late, NULL), 0);
+    purse_mine(book, chain, &again_data, 1, 1);
+    assert_refused(late.id, BOOK_CONFLICT, "is in block %lld: it is paid", 2);
+    purse_free(data);
+    purse_free(bumped_data);
+    purse_free(again_data);
+}
+
+/* It would take them with it, though they were said to be sent. */
+static void a_payment_that_others_build_on_is_not_replaced(void **state)
+{
+    struct book_draft_options options = purse_options(20000);
+    struct book_draft first = purse_draft(book, 450000, 1000);
+    struct btc_span data = purse_send(book, first.id);
+    struct btc_outpoint change = {first.txid, (uint32_t)first.change_index};
+    struct book_draft before;
+    struct book_draft second;
+    struct book_draft bumped;
+    struct btc_error err = {0};
+    (void)state;
+    assert_int_equal(book_bump_fee(book, &first.txid, &options, &before, NULL), 0);
+    options.coins = &change;
+    options.coin_count = 1;
+    assert_int_equal(purse_try(book, 10000, &options, &second, NULL), 0);
+    struct btc_span second_data = purse_send(book, second.id);
+    options.coins = NULL;
+    assert_int_equal(book_bump_fee(book, &first.txid, &options, &bumped, &err), BTC_EUSAGE);
+    assert_non_null(strstr(err.text, "1 later payment of this wallet"));
+    assert_refused(before.id, BTC_EUSAGE, "%lld later payment of this wallet spends", 1);
+    options.fee_rate = 80000;
+    assert_int_equal(book_bump_fee(book, &second.txid, &options, &bumped, &err), 0);
+    struct btc_span bumped_data = purse_send(book, bumped.id);
+    assert_int_equal(total(), 1500000 - 450000 - first.fee - 10000 - bumped.fee);
+    purse_free(data);
+    purse_free(second_data);
+    purse_free(bumped_data);
+}
+
 static void a_bump_given_up_leaves_what_it_was_to_replace(void **state)
 {
     struct book_draft_options options = purse_options(20000);
@@ -472,10 +555,7 @@ static void a_bump_given_up_leaves_what_it_was_to_replace(void **state)
     /* given up too, it is not brought back by another bump of it */
     assert_int_equal(book_drop_pending(book, &first.txid, BOOK_DROP_ABANDONED, NULL), 0);
     assert_int_equal(total(), 1500000);
-    assert_int_equal(book_sign_draft(book, late.id, &late_data, &late_size, NULL), 0);
-    free(late_data);
-    assert_int_equal(book_send_draft(book, late.id, 0, &late_data, &late_size, NULL),
-                     BOOK_CONFLICT);
+    assert_int_equal(book_sign_draft(book, late.id, &late_data, &late_size, NULL), BOOK_CONFLICT);
     books_check(book);
     purse_free(data);
     purse_free(bumped_data);
@@ -576,6 +656,8 @@ int main(void)
         spend_test(fees_are_as_asked_for_whatever_is_paid),
         spend_test(lock_time_and_sequence_are_as_asked_for),
         spend_test(a_bumped_payment_pays_the_same_once),
+        spend_test(what_pays_in_the_stead_of_a_draft_is_told),
+        spend_test(a_payment_that_others_build_on_is_not_replaced),
         spend_test(a_bump_given_up_leaves_what_it_was_to_replace),
         spend_test(a_bump_at_a_lower_rate_pays_the_least),
         spend_test(a_bump_finds_the_coins_for_the_least_fee),

@@ -206,10 +206,16 @@ static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_CHANGE_SCRIPT] =
         "SELECT id, script FROM script WHERE chain = ? AND used = 0 AND given = 0"
         " ORDER BY id IN (SELECT change_script FROM draft WHERE state < 2), child LIMIT 1",
-    [BOOK_SQL_PENDING_TREE_FEE] =
+    /* The last of the own ones with max(): SQLite takes the other columns of that row. */
+    [BOOK_SQL_PENDING_TREE] =
         "WITH RECURSIVE tree (id) AS (VALUES (?1) UNION SELECT i.pending FROM tree t"
         " JOIN pending p ON p.id = t.id JOIN pending_in i ON i.txid = p.txid)"
-        " SELECT sum(max(p.fee, 0)) FROM tree t JOIN pending p ON p.id = t.id",
+        " SELECT sum(max(p.fee, 0)), sum(p.own AND p.id <> ?1), p.txid, max(p.id * p.own)"
+        " FROM tree t JOIN pending p ON p.id = t.id",
+    [BOOK_SQL_DRAFT_HEIR] =
+        "WITH RECURSIVE heir (txid) AS (VALUES (?1) UNION SELECT d.txid FROM heir h"
+        " JOIN draft d ON d.replaces = h.txid)"
+        " SELECT d.id FROM heir h JOIN draft d ON d.txid = h.txid WHERE d.state = 2 LIMIT 1",
     [BOOK_SQL_DESCRIPTOR] = "SELECT d.id, d.text, d.label, d.known, (SELECT s.source_child"
                             " FROM script s WHERE s.source = d.id AND s.used = 1"
                             " ORDER BY s.source_child DESC LIMIT 1)"

@@ -36,7 +36,8 @@ static int check_coin(struct book *book, const struct book_draft *draft,
             btc_hash_equal(&spender, &draft->replaces))
             return rc;
         return btc_fail(err, BOOK_CONFLICT,
-                        "draft %lld: another pending transaction spends its coins: draft again",
+                        "draft %lld: another pending transaction spends its coins: see `history` "
+                        "before you pay anew",
                         (long long)draft->id);
     }
     if (rc == 0)
@@ -48,15 +49,68 @@ static int check_coin(struct book *book, const struct book_draft *draft,
     }
     return rc < 0 ? rc
                   : btc_fail(err, BOOK_CONFLICT,
-                             "draft %lld: a coin of it is spent, or gone with its block: draft "
-                             "again",
+                             "draft %lld: a coin of it is spent, or gone with its block: see "
+                             "`history` before you pay anew",
                              (long long)draft->id);
 }
 
-static int check_coins(struct book *book, const struct book_draft *draft,
-                       const struct book_input *inputs, size_t count, struct btc_error *err)
+/* What a replacement of a pending payment must pay at least: the fees of it and of all that builds on
+ * it. Own payments that do would be lost with it, though they were said to be sent. */
+static int look_at_tree(struct book *book, int64_t pending_id, int64_t *ret_fee,
+                        struct btc_error *err)
 {
-    int rc = 0;
+    sqlite3_stmt *row;
+    struct btc_hash last;
+    char text[BTC_HASH_HEX_SIZE];
+    int rc = book_query(book, BOOK_SQL_PENDING_TREE, &row, err, "i", pending_id);
+    if (rc != BOOK_ROW)
+        return rc;
+    *ret_fee = sqlite3_column_int64(row, 0);
+    int64_t later = sqlite3_column_int64(row, 1);
+    rc = book_column_bytes(book, row, 2, last.bytes, BTC_HASH_SIZE, err);
+    sqlite3_reset(row);
+    if (rc < 0 || later == 0)
+        return rc;
+    btc_hash_to_hex(&last, text);
+    return btc_fail(err, BTC_EUSAGE,
+                    "%lld later payment%s of this wallet spend%s what it left, and would be lost: "
+                    "bump the last of them, whose fee helps this one, too: %s",
+                    (long long)later, later == 1 ? "" : "s", later == 1 ? "s" : "", text);
+}
+
+/* What it replaces must be there still: one that was given up pays nobody, and neither may this. */
+static int check_replaced(struct book *book, const struct book_draft *draft, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    if (btc_hash_is_zero(&draft->replaces))
+        return 0;
+    int rc = book_query(book, BOOK_SQL_PENDING_FIND, &row, err, "b", draft->replaces.bytes,
+                        (size_t)BTC_HASH_SIZE);
+    if (rc == BOOK_ROW) {
+        int64_t id = sqlite3_column_int64(row, 0);
+        int64_t fee;
+        sqlite3_reset(row);
+        return look_at_tree(book, id, &fee, err);
+    }
+    struct book_tx tx;
+    if (rc == 0 && book_get_tx(book, &draft->replaces, &tx, NULL) == 0) {
+        free(tx.data);
+        return btc_fail(err, BOOK_CONFLICT,
+                        "draft %lld: what it was to replace is in block %d: it is paid",
+                        (long long)draft->id, (int)tx.entry.height);
+    }
+    return rc < 0 ? rc
+                  : btc_fail(err, BOOK_CONFLICT,
+                             "draft %lld: what it replaces is no longer pending: see `history` "
+                             "before you pay anew",
+                             (long long)draft->id);
+}
+
+/* Can it still be paid, as it is? */
+static int check_payable(struct book *book, const struct book_draft *draft,
+                         const struct book_input *inputs, size_t count, struct btc_error *err)
+{
+    int rc = check_replaced(book, draft, err);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = check_coin(book, draft, &inputs[i].coin, err);
     return rc;
@@ -195,7 +249,7 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
     rc = book_draft_inputs(book, id, &inputs, &count, err);
     if (rc != 0)
         return rc;
-    rc = check_coins(book, &draft, inputs, count, err);
+    rc = check_payable(book, &draft, inputs, count, err);
     if (rc == 0)
         rc = book_signer_open(book, &signer, err);
     if (rc == 0) {
@@ -208,22 +262,23 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
 
 /* --- sending --- */
 
-/* What it replaces must be there still: one that was given up pays nobody, and neither may this. */
-static int check_replaced(struct book *book, const struct book_draft *draft, struct btc_error *err)
+/* It was sent and is no more. What pays in its stead is told, lest a person pays twice. */
+static int refuse_gone(struct book *book, const struct book_draft *draft, struct btc_error *err)
 {
     sqlite3_stmt *row;
-    if (btc_hash_is_zero(&draft->replaces))
-        return 0;
-    int rc = book_query(book, BOOK_SQL_PENDING_FIND, &row, err, "b", draft->replaces.bytes,
+    int rc = book_query(book, BOOK_SQL_DRAFT_HEIR, &row, err, "b", draft->txid.bytes,
                         (size_t)BTC_HASH_SIZE);
-    if (rc == BOOK_ROW) {
-        sqlite3_reset(row);
-        return 0;
-    }
-    return rc < 0 ? rc
-                  : btc_fail(err, BOOK_CONFLICT,
-                             "draft %lld: what it replaces is no longer pending: draft again",
-                             (long long)draft->id);
+    if (rc < 0)
+        return rc;
+    if (rc != BOOK_ROW)
+        return btc_fail(err, BOOK_CONFLICT,
+                        "draft %lld was given up, or its coins are spent otherwise: see `history` "
+                        "before you pay anew",
+                        (long long)draft->id);
+    int64_t heir = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    return btc_fail(err, BOOK_CONFLICT, "draft %lld was replaced: draft %lld pays in its stead",
+                    (long long)draft->id, (long long)heir);
 }
 
 static int mark_sent(struct book *book, const struct book_draft *draft, int64_t now_s,
@@ -234,9 +289,7 @@ static int mark_sent(struct book *book, const struct book_draft *draft, int64_t 
     int rc = book_draft_inputs(book, draft->id, &inputs, &count, err);
     if (rc != 0)
         return rc;
-    rc = check_coins(book, draft, inputs, count, err);
-    if (rc == 0)
-        rc = check_replaced(book, draft, err);
+    rc = check_payable(book, draft, inputs, count, err);
     if (rc == 0)
         rc = book_add_own_pending(book, draft->id, now_s, err);
     free(inputs);
@@ -254,10 +307,7 @@ int book_send_draft(struct book *book, int64_t id, int64_t now_s, uint8_t **ret_
         return btc_fail(err, BTC_EUSAGE, "draft %lld is not signed yet: sign it first",
                         (long long)id);
     if (draft.state == BOOK_GAVE_WAY)
-        return btc_fail(err, BOOK_CONFLICT,
-                        "draft %lld was replaced, given up, or its coins are spent otherwise: "
-                        "draft again",
-                        (long long)id);
+        return refuse_gone(book, &draft, err);
     uint8_t *data;
     size_t size;
     rc = book_draft_data(book, id, &data, &size, err);
@@ -278,19 +328,6 @@ int book_send_draft(struct book *book, int64_t id, int64_t now_s, uint8_t **ret_
 }
 
 /* --- replacing --- */
-
-/* The fees of a pending payment and of all that builds on it: what a replacement pays at least. */
-static int replaced_fee(struct book *book, int64_t pending_id, int64_t *ret_fee,
-                        struct btc_error *err)
-{
-    sqlite3_stmt *row;
-    int rc = book_query(book, BOOK_SQL_PENDING_TREE_FEE, &row, err, "i", pending_id);
-    if (rc != BOOK_ROW)
-        return rc;
-    *ret_fee = sqlite3_column_int64(row, 0);
-    sqlite3_reset(row);
-    return 0;
-}
 
 /* The pending payment with this id: its row's id, its draft and its bytes. */
 static int find_payment(struct book *book, const struct btc_hash *txid, int64_t *ret_pending,
@@ -364,7 +401,7 @@ static int bump(struct book_plan *plan, const struct btc_hash *txid, const struc
     plan->replaces = *txid;
     plan->replaced_rate = (draft->fee * 1000 * 4 + (int64_t)btc_tx_weight(tx) - 1) /
                           (int64_t)btc_tx_weight(tx);
-    int rc = replaced_fee(plan->book, pending_id, &plan->replaced_fee, plan->err);
+    int rc = look_at_tree(plan->book, pending_id, &plan->replaced_fee, plan->err);
     if (rc == 0)
         rc = plan_outputs(plan, tx, draft);
     if (rc == 0)
