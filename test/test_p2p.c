@@ -750,6 +750,38 @@ static void a_flood_is_taken_at_the_pace_of_its_share(void **state)
     side_free(a);
 }
 
+/* Other calls of the node's are served between the turns, however many peers flood at once. */
+static void a_turn_is_short_however_many_flood(void **state)
+{
+    enum { FLOODERS = 6 };
+    struct side *a = side_new(11);
+    struct btc_hash unknown[P2P_LOCATOR_MAX] = {{{0}}};
+    struct btc_writer w;
+    size_t served = 0;
+    (void)state;
+    for (size_t i = 0; i < P2P_LOCATOR_MAX; i++)
+        unknown[i].bytes[0] = (uint8_t)(i + 1);
+    btc_writer_init(&w, 1u << 20);
+    for (int i = 0; i < P2P_TURN_MESSAGES; i++)
+        p2p_write_getheaders(&w, btc_params_get(BTC_REGTEST), unknown, P2P_LOCATOR_MAX);
+    for (uint32_t id = 100; id < 100 + FLOODERS; id++)
+        shake_hands(a, id, P2P_PROTOCOL);
+    for (uint32_t id = 100; id < 100 + FLOODERS; id++) {
+        assert_true(p2p_room(a->p2p, id) >= w.size);
+        p2p_receive(a->p2p, id, w.data, w.size);
+    }
+    assert_true(p2p_work(a->p2p, a->now_ms));
+    for (uint32_t id = 100; id < 100 + FLOODERS; id++)
+        served += p2p_output(a->p2p, id).size > 0;
+    assert_int_equal(served, 1);
+    while (p2p_work(a->p2p, a->now_ms))
+        continue;
+    for (uint32_t id = 100; id < 100 + FLOODERS; id++)
+        assert_true(p2p_output(a->p2p, id).size > 0);
+    btc_writer_free(&w);
+    side_free(a);
+}
+
 static void an_honest_peer_goes_on_beside_hostile_ones(void **state)
 {
     struct side *a = side_new(11);
@@ -810,6 +842,7 @@ int main(void)
         cmocka_unit_test(a_bad_block_bans_who_sent_it),
         cmocka_unit_test(who_does_not_read_is_not_served_and_then_dropped),
         cmocka_unit_test(a_flood_is_taken_at_the_pace_of_its_share),
+        cmocka_unit_test(a_turn_is_short_however_many_flood),
         cmocka_unit_test(an_honest_peer_goes_on_beside_hostile_ones),
         cmocka_unit_test(there_are_as_many_peers_as_there_may_be),
     };

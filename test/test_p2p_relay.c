@@ -109,7 +109,7 @@ static size_t said(struct fixture *f, uint32_t id, enum p2p_kind kind)
     return count;
 }
 
-static void connect_peer(struct fixture *f, uint32_t id, bool is_inbound)
+static void connect_with(struct fixture *f, uint32_t id, bool is_inbound, bool wants_wtxids)
 {
     struct p2p_version version = {
         .protocol = P2P_PROTOCOL, .services = 9, .nonce = 1, .relays = true};
@@ -119,15 +119,20 @@ static void connect_peer(struct fixture *f, uint32_t id, bool is_inbound)
     p2p_write_version(&w, btc_params_get(BTC_REGTEST), &version);
     p2p_receive(f->p2p, id, w.data, w.size);
     btc_writer_free(&w);
-    put_message(f, id, P2P_WTXIDRELAY, (struct btc_span){NULL, 0});
+    if (wants_wtxids)
+        put_message(f, id, P2P_WTXIDRELAY, (struct btc_span){NULL, 0});
     put_message(f, id, P2P_VERACK, (struct btc_span){NULL, 0});
     (void)said(f, id, P2P_INV);
 }
 
-/* It tells of a transaction; is it asked for it? */
-static bool is_asked(struct fixture *f, uint32_t id, uint8_t name)
+static void connect_peer(struct fixture *f, uint32_t id, bool is_inbound)
 {
-    struct p2p_item item = {P2P_ITEM_WTX, {{name, 1, 2, 3}}};
+    connect_with(f, id, is_inbound, true);
+}
+
+/* It tells of a transaction; is it asked for it? */
+static bool is_asked_for(struct fixture *f, uint32_t id, struct p2p_item item)
+{
     struct btc_writer w;
     btc_writer_init(&w, 1000);
     p2p_write_inventory(&w, btc_params_get(BTC_REGTEST), P2P_INV, &item, 1);
@@ -135,6 +140,11 @@ static bool is_asked(struct fixture *f, uint32_t id, uint8_t name)
     btc_writer_free(&w);
     work(f);
     return said(f, id, P2P_GETDATA) > 0;
+}
+
+static bool is_asked(struct fixture *f, uint32_t id, uint8_t name)
+{
+    return is_asked_for(f, id, (struct p2p_item){P2P_ITEM_WTX, {{name, 1, 2, 3}}});
 }
 
 static void offer(struct fixture *f, size_t coin)
@@ -227,12 +237,36 @@ static void signatures_that_are_wrong_cost_what_they_take(void **state)
     close_node(&f);
 }
 
+/* It is refused, but has the name of the one with a witness, for peers that go by that: theirs is wanted. */
+static void a_copy_without_its_witness_does_not_keep_the_whole_away(void **state)
+{
+    struct fixture f;
+    struct btc_tx tx;
+    struct btc_writer bare;
+    open_node(&f, state);
+    connect_peer(&f, 1, true);
+    connect_with(&f, 2, true, false);
+    struct btc_writer whole = pay_split(&f.coins[0], 1, 1000, NULL);
+    assert_int_equal(btc_tx_parse(whole.data, whole.size, &tx, &f.err), 0);
+    btc_writer_init(&bare, 1000);
+    btc_tx_write(&tx, false, &bare);
+    put_message(&f, 1, P2P_TX, (struct btc_span){bare.data, bare.size});
+    assert_true(is_asked_for(&f, 2, (struct p2p_item){P2P_ITEM_TX, tx.txid}));
+    assert_int_equal(f.drops, 0);
+    btc_tx_free(&tx);
+    btc_writer_free(&bare);
+    btc_writer_free(&whole);
+    close_node(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_announces_and_does_not_deliver_keeps_nothing_from_us,
                                         room_open, room_close),
         cmocka_unit_test_setup_teardown(who_comes_to_us_is_told_what_is_new, room_open, room_close),
+        cmocka_unit_test_setup_teardown(a_copy_without_its_witness_does_not_keep_the_whole_away,
+                                        room_open, room_close),
         cmocka_unit_test_setup_teardown(signatures_that_are_wrong_cost_what_they_take, room_open,
                                         room_close),
     };

@@ -283,11 +283,12 @@ static bool look(struct p2p *p2p, struct p2p_peer *peer, struct btc_span *ret_pa
     return rc == 1 && !peer->is_doomed;
 }
 
-/* Its share of a turn. True: it has more. */
-static bool work_peer(struct p2p *p2p, struct p2p_peer *peer)
+/* Its share of a turn, which takes from what is left of it. True: it has more. */
+static bool work_peer(struct p2p *p2p, struct p2p_peer *peer, int64_t *left)
 {
     struct btc_span payload;
     refill(p2p, peer);
+    int64_t before = peer->tokens;
     for (int i = 0; i < P2P_TURN_MESSAGES && look(p2p, peer, &payload); i++) {
         enum p2p_kind kind = peer->inbox.head.kind;
         p2p_charge(peer, kind == P2P_BLOCK ? 0 : 2 + payload.size / 1000);
@@ -297,6 +298,7 @@ static bool work_peer(struct p2p *p2p, struct p2p_peer *peer)
         if (peer->out.failed != 0)
             p2p_doom(peer, "there is no room for what it would be sent");
     }
+    *left -= before - peer->tokens;
     return look(p2p, peer, &payload);
 }
 
@@ -324,12 +326,18 @@ bool p2p_work(struct p2p *p2p, uint64_t now_ms)
 {
     bool has_more = false;
     pass_time(p2p, now_ms);
-    p2p->turn = (p2p->turn + 1) % P2P_PEERS_MAX;
-    for (size_t i = 0; i < P2P_PEERS_MAX; i++) {
-        struct p2p_peer *peer = &p2p->peers[(p2p->turn + i) % P2P_PEERS_MAX];
-        if (peer->id != 0 && work_peer(p2p, peer))
+    int64_t left = P2P_WORK_TOKENS;
+    size_t first = p2p->turn + 1;
+    for (size_t i = 0; i < P2P_PEERS_MAX && left > 0; i++) {
+        p2p->turn = (first + i) % P2P_PEERS_MAX;
+        struct p2p_peer *peer = &p2p->peers[p2p->turn];
+        if (peer->id != 0 && work_peer(p2p, peer, &left))
             has_more = true;
     }
+    if (left > 0)
+        p2p->turn = first % P2P_PEERS_MAX; /* another one begins next time */
+    else
+        has_more = true;
     p2p_commit(p2p);
     go_on(p2p);
     return has_more;

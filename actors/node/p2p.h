@@ -42,6 +42,7 @@
 #define P2P_PRESYNC_LAG_MAX  144  /* blocks of work behind the best header that are enough */
 #define P2P_TOKENS_PER_S     5000 /* a token: about 20 us of work */
 #define P2P_TOKENS_MAX       20000
+#define P2P_WORK_TOKENS      1000 /* in one turn of all peers, before somebody else's */
 #define P2P_WANTED_MAX       100  /* transactions asked of one peer at a time */
 #define P2P_ASKED_MAX        3    /* peers for one transaction; as many again that we chose */
 #define P2P_KNOWN_MAX        2048 /* of which is remembered that a peer has them */

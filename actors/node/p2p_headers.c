@@ -254,7 +254,7 @@ void p2p_serve_headers(struct p2p *p2p, struct p2p_peer *peer, struct btc_span p
         return;
     }
     size_t count = collect(p2p, fork.height + 1, P2P_HEADERS_MAX, &locator.stop, &last);
-    p2p_charge(peer, count / 2);
+    p2p_charge(peer, locator.count + count / 2);
     p2p_write_headers(&peer->out, p2p->params, p2p->headers, count);
     peer->shown = count > 0 ? last : fork;
 }

@@ -135,9 +135,12 @@ void p2p_take_tx(struct p2p *p2p, struct p2p_peer *peer, struct btc_span payload
     rc = mempool_accept(p2p->config.pool, payload.data, payload.size, time(NULL), &verdict, &err);
     if (verdict.has_verified)
         p2p_charge(peer, TOKENS_SIGOP * (verdict.sigops + payload.size / BYTES_FOR_SIGOP));
-    if (rc == BTC_EINVALID || rc == BTC_ELIMIT)
+    /* Without a witness it is named by its txid, as the whole of it is, which may be good. */
+    bool has_witness = !btc_hash_equal(&txid, &wtxid);
+    if ((rc == BTC_EINVALID || rc == BTC_ELIMIT) && has_witness)
         note(p2p->refused, P2P_REFUSED_MAX, &wtxid);
-    else if (rc < 0 && rc != BTC_EORPHAN && rc != BTC_EFORMAT)
+    else if (rc < 0 && rc != BTC_EINVALID && rc != BTC_ELIMIT && rc != BTC_EORPHAN &&
+             rc != BTC_EFORMAT)
         p2p_trouble(p2p, rc, &err);
 }
 
