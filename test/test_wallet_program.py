@@ -52,6 +52,7 @@ class Person(Wallets):
         self.assertIn('already', self.refused('create', 'shop'))
         self.assertIn('1 to 32', self.refused('create', '../x', status=2))
         self.assertIn('`create` makes one', self.refused('--wallet=nix', 'balance'))
+        self.assertIn('no such wallet', self.refused('close', 'nix'))
         addresses = [self.ask('--wallet=shop', 'address', f'--kind={kind}')['address'] for kind in ('p2wpkh', 'p2tr')]
         self.assertTrue(addresses[0].startswith('bcrt1q') and addresses[1].startswith('bcrt1p'))
 
@@ -207,6 +208,7 @@ class Person(Wallets):
         self.assertIn('--kind', self.refused('address', '--kind=p2sh', status=2))
         self.assertIn('64 hexadecimal', self.refused('bump', 'x', status=2))
         self.assertIn('no PSBT', self.refused('psbt', 'sign', 'AAAA!'))
+        self.assertIn('pays more than there can be', self.refused('draft', address, '99999999'))
         self.assertIn('psbt create DRAFT', self.refused('psbt', 'burn', '1', status=2))
         signature = self.ask('sign-message', address, 'it is mine')['signature']
         self.assertGreater(len(base64.b64decode(signature)), 60)
@@ -282,6 +284,14 @@ class Person(Wallets):
         self.assertIn(path, told)
         self.assertIn('restore it from a backup', told)
         self.assertEqual(self.balance()[0], 50 * COIN)
+
+    def test_who_signs_a_psbt_is_told_what_it_pays(self):
+        there = self.ask('address')['address']
+        psbt = self.ask('psbt', 'create', self.ask('draft', there, '1')['draft'])['psbt']
+        self.assertRegex(self.run_program('psbt', 'sign', psbt).stderr, rf'pays +1\.00000000 BTC to {there}\n(.|\n)*and a fee of +0\.0')
+        self.ask('mine', 20)
+        dear = self.ask('draft', there, 'all', '--fee-rate=10000', '--fee-max=1')['draft']
+        self.assertIn('nothing is signed', self.refused('psbt', 'sign', self.ask('psbt', 'create', dear)['psbt']))
 
     def test_an_empty_file_is_no_wallet(self):
         """Not even one to be filled with new keys: what was there is to be told as lost, and a backup that is none as such."""

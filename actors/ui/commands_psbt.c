@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/bitcoin/address.h"
 #include "actors/bitcoin/base64.h"
 #include "actors/bitcoin/bytes.h"
+#include "actors/bitcoin/params.h"
 #include "actors/bitcoin/psbt.h"
 #include "actors/ui/commands_impl.h"
 
@@ -98,6 +100,29 @@ static int create(const struct desk *desk, const char *value, bool json)
     return rc;
 }
 
+/* To whoever lets it be signed, on stderr: what it pays, to whom. */
+static void tell_payees(const struct desk *desk, const struct btc_writer *w)
+{
+    const struct btc_params *params = btc_params_by_name(
+        troupe_argument(desk->arguments, "network"));
+    struct btc_psbt *psbt = NULL;
+    char amount[FORMAT_BTC_SIZE];
+    char address[BTC_ADDRESS_SIZE];
+    int64_t fee = 0;
+    if (btc_psbt_parse(w->data, w->size, &psbt, NULL) != 0)
+        return;
+    const struct btc_tx *tx = btc_psbt_tx(psbt);
+    for (size_t i = 0; i < tx->out_count; i++) {
+        const struct btc_tx_out *out = &tx->outs[i];
+        bool is_address = btc_address_encode(params, out->script, address) == 0;
+        fprintf(stderr, "pays %s BTC to %s\n", format_btc(out->amount, false, amount),
+                is_address ? address : "a script that is no address");
+    }
+    if (btc_psbt_fee(psbt, &fee, NULL) == 0)
+        fprintf(stderr, "and a fee of %s BTC\n", format_btc(fee, false, amount));
+    btc_psbt_free(psbt);
+}
+
 static int sign(const struct desk *desk, const char *value, bool json)
 {
     struct wallet_psbt_sign_results results;
@@ -113,6 +138,8 @@ static int sign(const struct desk *desk, const char *value, bool json)
             code = wallet_psbt_sign(desk->troupe, desk->wallet, &args, &results, &error, NULL);
             ui_lock_again(desk);
         }
+        if (rc == 0 && code == 0)
+            tell_payees(desk, &w);
         if (rc == 0 && code != 0)
             rc = ui_desk_fail_code(desk, code, &error);
         else if (rc == 0)

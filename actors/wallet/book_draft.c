@@ -355,8 +355,9 @@ static int add_output(struct book_plan *plan, const struct book_output *output, 
             return btc_fail(plan->err, BTC_EUSAGE,
                             "output %zu: one output, to an address, can take the rest", index);
         plan->rest = index;
-    } else if (output->amount < least || output->amount > BTC_MONEY_MAX ||
-               (output->amount == 0 && !is_data)) {
+    } else if (output->amount > BTC_MONEY_MAX) {
+        return btc_fail(plan->err, BTC_EUSAGE, "output %zu pays more than there can be", index);
+    } else if (output->amount < least || (output->amount == 0 && !is_data)) {
         return btc_fail(plan->err, BTC_EUSAGE,
                         "output %zu pays %lld satoshi; below %lld it is dust, which nodes do not "
                         "relay",

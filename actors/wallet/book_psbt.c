@@ -213,6 +213,10 @@ static int sign_inputs(struct exchange *it, size_t *signed_count)
         rc = has_own(it, &has);
     if (rc != 0 || !has)
         return rc;
+    if (fee > BOOK_FEE_MAX)
+        return btc_fail(it->err, BTC_EUSAGE,
+                        "it pays a fee of %lld satoshi, more than %lld: nothing is signed",
+                        (long long)fee, (long long)BOOK_FEE_MAX);
     rc = book_signer_open(it->book, &signer, it->err);
     if (rc != 0)
         return rc;

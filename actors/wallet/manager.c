@@ -266,6 +266,10 @@ static void serve_close(struct troupe_actor *self, void *state, struct troupe_ca
     if (!read_name(call, args->name, name))
         return;
     struct opened *opened = find(manager, name);
+    if (opened == NULL && !shelf_has(&manager->shelf, name)) {
+        fail_book(call, BOOK_NONE, &(struct btc_error){.text = "there is no such wallet"});
+        return;
+    }
     if (opened == NULL) {
         wallets_close_reply(call);
         return;

@@ -47,6 +47,12 @@ static bool is_there(const char *path)
     return join(file, NULL, path, BOOK_FILE_NAME, "") == 0 && access(file, F_OK) == 0;
 }
 
+bool shelf_has(const struct shelf *shelf, const char *name)
+{
+    char path[SHELF_PATH_SIZE];
+    return shelf_path(shelf, name, path, NULL) == 0 && is_there(path);
+}
+
 static int fail_io(struct btc_error *err, const char *path, const char *what)
 {
     return btc_fail(err, BTC_EIO, "%s %s: %s", path, what, strerror(errno));

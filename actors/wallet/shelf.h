@@ -33,6 +33,7 @@ int shelf_path(const struct shelf *shelf, const char *name, char ret_path[SHELF_
  * open may, since nobody else then makes any. */
 void shelf_sweep(const struct shelf *shelf);
 
+bool shelf_has(const struct shelf *shelf, const char *name);
 /* BOOK_NONE: no wallet of that name. Else as book_open(). */
 int shelf_open(const struct shelf *shelf, const char *name, struct book **ret_book,
                struct btc_error *err) BTC_MUST_CHECK;
