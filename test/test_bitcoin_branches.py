@@ -54,6 +54,20 @@ class Branches(program.Program):
         shutil.move(kept, f'{self.datadir}/regtest/wallet')
         self.assertEqual(self.assert_level(22), after)
 
+    def test_payment_whose_coin_went_with_its_block(self):
+        """It does not count, is not built on, and is given up when a person says so."""
+        there = self.ask('address')['address']
+        self.run_program('mine', 105)
+        draft = self.ask('send', there, 1)['draft']
+        self.run_program(f'--import={self.path("other.dat", regtest.framed(regtest.blocks(130)))}')
+        self.ask('mine', 101)
+        balance = self.ask('balance')
+        self.assertEqual((balance['confirmed_sat'], balance['pending_sat']), (50 * COIN, 0))
+        self.assertEqual(self.ask('draft', there, 'all')['inputs'], 1)
+        self.run_program('drop', draft)
+        self.assertFalse(any(entry['is_pending'] for entry in self.ask('history')))
+        self.assertIn('gave way', self.run_program('drafts', 'all').stdout)
+
     def test_node_that_begins_anew(self):
         self.run_program(self.watch, f'--import={self.long}')
         before = self.assert_level(22)

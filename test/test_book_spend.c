@@ -449,6 +449,40 @@ static void a_bumped_payment_pays_the_same_once(void **state)
     purse_free(bumped_data);
 }
 
+/* The coin of a payment went with its block, and nothing makes it anew: what the payment left is no money. */
+static void a_payment_whose_coin_is_gone_does_not_count(void **state)
+{
+    struct btc_hash hash;
+    struct book_draft draft;
+    struct book_draft later;
+    struct book_coin coins[FUNDS];
+    struct book_draft_options options = purse_options(1000);
+    int64_t cursor = 0;
+    size_t count;
+    int32_t height;
+    (void)state;
+    assert_int_equal(book_list_coins(book, &cursor, coins, FUNDS, &count, NULL), 0);
+    struct btc_outpoint coin = coins[0].outpoint;
+    options.coins = &coin;
+    options.coin_count = 1;
+    assert_int_equal(purse_try(book, coins[0].amount / 2, &options, &draft, NULL), 0);
+    struct btc_span data = purse_send(book, draft.id);
+    coin = (struct btc_outpoint){draft.txid, (uint32_t)draft.change_index};
+    assert_int_equal(purse_try(book, 10000, &options, &later, NULL), 0);
+    struct btc_span later_data = purse_send(book, later.id);
+    assert_int_equal(book_pending_is_lost(book, &later.txid, NULL), BOOK_NONE);
+    assert_int_equal(book_synced(book, &height, &hash, NULL), 0);
+    assert_int_equal(book_disconnect_block(book, height, &hash, NULL), 0);
+    assert_int_equal(book_pending_is_lost(book, &draft.txid, NULL), 0);
+    assert_int_equal(book_pending_is_lost(book, &later.txid, NULL), 0);
+    assert_int_equal(total(), 0);
+    coin = (struct btc_outpoint){later.txid, (uint32_t)later.change_index};
+    assert_int_not_equal(purse_try(book, 1000, &options, &draft, NULL), 0);
+    books_check(book);
+    purse_free(data);
+    purse_free(later_data);
+}
+
 /* As `send` does, of a draft that is signed here. */
 static int try_send(int64_t id, struct btc_error *err)
 {
@@ -656,6 +690,7 @@ int main(void)
         spend_test(fees_are_as_asked_for_whatever_is_paid),
         spend_test(lock_time_and_sequence_are_as_asked_for),
         spend_test(a_bumped_payment_pays_the_same_once),
+        spend_test(a_payment_whose_coin_is_gone_does_not_count),
         spend_test(what_pays_in_the_stead_of_a_draft_is_told),
         spend_test(a_payment_that_others_build_on_is_not_replaced),
         spend_test(a_bump_given_up_leaves_what_it_was_to_replace),

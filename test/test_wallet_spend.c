@@ -167,6 +167,27 @@ static void fee_is_bumped(void **state)
     assert_int_equal(purses_send(scene.purses, scene.payer, draft.id, &draft), WALLET_CONFLICT);
 }
 
+/* Who follows the history hears that the first one is no more. */
+static void what_a_bump_replaces_is_told_as_gone(void **state)
+{
+    struct scene scene = scene_begin(state);
+    struct ear ear = {.wallet = scene.payer};
+    struct troupe_ref ref;
+    struct wallet_draft draft = scene_pay(&scene);
+    struct wallet_bump_fee_args args = {.txid = draft.txid, .fee_rate_sat = 4 * RATE_SAT};
+    struct wallet_bump_fee_results bumped;
+    double due = now_s() + bound_ms(10000) / 1000.0;
+    assert_int_equal(wallet_bump_fee(scene.purses->troupe, scene.payer, &args, &bumped, NULL, NULL),
+                     0);
+    assert_int_equal(troupe_spawn(scene.purses->troupe, &listener, &ear, &ref), 0);
+    troupe_step(scene.purses->troupe, 0);
+    assert_int_equal(purses_send(scene.purses, scene.payer, bumped.draft.id, &bumped.draft), 0);
+    while ((ear.removed == 0 || ear.pending == 0) && now_s() < due)
+        troupe_step(scene.purses->troupe, 10);
+    assert_int_equal(ear.removed, 1);
+    assert_int_equal(ear.pending, 1);
+}
+
 /* Draft at a fee rate that the node does not relay. */
 static struct wallet_draft draft_too_cheap(struct scene *scene)
 {
@@ -328,6 +349,7 @@ int main(void)
         WITH_PURSES(first_coin_of_an_address_is_told_once),
         WITH_PURSES(one_that_is_sent_again_pays_once),
         WITH_PURSES(fee_is_bumped),
+        WITH_PURSES(what_a_bump_replaces_is_told_as_gone),
         WITH_PURSES(payment_that_the_node_refuses_frees_its_coins),
         WITH_PURSES(payment_signed_as_a_psbt_stays_when_the_node_refuses),
         WITH_PURSES(payment_on_one_that_the_node_refuses_is_refused),

@@ -27,6 +27,15 @@
 #define COIN_FLAGS(coin) IS_LOCKED(coin) ", " IS_HELD(coin)
 #define IS_KEPT(coin)    "(" IS_LOCKED(coin) " OR " IS_HELD(coin) ")"
 
+/* Own payments that no block can have: a coin that one spends went with its block, and nothing that is
+ * pending makes it anew; and what builds on them. */
+#define IS_LOST(pending)                                                                       \
+    "(" pending " IN (WITH RECURSIVE lost (id) AS (SELECT p.id FROM pending p JOIN pending_in" \
+    " i ON i.pending = p.id WHERE p.own = 1 AND NOT EXISTS (SELECT 1 FROM coin c WHERE"        \
+    " c.txid = i.txid AND c.vout = i.vout) AND NOT EXISTS (SELECT 1 FROM pending_out o WHERE"  \
+    " o.txid = i.txid AND o.vout = i.vout) UNION SELECT i.pending FROM lost l JOIN pending p"  \
+    " ON p.id = l.id JOIN pending_in i ON i.txid = p.txid) SELECT id FROM lost))"
+
 /* Coins that a draft may choose: unconfirmed ones, too, if ?3. ?2: the last height of a coinbase. */
 #define CANDIDATES                                                                                \
     "SELECT c.txid, c.vout, c.amount AS amount, s.script FROM coin c JOIN script s"               \
@@ -37,7 +46,8 @@
                                              " o JOIN pending p ON p.id = o.pending JOIN script " \
                                              "s ON s.id = o.script"                               \
                                              " WHERE ?3 AND o.own = 1 AND p.own = 1 AND "         \
-                                             "NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS("o")
+                                             "NOT " IS_KEPT("o") " AND NOT " PENDING_SPENDS(      \
+                                                 "o") " AND NOT " IS_LOST("o.pending")
 
 static const char *const statements[BOOK_SQL_COUNT] = {
     [BOOK_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -136,7 +146,8 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                                     " (SELECT id FROM pending WHERE gone = 1)",
     [BOOK_SQL_PENDING_DELETE] = "DELETE FROM pending WHERE gone = 1",
     [BOOK_SQL_PENDING_SUM_OUT] = "SELECT o.own, sum(o.amount) FROM pending_out o"
-                                 " WHERE NOT " PENDING_SPENDS("o") " GROUP BY 1",
+                                 " WHERE NOT " PENDING_SPENDS("o") " AND NOT " IS_LOST(
+                                     "o.pending") " GROUP BY 1",
     [BOOK_SQL_PENDING_SUM_IN] =
         "SELECT c.own, c.coinbase = 1 AND ? - c.height < ?, sum(c.amount)"
         " FROM pending_in i CROSS JOIN coin c ON c.txid = i.txid AND c.vout = i.vout"
@@ -195,7 +206,9 @@ static const char *const statements[BOOK_SQL_COUNT] = {
             "c") " UNION ALL SELECT o.txid, o.vout, o.amount, s.script, o.own, 0, 0, p.own"
                  " FROM pending_out o JOIN pending p ON p.id = o.pending JOIN script s ON s.id = "
                  "o.script"
-                 " WHERE o.txid = ?1 AND o.vout = ?2 AND NOT " PENDING_SPENDS("o"),
+                 " WHERE o.txid = ?1 AND o.vout = ?2 AND NOT " PENDING_SPENDS(
+                     "o") " AND NOT " IS_LOST("o.pending"),
+    [BOOK_SQL_PENDING_IS_LOST] = "SELECT 1 FROM pending WHERE txid = ? AND " IS_LOST("id"),
     [BOOK_SQL_COIN_EXISTS] =
         "SELECT 1 FROM coin WHERE txid = ?1 AND vout = ?2 AND spent_height IS NULL"
         " UNION ALL SELECT 1 FROM pending_out WHERE txid = ?1 AND vout = ?2",

@@ -373,6 +373,17 @@ int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_
     return book_end(book, rc, err);
 }
 
+int book_pending_is_lost(struct book *book, const struct btc_hash *txid, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    int rc = book_query(book, BOOK_SQL_PENDING_IS_LOST, &row, err, "b", txid->bytes,
+                        (size_t)BTC_HASH_SIZE);
+    if (rc != BOOK_ROW)
+        return rc < 0 ? rc : btc_fail(err, BOOK_NONE, "a block can have it");
+    sqlite3_reset(row);
+    return 0;
+}
+
 int book_list_unconfirmed(struct book *book, int64_t *cursor, struct btc_hash *ret_txids,
                           size_t count_max, size_t *ret_count, struct btc_error *err)
 {

@@ -113,6 +113,11 @@ int book_add_pending(struct book *book, const void *data, size_t size, int64_t t
 int book_drop_pending(struct book *book, const struct btc_hash *txid, enum book_drop why,
                       struct btc_error *err) BTC_MUST_CHECK;
 
+/* Is it an own payment that no block can have, since a coin that it spends went with its block? It does
+ * not count, and nothing is paid from it, but it is kept, as the block may come back. BOOK_NONE: no. */
+int book_pending_is_lost(struct book *book, const struct btc_hash *txid, struct btc_error *err)
+    BTC_MUST_CHECK;
+
 /* The book's scripts that a pending transaction pays to, one for each output, by pages as in book.h. */
 int book_list_pending_scripts(struct book *book, const struct btc_hash *txid, int64_t *cursor,
                               struct book_script *ret_items, size_t count_max, size_t *ret_count,

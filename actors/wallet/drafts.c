@@ -51,9 +51,14 @@ void wallet_serve_drop_draft(struct troupe_actor *self, void *state, struct trou
                              const struct wallet_drop_draft_args *args)
 {
     struct wallet *wallet = state;
+    struct book_draft draft;
     struct btc_error err;
-    (void)self;
-    int rc = book_drop_draft(wallet->book, args->id, &err);
+    int rc = book_get_draft(wallet->book, args->id, &draft, &err);
+    if (rc == 0 && draft.state == BOOK_SENT &&
+        book_pending_is_lost(wallet->book, &draft.txid, NULL) == 0)
+        wallet_drop(self, wallet, &draft.txid, BOOK_DROP_CONFLICT);
+    else if (rc == 0)
+        rc = book_drop_draft(wallet->book, args->id, &err);
     if (rc != 0)
         wallet_fail_book(call, rc, &err);
     else

@@ -76,9 +76,8 @@ static bool take_in(struct troupe_actor *self, struct wallet *wallet, const void
     return true;
 }
 
-/* Is it in the book, pending or in a block? */
-static bool find(const struct wallet *wallet, const struct btc_hash *txid,
-                 struct book_entry *ret_entry)
+bool wallet_find_entry(const struct wallet *wallet, const struct btc_hash *txid,
+                       struct book_entry *ret_entry)
 {
     struct book_tx tx;
     if (book_get_tx(wallet->book, txid, &tx, NULL) != 0)
@@ -93,12 +92,11 @@ void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct 
 {
     struct book_entry entry;
     struct book_entry left;
-    if (!find(wallet, txid, &entry))
+    if (!wallet_find_entry(wallet, txid, &entry))
         return;
     if (entry.is_pending && book_drop_pending(wallet->book, txid, why, NULL) == 0 &&
-        !find(wallet, txid, &left)) { /* own ones that the node let go of stay */
-        struct wallet_tx_changed event = {.tx = wallet_tx_of(&entry), .is_removed = true};
-        wallet_publish_tx_changed(self, &event);
+        !wallet_find_entry(wallet, txid, &left)) { /* own ones that the node let go of stay */
+        wallet_tell_gone(self, &entry);
     }
     wallet_tell_state(self, wallet, true);
 }

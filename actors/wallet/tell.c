@@ -115,6 +115,11 @@ static void tell_tx(struct troupe_actor *self, const struct book_entry *entry, b
     wallet_publish_tx_changed(self, &event);
 }
 
+void wallet_tell_gone(struct troupe_actor *self, const struct book_entry *entry)
+{
+    tell_tx(self, entry, true);
+}
+
 void wallet_tell_pending(struct troupe_actor *self, struct wallet *wallet,
                          const struct btc_hash *txid)
 {
