@@ -94,7 +94,9 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
         return error;
     }
     *ret_wire = 0;
-    if (from->kind != TI_NOBODY) { /* nobody waits for what a tell sets off */
+    uint64_t began_ns = ti_traced(troupe) ? ti_now_ns(troupe)
+                                          : 0; /* it may be handled before this returns */
+    if (from->kind != TI_NOBODY) {             /* nobody waits for what a tell sets off */
         cause.waiter = self != NULL ? self->waiter : ti_caller_waits();
     }
     if (route.actor != 0) {
@@ -110,6 +112,7 @@ int ti_send_request(struct troupe *troupe, struct troupe_ref to, const struct tr
     if (ti_traced(troupe)) {
         ti_trace(troupe,
                  &(struct troupe_trace){.kind = TROUPE_TRACE_SEND,
+                                        .time_ns = began_ns,
                                         .trace = cause.trace,
                                         .actor = ti_ref_of(self),
                                         .target = to,

@@ -244,7 +244,7 @@ void ti_trace(struct troupe *troupe, const struct troupe_trace *trace,
               const struct troupe_body *body, bool secret)
 {
     struct troupe_trace passes = *trace;
-    passes.time_ns = ti_now_ns(troupe);
+    passes.time_ns = passes.time_ns != 0 ? passes.time_ns : ti_now_ns(troupe);
     passes.size_bytes = body != NULL ? body->size : 0;
     troupe_trace_fn *on_trace = atomic_load(&troupe->on_trace);
     if (on_trace != NULL) {

@@ -141,7 +141,7 @@ enum troupe_trace_kind {
 };
 struct troupe_trace {
     enum troupe_trace_kind kind;
-    uint64_t time_ns;         /* CLOCK_MONOTONIC */
+    uint64_t time_ns;         /* CLOCK_MONOTONIC; of SEND, when it began */
     uint64_t trace;           /* the same for all that follows from one request, across processes */
     struct troupe_ref actor;  /* who handles, answers, sends or publishes; {0,0}: a plain thread */
     struct troupe_ref target; /* to whom, for SEND */

@@ -8,6 +8,7 @@
  *   run.c       one thing that takes its time: a call, a subscription, until it ends or Ctrl-C
  *   say.c       tables, and errors
  *   verb_*.c    the verbs
+ *   passing.h   messages that pass, and files of them
  *   idl.h, value.h  interfaces and values at run time
  *
  * One thread, but for those of the bus. */
@@ -41,14 +42,17 @@ enum {
 enum {
     TC_TAKES_COUNT = 1,
     TC_TAKES_OPEN_METRICS = 2,
+    TC_TAKES_CONTENTS = 4,
+    TC_TAKES_BUS = 8,
 };
 struct tc_options {
     const char *attach; /* NULL: to be found */
     bool json;
     bool open_metrics;
     bool help;
-    uint32_t timeout_ms;             /* 0: not given */
-    uint64_t count;                  /* 0: not given */
+    uint32_t timeout_ms; /* 0: not given */
+    uint64_t count;      /* 0: not given */
+    uint64_t contents_bytes;
     unsigned given;                  /* TC_TAKES_... of those that not every verb takes */
     const char *words[TC_WORDS_MAX]; /* after the verb */
     size_t words_count;
@@ -137,6 +141,13 @@ void tc_say_no_role(const struct tc_session *session, const char *word, size_t s
 /* TC_NOBODY, TC_FAILED, TC_LATE: said why. */
 enum tc_status tc_target_find(struct tc_session *session, const char *word,
                               struct tc_target *ret_target);
+/* By which the process of `role` is asked about itself. */
+struct troupe_ref tc_agent(const struct tc_session *session, const struct tl_visit_role *role);
+/* Keeps the interface that is told in words; NULL: `why` says what is wrong with it. */
+const struct idl *tc_model_add(struct tc_session *session, struct troupe_text text,
+                               char why[IDL_WHY_BYTES_MAX]);
+/* "troupe.Wallet" and "Wallet" are the same. */
+bool tc_is_named(const char *full, size_t size, const char *name);
 /* The interface `id`, or of that name (NULL: not by name), as the process of `role` has it. */
 enum tc_status tc_model(struct tc_session *session, const struct tl_visit_role *role, uint32_t id,
                         const char *name, const struct idl **ret_idl);
@@ -167,6 +178,10 @@ struct tc_run {
     void (*begin)(struct troupe_actor *self, struct tc_run *run);
     void (*tick)(struct troupe_actor *self, struct tc_run *run); /* each second; may be NULL */
     bool until_cut; /* it goes on until somebody ends it: Ctrl-C or --timeout is no failure */
+    /* It was cut: goes on until it says that it is over, 2 s at most. May be NULL; runs outside of the actor. */
+    void (*on_cut)(struct tc_run *run);
+    bool was_cut;
+    enum tc_status cut_status; /* what it is to end with then */
     void *user;
 };
 /* Until it is over, or Ctrl-C: TC_INTERRUPTED. The bus is closed then: it is the last thing of a session. What goes on until it is cut ends when a process is gone
@@ -189,6 +204,9 @@ enum tc_status tc_verb_watch(struct tc_session *session);
 enum tc_status tc_verb_stats(struct tc_session *session);
 enum tc_status tc_verb_wait(struct tc_session *session);
 enum tc_status tc_verb_top(struct tc_session *session);
+enum tc_status tc_verb_monitor(struct tc_session *session);
+enum tc_status tc_verb_capture(struct tc_session *session);
+enum tc_status tc_verb_read(struct tc_session *session);
 enum tc_status tc_verb_idl(struct tc_session *session);
 enum tc_status tc_verb_complete(struct tc_session *session);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "interfaces/bus.h"
 #include "launcher/launch.h"
 
 enum { TC_ANY_VERB = 0 };
@@ -24,6 +25,9 @@ static const struct {
     {"--count", TC_TAKES_COUNT, "  --count=N           ends after so many\n"},
     {"--openmetrics", TC_TAKES_OPEN_METRICS,
      "  --openmetrics       as OpenMetrics text, for Prometheus and others\n"},
+    {"--contents", TC_TAKES_CONTENTS,
+     "  --contents=BYTES    what messages hold, too, up to so many bytes of each (4096 at most)\n"},
+    {"--bus", TC_TAKES_BUS, "  --bus               the bus's own messages, too\n"},
     {"--help", TC_ANY_VERB, "  --help              of a verb, too\n"},
     {"--version", TC_ANY_VERB, "  --version           which one this is\n"},
 };
@@ -129,6 +133,15 @@ static bool parse_count(const char *text, struct tc_options *options)
            usage("--count=%.100s is no number from 1 on", text);
 }
 
+static bool parse_contents(const char *text, struct tc_options *options)
+{
+    const char *end;
+    options->given |= TC_TAKES_CONTENTS;
+    return (whole(text, BUS_PASSED_CONTENTS_BYTES_MAX, &options->contents_bytes, &end) &&
+            *end == '\0') ||
+           usage("--contents=%.100s is no number of bytes up to 4096", text);
+}
+
 /* One option with a value, if that is it. */
 static bool is_option(char **words, int *at, const char *name, const char **ret_value)
 {
@@ -163,6 +176,10 @@ static bool parse_option(char **words, int *at, struct tc_options *options)
     } else if (strcmp(word, "--openmetrics") == 0) {
         options->open_metrics = true;
         options->given |= TC_TAKES_OPEN_METRICS;
+    } else if (strcmp(word, "--bus") == 0) {
+        options->given |= TC_TAKES_BUS;
+    } else if (is_option(words, at, "--contents", &value)) {
+        return parse_contents(value, options);
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         options->help = true;
     } else if (is_option(words, at, "--attach", &value)) {

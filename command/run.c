@@ -9,6 +9,7 @@
 
 #include "command/command.h"
 
+enum { CUT_MS = 2000 };
 struct state {
     struct tc_run *run;
 };
@@ -89,6 +90,21 @@ static int left(uint64_t due)
     return now >= due ? 0 : due - now > 1000 ? 1000 : (int)(due - now);
 }
 
+/* Somebody or --timeout ends it: it may bring to an end what has begun. Returns until when. */
+static uint64_t cut(struct tc_run *run, enum tc_status status)
+{
+    void (*on_cut)(struct tc_run * run) = run->on_cut;
+    run->on_cut = NULL;
+    if (on_cut == NULL) {
+        tc_over(run, run->was_cut ? run->cut_status : status);
+        return 0;
+    }
+    run->was_cut = true;
+    run->cut_status = status;
+    on_cut(run);
+    return troupe_now_ms() + CUT_MS;
+}
+
 static void serve(struct tc_run *run, int signals, uint64_t due)
 {
     struct tc_session *session = run->session;
@@ -102,8 +118,9 @@ static void serve(struct tc_run *run, int signals, uint64_t due)
         }
         if (waits[1].revents != 0) {
             bool normal = run->until_cut && session->options->count == 0;
-            tc_over(run, normal ? TC_DONE : TC_INTERRUPTED);
-            return;
+            eventfd_t count;
+            eventfd_read(signals, &count);
+            due = cut(run, normal ? TC_DONE : TC_INTERRUPTED);
         }
         while (!run->over && troupe_step(session->troupe, 0) > 0) {
         }
@@ -112,7 +129,7 @@ static void serve(struct tc_run *run, int signals, uint64_t due)
             tc_over(run, TC_NOBODY);
         }
         if (!run->over && troupe_now_ms() >= due) {
-            tc_over(run, session->options->count != 0 ? TC_LATE : TC_DONE);
+            due = cut(run, session->options->count != 0 ? TC_LATE : TC_DONE);
         }
     }
 }

@@ -77,8 +77,7 @@ const struct tl_visit_role *tc_next_process(const struct tc_session *session, si
 
 /* ---- agents ---------------------------------------------------------------------------------- */
 
-static struct troupe_ref agent_of(const struct tc_session *session,
-                                  const struct tl_visit_role *role)
+struct troupe_ref tc_agent(const struct tc_session *session, const struct tl_visit_role *role)
 {
     char name[TROUPE_NAME_BYTES_MAX + 8];
     struct troupe_ref ref = {0, 0};
@@ -93,6 +92,20 @@ static struct troupe_options options_of(const struct tc_session *session)
     return (struct troupe_options){.deadline_ms = session->options->timeout_ms};
 }
 
+const struct idl *tc_model_add(struct tc_session *session, struct troupe_text text,
+                               char why[IDL_WHY_BYTES_MAX])
+{
+    if (session->models_count == TC_MODELS_MAX) {
+        snprintf(why, IDL_WHY_BYTES_MAX, "there are more than %d interfaces", TC_MODELS_MAX);
+        return NULL;
+    }
+    struct idl *idl = idl_parse(text, why);
+    if (idl != NULL) {
+        session->models[session->models_count++] = idl;
+    }
+    return idl;
+}
+
 static enum tc_status add_model(struct tc_session *session, const struct tl_visit_role *role,
                                 uint32_t id, const struct idl **ret_idl)
 {
@@ -103,28 +116,21 @@ static enum tc_status add_model(struct tc_session *session, const struct tl_visi
     char what[TROUPE_NAME_BYTES_MAX + 64];
     char why[IDL_WHY_BYTES_MAX];
     snprintf(what, sizeof what, "the interface %u of %s", id, role->name);
-    if (session->models_count == TC_MODELS_MAX) {
-        tc_say(session, "%s: there are more than %d", what, TC_MODELS_MAX);
-        return TC_FAILED;
-    }
-    if (bus_get_interface(session->troupe, agent_of(session, role), &args, &results, &error,
+    if (bus_get_interface(session->troupe, tc_agent(session, role), &args, &results, &error,
                           &options) != 0) {
         return tc_say_error(session, what, NULL, &error);
     }
-    struct idl *idl = idl_parse(results.text, why);
+    const struct idl *idl = tc_model_add(session, results.text, why);
     troupe_release(results.message);
     if (idl == NULL || idl->interface.id != id) {
         tc_say(session, "%s can't be read: %s", what, idl == NULL ? why : "it has another number");
-        idl_free(idl);
         return TC_FAILED;
     }
-    session->models[session->models_count++] = idl;
     *ret_idl = idl;
     return TC_DONE;
 }
 
-/* "troupe.Wallet" and "Wallet" are the same. */
-static bool is_named(const char *full, size_t size, const char *name)
+bool tc_is_named(const char *full, size_t size, const char *name)
 {
     size_t length = strlen(name);
     return size >= length && memcmp(full + size - length, name, length) == 0 &&
@@ -151,7 +157,7 @@ enum tc_status tc_models(struct tc_session *session, const struct tl_visit_role 
     struct troupe_error error;
     enum tc_status status = TC_DONE;
     *ret_count = 0;
-    if (bus_list_interfaces(session->troupe, agent_of(session, role), &list, &error, &options) !=
+    if (bus_list_interfaces(session->troupe, tc_agent(session, role), &list, &error, &options) !=
         0) {
         return tc_say_error(session, role->name, NULL, &error);
     }
@@ -174,7 +180,7 @@ enum tc_status tc_model(struct tc_session *session, const struct tl_visit_role *
     enum tc_status status = tc_models(session, role, idls, TC_MODELS_MAX, &count);
     for (size_t i = 0; i < count && status == TC_DONE; i++) {
         const char *full = idls[i]->interface.name;
-        if (is_named(full, strlen(full), name)) {
+        if (tc_is_named(full, strlen(full), name)) {
             *ret_idl = idls[i];
             return TC_DONE;
         }
@@ -223,7 +229,7 @@ enum tc_status tc_ask_agent(struct tc_session *session, const struct tl_visit_ro
         return status != TC_DONE ? status : TC_FAILED;
     }
     snprintf(what, sizeof what, "%s.bus %s", role->name, method);
-    return ask(session, agent_of(session, role), idl, found, NULL, what, ret_value);
+    return ask(session, tc_agent(session, role), idl, found, NULL, what, ret_value);
 }
 
 const struct value *tc_field(const struct value *value, const char *name)
@@ -245,7 +251,7 @@ enum tc_status tc_actors(struct tc_session *session, const struct tl_visit_role 
     bool more = list != NULL && list->args.count == 1;
     while (more && status == TC_DONE) {
         struct value page;
-        status = ask(session, agent_of(session, role), idl, list, &args, role->name, &page);
+        status = ask(session, tc_agent(session, role), idl, list, &args, role->name, &page);
         const struct value *actors = status == TC_DONE ? tc_field(&page, "actors") : NULL;
         const struct value *next = status == TC_DONE ? tc_field(&page, "next") : NULL;
         for (size_t i = 0; actors != NULL && i < actors->count; i++) {
@@ -397,7 +403,7 @@ enum tc_status tc_target_find(struct tc_session *session, const char *word,
         return TC_NOBODY;
     }
     if (agent) {
-        ret_target->ref = agent_of(session, ret_target->role);
+        ret_target->ref = tc_agent(session, ret_target->role);
         ret_target->idls_count = 1;
         return get_model(session, ret_target->role, bus_interface.id, &ret_target->idls[0]);
     }
@@ -420,8 +426,8 @@ bool tc_ref(void *user, const char *word, const struct idl_type *type, struct tr
     bool fits = false;
     for (size_t i = 0; good && i < target.idls_count; i++) {
         const char *full = target.idls[i]->interface.name;
-        fits = fits || is_named(full, strlen(full), type->name) ||
-               is_named(type->name, strlen(type->name), full);
+        fits = fits || tc_is_named(full, strlen(full), type->name) ||
+               tc_is_named(type->name, strlen(type->name), full);
     }
     if (!fits) {
         snprintf(ret_why, VALUE_WHY_BYTES_MAX, "expected a role, or ROLE/NAME, that serves %s",

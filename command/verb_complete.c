@@ -99,7 +99,7 @@ static void complete_call(const struct complete *complete, const char *const *wo
 
 static bool has_value(const char *option)
 {
-    static const char *const options[] = {"--attach", "--timeout", "--count"};
+    static const char *const options[] = {"--attach", "--timeout", "--count", "--contents"};
     bool found = false;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         found = found || strcmp(options[i], option) == 0;
@@ -118,7 +118,8 @@ static void offer_options(const struct complete *complete)
 static bool needs_program(const char *verb)
 {
     return strcmp(verb, "call") == 0 || strcmp(verb, "watch") == 0 ||
-           strcmp(verb, "introspect") == 0 || strcmp(verb, "wait") == 0;
+           strcmp(verb, "introspect") == 0 || strcmp(verb, "wait") == 0 ||
+           strcmp(verb, "monitor") == 0 || strcmp(verb, "capture") == 0;
 }
 
 enum tc_status tc_verb_complete(struct tc_session *session)
@@ -161,8 +162,10 @@ enum tc_status tc_verb_complete(struct tc_session *session)
     }
     if (strcmp(words[0], "call") == 0) {
         complete_call(&complete, words + 1, count - 1);
-    } else if (strcmp(words[0], "watch") == 0 || strcmp(words[0], "introspect") == 0) {
-        offer_members(&complete, words[0][0] == 'i');
+    } else if (strcmp(words[0], "capture") == 0 && count == 2) {
+        return TC_DONE; /* a file: the shell's own */
+    } else if (strcmp(words[0], "wait") != 0) {
+        offer_members(&complete, strcmp(words[0], "watch") != 0);
     } else {
         offer_roles(&complete, "");
     }

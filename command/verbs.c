@@ -46,6 +46,26 @@ const struct tc_verb tc_verbs[] = {
      16, 0, tc_verb_wait},
     {"top", "", "what the processes do, each second anew",
      "--count=N ends after N times.\n\n  troupe top\n", 0, 0, TC_TAKES_COUNT, tc_verb_top},
+    {"monitor", "[ROLE|INTERFACE[.METHOD]]...", "prints messages as they pass",
+     "Of all processes, in the order of time: a request is sent, handled, answered and done, an\n"
+     "event is published; one number goes with all that follows from one request. ROLE is what\n"
+     "passes in its process, INTERFACE, METHOD and EVENT what is about them; of several words "
+     "any.\n"
+     "--contents=BYTES shows what they hold, but never of a method with a secret. What was missed\n"
+     "is counted and said. While nobody looks it costs nothing.\n\n"
+     "  troupe monitor\n  troupe monitor node --contents=200\n"
+     "  troupe monitor wallet.get_balance tip_changed\n",
+     0, 16, TC_TAKES_COUNT | TC_TAKES_CONTENTS | TC_TAKES_BUS, tc_verb_monitor},
+    {"capture", "FILE [ROLE|INTERFACE[.METHOD]]...", "writes messages as they pass to a file",
+     "As monitor, into a new file that only its owner reads: CBOR items (RFC 8742) with all that "
+     "is\n"
+     "needed to show them without the program. Ctrl-C, --timeout or --count end it.\n\n"
+     "  troupe capture payment.cbor --contents=4096 --timeout=60s\n",
+     1, 17, TC_TAKES_COUNT | TC_TAKES_CONTENTS | TC_TAKES_BUS, tc_verb_capture},
+    {"read", "FILE [ROLE|INTERFACE[.METHOD]]...", "prints a capture, as monitor did",
+     "No program needs to run.\n\n"
+     "  troupe read payment.cbor\n  troupe read payment.cbor wallet --json\n",
+     1, 17, TC_TAKES_COUNT, tc_verb_read},
     {"idl", "check|diff|fmt|cddl|doc ...", "works on interface files: runs troupe-idl",
      "  troupe idl check node.iface\n", 0, TC_WORDS_MAX, 0, tc_verb_idl},
     {"complete", "[WORDS...]", "what may stand where the last word is: for the shell",

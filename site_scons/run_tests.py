@@ -31,7 +31,7 @@ NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
                      'test_bitcoin_branches', 'test_command_words', 'test_book_mortal', 'test_book_endurance')
-NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_wallet_files', 'test_sandbox', 'test_launcher_end', 'test_fault_book', 'test_fault_chain',
+NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_monitor', 'test_wallet_files', 'test_sandbox', 'test_launcher_end', 'test_fault_book', 'test_fault_chain',
                'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',

@@ -172,6 +172,19 @@ def decode(data):
     return value
 
 
+def sequence(data):
+    """The items of a CBOR sequence (RFC 8742), of which the first has the tag that says CBOR (RFC 8949, 3.4.6)."""
+    if data[:3] != b'\xd9\xd9\xf7':
+        raise ValueError('it does not begin with tag 55799')
+    items, at = [], 3
+    while at < len(data):
+        item, at = _item(data, at)
+        items.append(item)
+    if at != len(data):
+        raise ValueError('the last item is cut')
+    return items
+
+
 def _item(data, at):
     major, low = data[at] >> 5, data[at] & 31
     at += 1

@@ -51,14 +51,22 @@ class Going:
                 return found
         raise AssertionError(f'it ended before {pattern}:\n{"".join(self.lines)}{self.process.stderr.read()}')
 
+    def begun(self):
+        """It is seen to look at the processes: what passes from now on is shown."""
+        line = self.process.stderr.readline()
+        if not line.startswith('troupe: looks at '):
+            raise AssertionError(f'{line}{self.process.stderr.read()}')
+        return self
+
     def interrupt(self, number=signal.SIGINT):
         self.process.send_signal(number)
         return self.end()
 
     def end(self):
         """Its status, what else it printed, and what it said."""
-        out, error = self.process.communicate(timeout=program.WAIT_SECONDS)
-        return self.process.returncode, out, error
+        out = self.process.stdout.read()  # not communicate(), which passes over what was read ahead
+        error = self.process.stderr.read()
+        return self.process.wait(program.WAIT_SECONDS), out, error
 
 
 class Owner:
