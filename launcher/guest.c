@@ -17,16 +17,18 @@ enum tl_visit_result tl_guest_open(const struct tl_launcher *launcher, const cha
 {
     const struct troupe_program *program = launcher->program;
     size_t front = tl_role_find(program, program->front, strlen(program->front));
-    *ret_guest = (struct tl_guest){
-        .path = path, .wanted = tl_roles_all(program) & ~tl_bit(front), .retry_ms = TL_FOREVER};
+    *ret_guest = (struct tl_guest){.path = path,
+                                   .wanted = tl_roles_all(program) & ~tl_bit(front),
+                                   .retry_ms = TL_FOREVER,
+                                   .over_ms = TL_FOREVER};
     return tl_visit_open(&ret_guest->visit, path);
 }
 
+/* It may have told its views to end, and that may be on its way yet. */
 static void over(struct tl_launcher *launcher)
 {
-    if (!launcher->stop_wanted) {
-        tl_fail(launcher, "the program that ran on %s has ended", launcher->guest->path);
-    }
+    launcher->guest->over_ms = troupe_now_ms() + TL_LOST_MS;
+    launcher->guest->retry_ms = TL_FOREVER;
 }
 
 void tl_guest_ask(struct tl_launcher *launcher)
@@ -138,7 +140,7 @@ void tl_guest_link(struct tl_launcher *launcher, const char *peer, bool up)
         }
         link->up = up;
         guest->wanted = up ? guest->wanted & ~link->roles : guest->wanted | link->roles;
-        if (!up && !launcher->stop_wanted) {
+        if (!up && !launcher->stop_wanted && guest->over_ms == TL_FOREVER) {
             tl_say(launcher->program, "the link to process %s is gone: another one is asked for",
                    peer);
             guest->retry_ms = troupe_now_ms() + RETRY_MS;
@@ -154,6 +156,9 @@ bool tl_guest_is_linked(const struct tl_launcher *launcher, size_t which)
 
 void tl_guest_turn(struct tl_launcher *launcher, uint64_t now)
 {
+    if (now >= launcher->guest->over_ms && !launcher->stop_wanted) {
+        tl_fail(launcher, "the program that ran on %s has ended", launcher->guest->path);
+    }
     if (now >= launcher->guest->retry_ms && !launcher->stop_wanted) {
         tl_guest_ask(launcher);
     }

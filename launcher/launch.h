@@ -372,6 +372,8 @@ struct tl_guest {
     bool asked;
     uint64_t wanted;   /* roles that it has no link to */
     uint64_t retry_ms; /* when it asks again */
+    uint64_t
+        over_ms; /* when the program there has ended, unless this one was told to end as well */
     size_t links_count;
     struct tl_guest_link links[TL_PLACES_MAX]; /* one per process there */
 };

@@ -334,6 +334,13 @@ static int run(struct tl_launcher *launcher)
     return launcher->status;
 }
 
+static void say_nobody(const struct troupe_program *program, const struct tl_command_line *line,
+                       const char *path)
+{
+    tl_say(program, "no program runs on %s: start it %s", path,
+           line->where == TL_THERE ? "without --attach" : "first");
+}
+
 /* Attaches the command to the program that runs on `directory`, or makes this the one that does.
  * True: go on; otherwise *ret_status is the program's. */
 static bool take_directory(struct tl_launcher *launcher, const char *directory, int *ret_status)
@@ -345,6 +352,11 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
     pid_t pid;
     for (;;) {
         if (line->command != NULL && tl_attach_run(program, line, directory, ret_status)) {
+            return false;
+        }
+        if (line->command != NULL && line->command->is_for_running) {
+            say_nobody(program, line, directory);
+            *ret_status = TL_STATUS_FAILED;
             return false;
         }
         door = tl_door_open(program, directory, &launcher->door, &pid);
@@ -363,11 +375,6 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
     return door == TL_DOOR_OPEN;
 }
 
-static void say_nobody(const struct troupe_program *program, const char *path)
-{
-    tl_say(program, "no program runs on %s: start it without --attach", path);
-}
-
 /* As the front role of the program that runs on `path`. False: there is none. */
 static bool run_as_guest(struct tl_launcher *launcher, const char *path, int *ret_status)
 {
@@ -379,7 +386,7 @@ static bool run_as_guest(struct tl_launcher *launcher, const char *path, int *re
         return false;
     }
     if (result == TL_VISIT_NOBODY) {
-        say_nobody(program, path);
+        say_nobody(program, launcher->line, path);
     } else if (result != TL_VISIT_DONE) {
         tl_say(program, "%s", guest.visit.why);
     } else if (!tl_check_attached(program, launcher->line, path)) {
@@ -406,7 +413,7 @@ static bool run_there(struct tl_launcher *launcher, const char *path, int *ret_s
         return false; /* take_directory() sees to it */
     }
     if (!tl_attach_run(launcher->program, line, path, ret_status)) {
-        say_nobody(launcher->program, path);
+        say_nobody(launcher->program, line, path);
     }
     return true;
 }

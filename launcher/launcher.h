@@ -53,6 +53,7 @@ struct troupe_command {
     const char *(*check)(const struct troupe_arguments *arguments, int count, char *const *values);
     const char *const
         *options;        /* of TROUPE_SCOPE_COMMAND, that it heeds; ends with NULL, or NULL */
+    bool is_for_running; /* it changes what ends with the program: none is started for it */
     const char *about;   /* for `help COMMAND`: what its words are, with units; may be NULL */
     const char *example; /* for the same: its words, behind the program's name; may be NULL */
 };

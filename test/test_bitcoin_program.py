@@ -168,6 +168,19 @@ class Commands(program.Program):
         self.assertIn('nothing yet', self.run_program('history').stdout)
         self.assertEqual(self.ask('balance')['confirmed_sat'], 0)
 
+    def test_payment_that_was_sent_is_in_the_next_block(self):
+        """Though the node of each command is another one, which knows it only once the wallet has given it again."""
+        self.run_program('mine', 101)
+        for _ in range(3):
+            sent = self.ask('send', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', 1)['txid']
+            self.run_program('mine', 1)
+            self.assertFalse(next(entry for entry in self.ask('history') if entry['txid'] == sent)['is_pending'])
+
+    def test_what_ends_with_a_program_needs_one_that_runs(self):
+        for words in (('unlock', '5'), ('lock',), ('open', 'x'), ('close', 'x'), ('network', 'off'), ('peer', 'ban', '9.9.9.9'), ('stop',)):
+            with self.subTest(words):
+                self.assertIn('start it first', self.refused(*words))
+
     def test_what_they_refuse(self):
         self.assertIn('from 1 to', self.refused('mine', 'many', status=2))
         self.assertIn('regtest', self.refused('--network=main', 'mine', '1', status=2))

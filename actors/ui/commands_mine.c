@@ -89,6 +89,8 @@ int ui_run_mine(struct troupe *troupe, const struct troupe_arguments *arguments,
         return ui_desk_fail(&desk, "blocks are mined on regtest only: leave --network away");
     if (!ui_read_number(values[0], 1, UI_MINE_MAX, &wanted))
         return ui_desk_fail(&desk, "say how many blocks, from 1 to 1000000: mine 10");
+    if (ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0) /* what it sent is to be in the block */
+        return 1;
     int code = mining_address(&desk, address, &error);
     if (code == 0)
         code = mine(&desk, (uint32_t)wanted, address, &mined, &error);

@@ -22,8 +22,9 @@ int ui_desk_fail_code(const struct desk *desk, int code, const struct troupe_err
     char text[TROUPE_TEXT_BYTES_MAX + 160];
     const char *why = code == error->code && error->text[0] != '\0' ? error->text
                                                                     : troupe_error_text(code);
-    const char *to_do = code == TROUPE_EDOWN || code == TROUPE_ELOST
-                            ? "; the program ended meanwhile: try again"
+    const char *to_do = code == TROUPE_EDOWN ? "; it ended meanwhile: try again"
+                        : code == TROUPE_ELOST
+                            ? "; it ended meanwhile: see whether it was done before you try again"
                         : code == TROUPE_ETIMEOUT || code == TROUPE_EBUSY
                             ? "; it is busy: try again later"
                             : "";

@@ -14,11 +14,10 @@ static void take_wait(struct wallet *wallet, size_t index)
     wallet->waits[index] = wallet->waits[--wallet->waits_count];
 }
 
-/* Answers those that have what they wait for; lets go of those that wait no longer. */
-static void answer_waits(struct wallet *wallet)
+void wallet_answer_waits(struct wallet *wallet)
 {
     struct wallet_wait_synced_results results;
-    bool is_level = wallet->phase == WALLET_IDLE && !wallet->is_wanted &&
+    bool is_level = wallet->phase == WALLET_IDLE && !wallet->is_wanted && !wallet->pool.is_behind &&
                     wallet_synced(wallet, &results.synced, NULL) == 0;
     for (size_t i = wallet->waits_count; i-- > 0;) {
         struct wallet_wait wait = wallet->waits[i];
@@ -45,7 +44,7 @@ void wallet_serve_wait_synced(struct troupe_actor *self, void *state, struct tro
                               const struct wallet_wait_synced_args *args)
 {
     struct wallet *wallet = state;
-    answer_waits(wallet);
+    wallet_answer_waits(wallet);
     if (wallet->waits_count == WALLET_WAITS_MAX) {
         troupe_fail(call, TROUPE_EBUSY, "too many wait for the wallet already; try later");
         return;
@@ -55,7 +54,7 @@ void wallet_serve_wait_synced(struct troupe_actor *self, void *state, struct tro
                                                                 .height = args->height};
     struct wallet_synced synced;
     if (wallet_synced(wallet, &synced, NULL) == 0 && synced.height >= args->height)
-        answer_waits(wallet);
+        wallet_answer_waits(wallet);
     else
         wallet_follow(self, wallet); /* it may know of a block before its event is here */
 }
@@ -155,7 +154,7 @@ static void on_end(struct troupe_actor *self, void *user, const struct troupe_er
     } else {
         wallet->is_failure_told = false;
         wallet_tell_state(self, wallet, true);
-        answer_waits(wallet);
+        wallet_answer_waits(wallet);
     }
 }
 

@@ -37,6 +37,7 @@ void wallet_pool_look(struct troupe_actor *self, struct wallet *wallet, uint32_t
 void wallet_pool_look_at_all(struct troupe_actor *self, struct wallet *wallet)
 {
     wallet->pool.is_whole = true;
+    wallet->pool.is_behind = true;
     wallet_pool_look(self, wallet, 0);
 }
 
@@ -44,7 +45,10 @@ static void finish(struct troupe_actor *self, struct wallet *wallet, int code)
 {
     struct wallet_pool *pool = &wallet->pool;
     pool->phase = WALLET_POOL_IDLE;
+    if ((code == 0 || code == TROUPE_EUNIMPLEMENTED) && !pool->is_whole)
+        pool->is_behind = false;
     wallet_tell_state(self, wallet, true);
+    wallet_answer_waits(wallet);
     if (code == TROUPE_EUNIMPLEMENTED) {
         pool->is_wanted = false; /* an older node has no pool */
     } else if (code != 0) {

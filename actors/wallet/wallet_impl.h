@@ -72,6 +72,7 @@ struct wallet_pool {
     enum wallet_pool_phase phase;
     bool is_wanted;  /* something was missed since the last look */
     bool is_whole;   /* the next look begins with the first transaction */
+    bool is_behind;  /* such a look is not done: own payments may be unknown to the node */
     bool has_unsent; /* the node did not take a payment of the wallet's */
     uint64_t sequence;
     uint64_t timer;
@@ -241,6 +242,8 @@ void wallet_tell_used_by(struct troupe_actor *self, struct wallet *wallet,
 int wallet_follow_start(struct troupe_actor *self, struct wallet *wallet) TROUPE_CHECKED;
 /* Looks, soon, whether the node has more than the book. */
 void wallet_follow(struct troupe_actor *self, struct wallet *wallet);
+/* Those that wait to be level and are; lets go of those that wait no longer. */
+void wallet_answer_waits(struct wallet *wallet);
 void wallet_serve_wait_synced(struct troupe_actor *self, void *state, struct troupe_call *call,
                               const struct wallet_wait_synced_args *args);
 
