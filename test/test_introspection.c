@@ -10,6 +10,7 @@
 
 #include "interfaces/bus.h"
 #include "interfaces/node.h"
+#include "test/support/peer.h"
 #include "test/support/places.h"
 #include "test/support/probe.h"
 
@@ -25,24 +26,48 @@ static bool is(struct troupe_text text, const char *word)
     return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
 
+/* The one of that role; NULL: none. */
+static const struct bus_actor *find_role(const struct bus_list_actors_results *results,
+                                         const char *role)
+{
+    for (size_t i = 0; i < results->actors_count; i++) {
+        if (results->actors[i].has_role && is(results->actors[i].role, role)) {
+            return &results->actors[i];
+        }
+    }
+    return NULL;
+}
+
+/* What it handles in one go is counted at the end of that, a moment after it has answered. */
+static void list_counted(struct bus_list_actors_results *ret_results, const char *role)
+{
+    struct bus_list_actors_args args = {0};
+    double due = now_s() + bound_ms(10000) / 1000.0;
+    for (;;) {
+        assert_int_equal(bus_list_actors(places.troupe, agent(), &args, ret_results, NULL, NULL),
+                         0);
+        const struct bus_actor *actor = find_role(ret_results, role);
+        if ((actor != NULL && actor->handled > 0) || now_s() >= due) {
+            return;
+        }
+        troupe_release(ret_results->message);
+    }
+}
+
 static void test_actors_are_listed_with_role_and_counts(void **state)
 {
     (void)state;
-    struct bus_list_actors_args args = {0};
     struct bus_list_actors_results results;
     struct probe_echo_args echo = {.number = 1};
     struct probe_echo_results echoed;
     assert_int_equal(probe_echo(places.troupe, places.probe, &echo, &echoed, NULL, NULL), 0);
     troupe_release(echoed.message);
-    assert_int_equal(bus_list_actors(places.troupe, agent(), &args, &results, NULL, NULL), 0);
-    const struct bus_actor *probe = NULL;
+    list_counted(&results, "probe");
+    const struct bus_actor *probe = find_role(&results, "probe");
     const struct bus_actor *bus = NULL;
     for (size_t i = 0; i < results.actors_count; i++) {
-        const struct bus_actor *actor = &results.actors[i];
-        if (actor->has_role && is(actor->role, "probe")) {
-            probe = actor;
-        } else if (is(actor->name, "bus")) {
-            bus = actor;
+        if (is(results.actors[i].name, "bus")) {
+            bus = &results.actors[i];
         }
     }
     assert_non_null(probe);
@@ -50,7 +75,7 @@ static void test_actors_are_listed_with_role_and_counts(void **state)
     assert_true(probe->has_interfaces);
     assert_int_equal(probe->interfaces_count, 1);
     assert_int_equal(probe->interfaces[0], probe_interface.id);
-    assert_true(probe->handled >= 1); /* it was started; the echo may be counted a moment later */
+    assert_true(probe->handled >= 1);
     assert_non_null(bus);
     assert_false(bus->has_role);
     troupe_release(results.message);
@@ -173,8 +198,14 @@ static void test_stats_count(void **state)
         assert_int_equal(probe_echo(places.troupe, places.probe, &echo, &echoed, NULL, NULL), 0);
         troupe_release(echoed.message);
     }
+    double due = now_s() + bound_ms(10000) / 1000.0;
     assert_int_equal(bus_get_stats(places.troupe, agent(), &after, NULL, NULL), 0);
-    assert_true(after.stats.messages_handled >= before.stats.messages_handled + 9);
+    /* What an actor handles in one go is counted at the end of that, and another call may belong to it. */
+    while (after.stats.messages_handled < before.stats.messages_handled + 10 && now_s() < due) {
+        troupe_release(after.message);
+        assert_int_equal(bus_get_stats(places.troupe, agent(), &after, NULL, NULL), 0);
+    }
+    assert_true(after.stats.messages_handled >= before.stats.messages_handled + 10);
     assert_true(after.stats.actors >= 2);
     assert_int_equal(after.stats.links_refused, 0);
     troupe_release(before.message);
