@@ -182,6 +182,9 @@ static void on_end(struct troupe_actor *self, void *user, const struct troupe_er
     if (error->code == TROUPE_ELOST || error->code == TROUPE_EDOWN) {
         tc_say(run->session, "the process %s ended", name);
         tc_over(run, TC_NOBODY);
+    } else if (error->code == TROUPE_ECANCELED) { /* by the agent */
+        tc_say(run->session, "%s gave up: nothing of it was read for too long", name);
+        tc_over(run, TC_LATE);
     } else {
         tc_over(run, tc_say_error(run->session, name, NULL, error));
     }
@@ -221,6 +224,8 @@ static void begin(struct troupe_actor *self, struct tc_run *run)
     const struct tc_options *options = run->session->options;
     struct bus_observe_args args = {.contents_bytes_max = (uint32_t)options->contents_bytes,
                                     .bus = true}; /* for `mark` */
+    /* Of each item: the agent gives up first, and a process that is gone ends it in any case. */
+    struct troupe_options ever = {.deadline_ms = TROUPE_DEADLINE_MS_MAX};
     for (size_t i = 0; i < monitor->scene.processes_count && !run->over; i++) {
         looked[i] = (struct looked){.monitor = monitor, .process = i};
         if (!tc_filters_need(&monitor->filters, i)) {
@@ -228,7 +233,7 @@ static void begin(struct troupe_actor *self, struct tc_run *run)
         }
         struct troupe_ref agent = tc_agent(run->session, monitor->scene.processes[i].role);
         struct troupe_error error = {
-            .code = bus_observe_ask(self, agent, &args, on_item, on_end, &looked[i], NULL)};
+            .code = bus_observe_ask(self, agent, &args, on_item, on_end, &looked[i], &ever)};
         if (error.code == 0) {
             monitor->awaited++;
             error.code = bus_get_stats_ask(self, agent, on_stats, monitor, NULL);
