@@ -243,7 +243,7 @@ static bool list(struct tl_launcher *launcher, struct tl_client *client)
         size_t place = tl_place_of(&launcher->composition, i);
         size_t at = roles.exports.count;
         if (place == launcher->composition.places_count) {
-            continue; /* a command stands where the front role would be */
+            continue; /* not asked for, or a command stands where the front role would be */
         }
         roles.exports.items[at] = troupe_text(program->roles[i].name);
         roles.values.items[at] = troupe_text(launcher->composition.places[place].name);

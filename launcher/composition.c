@@ -33,6 +33,22 @@ uint64_t tl_roles_all(const struct troupe_program *program)
     return program->roles_count == 64 ? UINT64_MAX : tl_bit(program->roles_count) - 1;
 }
 
+static bool is_asked_for(const struct troupe_program *program, size_t role)
+{
+    return program->asked_for != NULL && program->asked_for[role] != NULL;
+}
+
+uint64_t tl_roles_usable(const struct troupe_program *program)
+{
+    uint64_t roles = tl_roles_all(program);
+    for (size_t i = 0; i < program->roles_count; i++) {
+        if (is_asked_for(program, i) || strcmp(program->roles[i].name, program->front) == 0) {
+            roles &= ~tl_bit(i);
+        }
+    }
+    return roles;
+}
+
 size_t tl_role_find(const struct troupe_program *program, const char *name, size_t size)
 {
     size_t i = 0;
@@ -417,7 +433,7 @@ static bool finish_file(struct file *file)
     struct tl_composition *composition = file->composition;
     const struct troupe_program *program = file->program;
     for (size_t i = 0; i < program->roles_count; i++) {
-        if (file->role_lines[i] == 0) {
+        if (file->role_lines[i] == 0 && !is_asked_for(program, i)) {
             return wrong(file, "the file ends, and role \"%s\" is in no process",
                          program->roles[i].name);
         }
@@ -461,9 +477,50 @@ static bool make_from_file(const struct troupe_program *program, const char *pat
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-bool tl_composition_make(const struct troupe_program *program, const char *split,
-                         const char *compose, struct tl_composition *ret_composition)
+/* Takes a role out of the process that it was put into, and that out, too, if it has no other. */
+static void take_out(struct tl_composition *composition, size_t role)
 {
+    size_t place = tl_place_of(composition, role);
+    if (place == composition->places_count) {
+        return;
+    }
+    composition->places[place].roles &= ~tl_bit(role);
+    if (composition->places[place].roles == 0) {
+        composition->places_count--;
+        memmove(&composition->places[place], &composition->places[place + 1],
+                (composition->places_count - place) * sizeof composition->places[0]);
+    }
+}
+
+/* What the program has only when it is asked for: a process of its own then, else nothing. */
+static void settle_asked_for(const struct troupe_program *program,
+                             const struct tl_command_line *line, struct tl_composition *composition)
+{
+    for (size_t role = 0; role < program->roles_count; role++) {
+        size_t place = tl_place_of(composition, role);
+        if (!is_asked_for(program, role)) {
+            continue;
+        }
+        if (line->command != NULL ||
+            troupe_argument(&line->arguments, program->asked_for[role]) == NULL) {
+            take_out(composition, role);
+            composition->uses[role] = 0;
+        } else if (place == composition->places_count ||
+                   composition->places[place].roles != tl_bit(role)) {
+            take_out(composition, role);
+            place = composition->places_count++;
+            composition->places[place] = (struct tl_place){.roles = tl_bit(role)};
+            snprintf(composition->places[place].name, sizeof composition->places[place].name, "%s",
+                     program->roles[role].name);
+        }
+    }
+}
+
+bool tl_composition_make(const struct troupe_program *program, const struct tl_command_line *line,
+                         struct tl_composition *ret_composition)
+{
+    const char *split = line->split;
+    const char *compose = line->compose;
     *ret_composition = (struct tl_composition){0};
     for (size_t i = 0; i < program->roles_count; i++) {
         ret_composition->uses[i] = declared_uses(program, i);
@@ -471,6 +528,9 @@ bool tl_composition_make(const struct troupe_program *program, const char *split
     split = split != NULL ? split : program->split != NULL ? program->split : "all";
     bool made = compose != NULL ? make_from_file(program, compose, ret_composition)
                                 : make_split(program, split, ret_composition);
+    if (made) {
+        settle_asked_for(program, line, ret_composition);
+    }
     return made && find_order(program, ret_composition) &&
            tl_policies_finish(program, ret_composition);
 }
@@ -489,5 +549,5 @@ void tl_composition_for_command(const struct troupe_program *program,
     size_t front = tl_role_find(program, program->front, strlen(program->front));
     composition->places[0].roles &= ~tl_bit(front);
     composition->uses[front] = 0;
-    composition->command_uses = tl_roles_all(program) & ~tl_bit(front);
+    composition->command_uses = tl_roles_usable(program);
 }

@@ -16,9 +16,8 @@ enum tl_visit_result tl_guest_open(const struct tl_launcher *launcher, const cha
                                    struct tl_guest *ret_guest)
 {
     const struct troupe_program *program = launcher->program;
-    size_t front = tl_role_find(program, program->front, strlen(program->front));
     *ret_guest = (struct tl_guest){.path = path,
-                                   .wanted = tl_roles_all(program) & ~tl_bit(front),
+                                   .wanted = tl_roles_usable(program),
                                    .retry_ms = TL_FOREVER,
                                    .over_ms = TL_FOREVER};
     return tl_visit_open(&ret_guest->visit, path);

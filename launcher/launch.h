@@ -156,14 +156,17 @@ static inline uint64_t tl_bit(size_t role)
 }
 /* All roles of the program. */
 uint64_t tl_roles_all(const struct troupe_program *program);
+/* Those that a command, or a view of another program's roles, may use. */
+uint64_t tl_roles_usable(const struct troupe_program *program);
 /* Its number; roles_count: there is none of that name. */
 size_t tl_role_find(const struct troupe_program *program, const char *name, size_t size);
 size_t tl_place_of(const struct tl_composition *composition, size_t role);
 /* What the roles of a place use, wherever it lives. */
 uint64_t tl_place_uses(const struct tl_composition *composition, size_t place);
-/* From --compose=FILE, or from --split (NULL: the program's preset). False: said why on stderr. */
-bool tl_composition_make(const struct troupe_program *program, const char *split,
-                         const char *compose, struct tl_composition *ret_composition);
+/* From --compose=FILE, or from --split (the program's preset, if it is not given). False: said why on
+ * stderr. */
+bool tl_composition_make(const struct troupe_program *program, const struct tl_command_line *line,
+                         struct tl_composition *ret_composition);
 /* The front role alone. */
 void tl_composition_for_guest(const struct troupe_program *program,
                               struct tl_composition *composition);

@@ -201,7 +201,7 @@ static void start_role(struct tl_launcher *launcher, size_t role)
     const char *name = launcher->program->roles[role].name;
     size_t place = tl_place_of(&launcher->composition, role);
     if (place == launcher->composition.places_count) {
-        return; /* the front role, when a command stands in its place */
+        return; /* not asked for, or the front role, in whose place a command stands */
     }
     struct tl_message start = {.kind = TL_START, .name = troupe_text(name)};
     int error = place == 0 ? troupe_host_start(launcher->troupe, name)
@@ -424,7 +424,7 @@ static int launch(const struct troupe_program *program, struct tl_command_line *
     int status;
     launcher.program = program;
     launcher.line = line;
-    if (!tl_composition_make(program, line->split, line->compose, &launcher.composition)) {
+    if (!tl_composition_make(program, line, &launcher.composition)) {
         return TL_STATUS_USAGE;
     }
     init(&launcher);

@@ -100,6 +100,10 @@ struct troupe_program {
     size_t sandboxes_count;
     const char *front; /* the role that stays in the launcher's process; its end ends the program */
     const char *split; /* preset of --split */
+    /* Of each role, as many as there are, NULL or the option without which it is not there; with it
+     * the role has a process of its own, whatever the composition. For what faces the outside. No
+     * command uses it. May itself be NULL: all are there. */
+    const char *const *asked_for;
     /* Of each role, as many as there are; NULL: none is restarted. The front role never is. */
     const enum troupe_restart *restarts;
     /* A process died and is started again, or is back. On the main thread; must not block. `troupe`

@@ -268,7 +268,7 @@ static enum tl_visit_result run_attached(struct tl_visit *visit,
         return fail(visit, "the runtime could not be opened: %s", troupe_error_text(error));
     }
     for (size_t i = 0; i < program->roles_count; i++) {
-        if (strcmp(program->roles[i].name, program->front) != 0) {
+        if ((tl_roles_usable(program) & tl_bit(i)) != 0) {
             roles[count++] = program->roles[i].name;
         }
     }
