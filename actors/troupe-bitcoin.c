@@ -1,5 +1,5 @@
 /* troupe-bitcoin: a Bitcoin node, a wallet and a terminal view, each a role of its own, in three
- * processes or in one. This file says what the program consists of; launcher/ runs it. */
+ * processes or in one, and a page for browsers in one more. This file says what the program consists of; launcher/ runs it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "actors/node/node.h"
 #include "actors/ui/ui.h"
 #include "actors/wallet/wallet.h"
+#include "actors/web/web.h"
 #include "interfaces/ui.h"
 #include "launcher/launcher.h"
 
@@ -144,6 +145,11 @@ static struct troupe_option options[] = {
      .value = "[ADDR:]PORT",
      .help = "let peers connect; from this machine only unless ADDR says more",
      .scope = TROUPE_SCOPE_START},
+    {.name = "web",
+     .value = "PORT",
+     .help = "a page in a browser on this machine, at an address that is printed; 0: any port",
+     .scope = TROUPE_SCOPE_STAY,
+     .check = web_check_port},
     {.name = "watch",
      .value = "KEY,...",
      .help = "watch public keys (hex), addresses or output scripts (hex)",
@@ -157,6 +163,7 @@ static const struct troupe_role roles[] = {
     {"node", &node_actor, NULL},
     {"wallet", &wallets_actor, wallet_uses},
     {"ui", &ui_actor, ui_uses},
+    {"web", &web_actor, ui_uses},
 };
 
 static const char *const node_reads[] = {"import", "import-headers", NULL};
@@ -169,10 +176,14 @@ static const struct troupe_sandbox sandboxes[] = {
      .connects = true,
      .listens = "listen"},
     {.role = "wallet", .folder = "wallet", .secret = true},
+    {.role = "web", .listens = "web", .secret = true},
 };
 
 static const enum troupe_restart restarts[] = {TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
-                                               TROUPE_RESTART_NEVER};
+                                               TROUPE_RESTART_NEVER, TROUPE_RESTART_ON_FAILURE};
+
+/* The page faces whatever runs in a browser: its process is there only if somebody wants it. */
+static const char *const asked_for[] = {NULL, NULL, NULL, "web"};
 
 /* A person who looks at the screen sees what became of node and wallet. */
 static void on_process(struct troupe *troupe, const struct troupe_process_event *event)
@@ -220,6 +231,7 @@ int main(int argc, char **argv)
         .sandboxes_count = sizeof(sandboxes) / sizeof(sandboxes[0]),
         .front = "ui",
         .split = "node,wallet",
+        .asked_for = asked_for,
         .restarts = restarts,
         .on_process = on_process,
         .data_directory = data_directory,

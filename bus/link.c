@@ -113,7 +113,8 @@ static void take_apart(struct troupe *troupe, uint64_t id, uint64_t serial, void
     ti_table_free(&outgoing);
     ti_table_free(&incoming);
     ti_watch_fire_place(troupe, link->id, TROUPE_ELOST);
-    if (link->why != 0) {
+    bool tab_closed = link->gate && link->why == TROUPE_ELOST; /* as people do: no news */
+    if (link->why != 0 && !tab_closed) {
         ti_report(troupe, "link to %s ended: %s", link->peer, link->why_text);
     }
     ti_host_event(troupe, TROUPE_LINK_GONE, link->peer, link->id, link->why, link->why_text);

@@ -22,6 +22,7 @@ ROOMS = {
     'actors/wallet': ([PUBLIC, 'interfaces/*.h', 'actors/bitcoin/*.h', 'launcher/launcher.h'], ['sqlite3.h']),
     'actors/ui': ([PUBLIC, 'interfaces/*.h', 'actors/bitcoin/*.h', 'launcher/launcher.h'], []),
     'command': ([PUBLIC, 'interfaces/bus.h', 'launcher/launch.h', 'launcher/visit.h'], []),
+    'actors/web': ([PUBLIC, 'interfaces/*.h', 'launcher/launcher.h'], ['nng/']),
     'actors': ([PUBLIC, 'interfaces/*.h', 'launcher/*.h', 'actors/*/*.h'], []),
 }
 FOREIGN = ['nng/', 'cbor.h', 'cbor/', 'ini.h', 'seccomp.h', 'openssl/', 'secp256k1', 'sqlite3.h']

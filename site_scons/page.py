@@ -1,0 +1,70 @@
+"""page: the files of the web role's page as C, so that a process without any file of its own can serve them. The script is bundled
+of actors/web/page/, web/ and the generated facades, by esbuild from npm. Without Node.js or npm the page is there and says that it
+has no script; all else is built as ever."""
+import os
+import shutil
+import subprocess
+
+from SCons.Script import Action, Glob
+
+import npm
+
+FOLDER = 'actors/web/page'
+TYPES = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8'}
+BANNER = '/*! troupe-bitcoin, with cborg (Apache-2.0, https://www.npmjs.com/package/cborg) */'
+
+
+def made(env, build):
+    files = Glob(f'#{FOLDER}/*')
+    needs = Glob('#web/*.js') + [env.File(f'#web/{name}') for name in npm.LISTS] + Glob('#interfaces/*.iface') + Glob('#interfaces/gen/*.py')
+    node = env.Value(f'{shutil.which("node")} {shutil.which("npm")}')  # built again once they are there
+    out = env.Command(f'{build}/actors/web/page.c', files, Action(lambda target, source, **_: write(str(target[0]), source, build), 'page  $TARGET'))
+    env.Depends(out, [needs, node])
+    return out
+
+
+def write(target, source, build):
+    named = []
+    for file in source:
+        name = os.path.basename(file.path)
+        content = bundle(build) if name.endswith('.js') else read(file.srcnode().path)
+        if content is not None:
+            named.append((name, content))
+    with open(target, 'w', encoding='ascii') as out:
+        out.write(text(sorted(named)))
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def bundle(build):
+    """One module of page.js and all that it imports; None where it can't be made."""
+    try:
+        web = npm.prepare('.', build, npm.interfaces('.'))
+    except npm.Missing as missing:
+        print(f'page: without its script: {missing}')
+        return None
+    folder = os.path.dirname(web)
+    npm.copy(f'{FOLDER}/*.js', os.path.join(folder, 'page'))
+    done = subprocess.run([f'{web}/node_modules/.bin/esbuild', 'page/page.js', '--bundle', '--format=esm', '--target=es2022', '--minify',
+                           '--legal-comments=none', f'--banner:js={BANNER}', '--log-level=warning'], cwd=folder, stdout=subprocess.PIPE, check=True)
+    return done.stdout
+
+
+def text(files):
+    """index.html is what a browser gets for /."""
+    lines = ['/* Made by site_scons/page.py. */', '#include "actors/web/page.h"', '']
+    rows = []
+    for at, (name, content) in enumerate(files):
+        lines += [f'static const unsigned char file_{at}[] = {{', *rows_of(content), '};']
+        path = '/' if name == 'index.html' else f'/{name}'
+        rows.append(f'    {{"{path}", "{TYPES[os.path.splitext(name)[1]]}", file_{at}, sizeof file_{at} - 1}},')
+    lines += ['const struct web_file web_page[] = {', *rows, '};', f'const size_t web_page_count = {len(files)};', '']
+    return '\n'.join(lines)
+
+
+def rows_of(content):
+    numbers = [str(byte) for byte in content] + ['0']  # no array is empty
+    return ['    ' + ','.join(numbers[at:at + 32]) + ',' for at in range(0, len(numbers), 32)]
