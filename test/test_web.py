@@ -188,6 +188,14 @@ class Web(unittest.TestCase):
         self.assertEqual(headers['Content-Type'], 'text/html; charset=utf-8')
         self.assertFalse(re.search(rb'<style|<script(?! type="module" src="/)| on\w+=|https?:', page))
 
+    def test_page_has_its_script(self):
+        """Bundled, so that it asks for nothing else."""
+        javascript.require()
+        status, headers, script = self.ask('/page.js', Cookie=self.enter())
+        self.assertEqual((status, headers['Content-Type']), (200, 'text/javascript; charset=utf-8'))
+        self.assertIn(SUBPROTOCOL.encode(), script)
+        self.assertFalse(re.search(rb'\bimport\b *[({"\']|\bfrom *["\']\.|\beval\(|innerHTML', script))
+
     def test_other_methods_and_bodies_are_refused(self):
         cookie = self.enter()
         for method in ('PUT', 'DELETE', 'OPTIONS', 'PATCH'):
