@@ -492,11 +492,31 @@ static void take_out(struct tl_composition *composition, size_t role)
     }
 }
 
+/* A process of its own, called as the role. False: another one is, and it was said. */
+static bool set_apart(const struct troupe_program *program, size_t role,
+                      struct tl_composition *composition)
+{
+    const char *name = program->roles[role].name;
+    take_out(composition, role);
+    for (size_t i = 0; i < composition->places_count; i++) {
+        if (strcmp(composition->places[i].name, name) == 0) {
+            tl_say(program, "process \"%s\" needs another name: role \"%s\" has one of its own",
+                   name, name);
+            return false;
+        }
+    }
+    struct tl_place *place = &composition->places[composition->places_count++];
+    *place = (struct tl_place){.roles = tl_bit(role)};
+    snprintf(place->name, sizeof place->name, "%s", name);
+    return true;
+}
+
 /* What the program has only when it is asked for: a process of its own then, else nothing. */
-static void settle_asked_for(const struct troupe_program *program,
+static bool settle_asked_for(const struct troupe_program *program,
                              const struct tl_command_line *line, struct tl_composition *composition)
 {
-    for (size_t role = 0; role < program->roles_count; role++) {
+    bool good = true;
+    for (size_t role = 0; role < program->roles_count && good; role++) {
         size_t place = tl_place_of(composition, role);
         if (!is_asked_for(program, role)) {
             continue;
@@ -507,13 +527,10 @@ static void settle_asked_for(const struct troupe_program *program,
             composition->uses[role] = 0;
         } else if (place == composition->places_count ||
                    composition->places[place].roles != tl_bit(role)) {
-            take_out(composition, role);
-            place = composition->places_count++;
-            composition->places[place] = (struct tl_place){.roles = tl_bit(role)};
-            snprintf(composition->places[place].name, sizeof composition->places[place].name, "%s",
-                     program->roles[role].name);
+            good = set_apart(program, role, composition);
         }
     }
+    return good;
 }
 
 bool tl_composition_make(const struct troupe_program *program, const struct tl_command_line *line,
@@ -528,11 +545,8 @@ bool tl_composition_make(const struct troupe_program *program, const struct tl_c
     split = split != NULL ? split : program->split != NULL ? program->split : "all";
     bool made = compose != NULL ? make_from_file(program, compose, ret_composition)
                                 : make_split(program, split, ret_composition);
-    if (made) {
-        settle_asked_for(program, line, ret_composition);
-    }
-    return made && find_order(program, ret_composition) &&
-           tl_policies_finish(program, ret_composition);
+    return made && settle_asked_for(program, line, ret_composition) &&
+           find_order(program, ret_composition) && tl_policies_finish(program, ret_composition);
 }
 
 void tl_composition_for_guest(const struct troupe_program *program,

@@ -367,6 +367,13 @@ class Compositions(unittest.TestCase):
             node = program.Node(self, words)
             self.assertEqual(set(children(node.process.pid)), others, words)
 
+    def test_its_name_is_its_own(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.ini') as file:
+            file.write('[process web]\nroles = node, wallet\n[process screen]\nroles = ui\n')
+            file.flush()
+            done = program.run('/dev/null/x', '--web=0', f'--compose={file.name}', status=2)
+        self.assertIn('process "web" needs another name: role "web" has one of its own', done.stderr)
+
     def test_port_that_is_taken_is_said(self):
         with socket.create_server(('127.0.0.1', 0)) as taken:
             port = taken.getsockname()[1]
