@@ -157,7 +157,7 @@ static struct slot *least_missed(struct p2p_net *net, size_t *ret_size)
         if (!slot->is_inbound || slot->state != SLOT_OPEN)
             continue;
         size_t size = group_size(net, &slot->address);
-        if (size < *ret_size || (size == *ret_size && slot->id < found->id))
+        if (found != NULL && (size < *ret_size || (size == *ret_size && slot->id < found->id)))
             continue;
         found = slot;
         *ret_size = size;
