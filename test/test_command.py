@@ -363,6 +363,14 @@ class Complete(command.Running):
 
 
 class AnyWords(command.Running):
+    def test_what_a_terminal_would_obey_is_not_said(self):
+        for words in (('call', '\x1b[2J', 'get_tip'), ('call', 'node', '\x1b[2J'), ('watch', '\x1b[2J'), ('introspect', '\x1b[2J'), ('\x1b[2J',),
+                      ('call', 'node', 'get_block_hash', 'height=\x1b[2J'), ('--\x1b[2J',), ('--attach=\x1b[2J', 'ps')):
+            with self.subTest(words):
+                done = self.troupe(*words, status=None)
+                self.assertRegex(done.stderr, r'\Atroupe: .*\?\[2J')
+                self.assertNotIn('\x1b', done.stderr)
+
     def test_none_crashes_it(self):
         """Words that mean something and words that do not, in any order; a failure names its seed."""
         pieces = ['ps', 'tree', 'list', 'introspect', 'call', 'stats', 'complete', 'help', 'node', 'wallet', 'wallet/default', 'node.bus',

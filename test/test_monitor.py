@@ -85,6 +85,13 @@ class Monitor(Looking):
         self.troupe('ps')
         self.assertIn(('troupe.Bus', 'get_stats'), {(row['interface'], row['member']) for row in self.rows(going)})
 
+    def test_what_passed_until_ctrl_c_is_shown(self):
+        """A process is asked what is new every 50 ms: whoever did not wait for it would miss what was last."""
+        for _ in range(8):
+            going, other = self.looking('monitor', 'get_tip', '--json'), self.going('call', 'node', 'get_tip')
+            other.process.stdout.readline()
+            self.assertEqual([row['step'] for row in self.rows(going)], ['handle', 'answer'])
+
     def test_count_and_timeout_end_it(self):
         going = self.looking('monitor', '--count=3', '--json')
         for _ in range(3):
@@ -207,7 +214,7 @@ class Capture(Looking):
         with open(self.path, 'rb') as file:
             whole = file.read()
         part = os.path.join(self.node.folder, 'part')
-        for size in (0, 3, 4, 5, 40, 3000, len(whole) // 2, len(whole) - 3, len(whole) - 1):
+        for size in (0, 3, 4, 5, 40, 3000, len(whole) // 2, len(whole) - 1, whole.rindex(b'\x83\x06')):
             with open(part, 'wb') as file:
                 file.write(whole[:size])
             self.assertRegex(command.run('read', part, status=1).stderr, r'\Atroupe: .*/part: (it is no capture|at byte \d+: it was cut)')
