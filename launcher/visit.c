@@ -23,7 +23,6 @@ static enum tl_visit_result fail(struct tl_visit *visit, const char *format, ...
 {
     va_list arguments;
     va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started in the line above */
     vsnprintf(visit->why, sizeof visit->why, format, arguments);
     va_end(arguments);
     return TL_VISIT_FAILED;

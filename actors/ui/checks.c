@@ -164,21 +164,22 @@ CHECK(draft)
 {
     static char text[200]; /* holds the answer */
     int64_t amount_sat = 0;
-    const char *why = NULL;
     if (count % 2 != 0)
         return "say who gets how much: ADDRESS AMOUNT, each time";
-    for (int i = 0; i < count && why == NULL; i += 2) {
+    for (int i = 0; i < count; i += 2) {
         const char *amount = values[i + 1];
-        why = address(arguments, values[i]);
-        if (why != NULL || strcmp(amount, "all") == 0 || ui_read_decimal(amount, 8, &amount_sat))
+        const char *why = address(arguments, values[i]);
+        if (why != NULL)
+            return why;
+        if (strcmp(amount, "all") == 0 || ui_read_decimal(amount, 8, &amount_sat))
             continue;
         snprintf(text, sizeof(text),
                  "\"%.64s\" is no amount: say it in BTC, with at most eight digits behind the "
                  "point, or `all`",
                  amount);
-        why = text;
+        return text;
     }
-    return why;
+    return NULL;
 }
 
 CHECK(number_of_draft)
