@@ -519,10 +519,14 @@ static void what_pays_in_the_stead_of_a_draft_is_told(void **state)
     struct book_draft bumped;
     struct book_draft again;
     struct book_draft late;
+    struct book_tx tx;
+    struct btc_error err = {0};
     (void)state;
     assert_int_equal(book_bump_fee(book, &first.txid, &options, &bumped, NULL), 0);
     struct btc_span bumped_data = purse_send(book, bumped.id);
     assert_refused(first.id, BOOK_CONFLICT, "draft %lld pays in its stead", bumped.id);
+    assert_int_equal(book_get_tx(book, &first.txid, &tx, &err), BOOK_NONE);
+    assert_non_null(strstr(err.text, "pays in its stead"));
     options.fee_rate = 40000;
     assert_int_equal(book_bump_fee(book, &bumped.txid, &options, &again, NULL), 0);
     struct btc_span again_data = purse_send(book, again.id);

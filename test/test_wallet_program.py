@@ -214,7 +214,7 @@ class Person(Wallets):
         self.assertGreater(len(base64.b64decode(signature)), 60)
         self.assertTrue(self.ask('verify-message', address, signature, 'it is mine')['is_valid'])
         self.assertIn('no: ', self.run_program('verify-message', address, signature, 'it is yours', status=1).stdout)
-        for words, why in ((('payment', '00' * 32), 'no coin'), (('psbt', 'combine', 'AAAA', 'AAAA'), 'no PSBT')):
+        for words, why in ((('payment', '00' * 32), 'no such transaction'), (('psbt', 'combine', 'AAAA', 'AAAA'), 'no PSBT')):
             with self.subTest(words):
                 self.assertIn(why, self.refused(*words))
 

@@ -167,6 +167,7 @@ int ui_run_payment(struct troupe *troupe, const struct troupe_arguments *argumen
     struct wallet_get_tx_args args;
     struct wallet_get_tx_results results;
     struct troupe_error error;
+    char text[TROUPE_TEXT_BYTES_MAX + 80];
     int rc = 0;
     (void)count;
     if (ui_desk_open_wallet(&desk, troupe, arguments, "payment") != 0 ||
@@ -174,9 +175,11 @@ int ui_run_payment(struct troupe *troupe, const struct troupe_arguments *argumen
         ui_desk_wait_level(&desk, UI_LEVEL_MS) != 0)
         return 1;
     int code = wallet_get_tx(troupe, desk.wallet, &args, &results, &error, NULL);
-    if (code == WALLET_NOT_FOUND)
-        return ui_desk_fail(&desk, "it touches no coin of this wallet: `history` lists those that "
-                                   "do, `tx` asks the node");
+    if (code == WALLET_NOT_FOUND) {
+        snprintf(text, sizeof(text), "%s; `history` lists those that it has, `tx` asks the node",
+                 error.text);
+        return ui_desk_fail(&desk, text);
+    }
     if (code != 0)
         return ui_desk_fail_code(&desk, code, &error);
     if (json)

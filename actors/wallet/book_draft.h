@@ -84,6 +84,11 @@ int book_draft_inputs(struct book *book, int64_t id, struct book_input **ret_inp
 
 /* --- book_send.c --- */
 
+/* Fails with `code`, and says what became of the draft that this transaction was, if it was one: what
+ * pays in its stead, lest a person pays twice. */
+int book_tell_gone(struct book *book, const struct btc_hash *txid, int code, struct btc_error *err)
+    BTC_MUST_CHECK;
+
 /* The stored bytes of a draft. [owned] *ret_data: free(). BOOK_NONE. */
 int book_draft_data(struct book *book, int64_t id, uint8_t **ret_data, size_t *ret_size,
                     struct btc_error *err) BTC_MUST_CHECK;

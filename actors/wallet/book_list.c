@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "actors/wallet/book_draft.h"
 #include "actors/wallet/book_spend.h"
 
 #define ORDINAL_BITS 32 /* of a cursor: below the height */
@@ -232,7 +233,7 @@ static int find_tx(struct book *book, const struct btc_hash *txid, struct book_t
         tx->entry.is_pending = rc == BOOK_ROW;
     }
     if (rc <= 0)
-        return rc < 0 ? rc : btc_fail(err, BOOK_NONE, "the wallet has no such transaction");
+        return rc < 0 ? rc : book_tell_gone(book, txid, BOOK_NONE, err);
     bool is_pending = tx->entry.is_pending;
     rc = read_entry(book, row, &tx->entry, err);
     tx->entry.is_pending = is_pending;

@@ -262,23 +262,31 @@ int book_sign_draft(struct book *book, int64_t id, uint8_t **ret_data, size_t *r
 
 /* --- sending --- */
 
-/* It was sent and is no more. What pays in its stead is told, lest a person pays twice. */
-static int refuse_gone(struct book *book, const struct book_draft *draft, struct btc_error *err)
+int book_tell_gone(struct book *book, const struct btc_hash *txid, int code, struct btc_error *err)
 {
     sqlite3_stmt *row;
-    int rc = book_query(book, BOOK_SQL_DRAFT_HEIR, &row, err, "b", draft->txid.bytes,
+    int rc = book_query(book, BOOK_SQL_DRAFT_OF_TXID, &row, err, "b", txid->bytes,
                         (size_t)BTC_HASH_SIZE);
     if (rc < 0)
         return rc;
+    int64_t id = rc == BOOK_ROW ? sqlite3_column_int64(row, 0) : 0;
+    bool gave_way = rc == BOOK_ROW && sqlite3_column_int(row, 1) == BOOK_GAVE_WAY;
+    if (rc == BOOK_ROW)
+        sqlite3_reset(row);
+    if (!gave_way)
+        return btc_fail(err, code, "the wallet has no such transaction");
+    rc = book_query(book, BOOK_SQL_DRAFT_HEIR, &row, err, "b", txid->bytes, (size_t)BTC_HASH_SIZE);
+    if (rc < 0)
+        return rc;
     if (rc != BOOK_ROW)
-        return btc_fail(err, BOOK_CONFLICT,
+        return btc_fail(err, code,
                         "draft %lld was given up, or its coins are spent otherwise: see `history` "
                         "before you pay anew",
-                        (long long)draft->id);
+                        (long long)id);
     int64_t heir = sqlite3_column_int64(row, 0);
     sqlite3_reset(row);
-    return btc_fail(err, BOOK_CONFLICT, "draft %lld was replaced: draft %lld pays in its stead",
-                    (long long)draft->id, (long long)heir);
+    return btc_fail(err, code, "draft %lld was replaced: draft %lld pays in its stead",
+                    (long long)id, (long long)heir);
 }
 
 static int mark_sent(struct book *book, const struct book_draft *draft, int64_t now_s,
@@ -307,7 +315,7 @@ int book_send_draft(struct book *book, int64_t id, int64_t now_s, uint8_t **ret_
         return btc_fail(err, BTC_EUSAGE, "draft %lld is not signed yet: sign it first",
                         (long long)id);
     if (draft.state == BOOK_GAVE_WAY)
-        return refuse_gone(book, &draft, err);
+        return book_tell_gone(book, &draft.txid, BOOK_CONFLICT, err);
     uint8_t *data;
     size_t size;
     rc = book_draft_data(book, id, &data, &size, err);
