@@ -21,18 +21,22 @@ import time
 
 LIMIT_SECONDS = {'plain': 480, 'valgrind': 900}
 JOBS_PER_CORE = {'plain': 1.5, 'valgrind': 1} # who waits for other processes leaves its core to others, but not under valgrind
-# What a checked build leaves out unless it is asked for by name; all of it runs in release. Under valgrind, which is there for memory that
-# was never written: what kills, starts or fails a thousand times, derives keys from passphrases, or is about who waits for whom. Under the
-# sanitizers: what says nothing of how the code was built, holds its results against another program's, or starts whole programs whose parts
-# have tests of their own. Under ThreadSanitizer: what has one thread, and the commands, whose processes wait for each other.
-NOT_IN_VALGRIND = ('test_restart', 'test_stress', 'test_hostile', 'test_launcher', 'test_sandbox', 'test_fault_', 'test_interleavings',
-                   'test_introspection', 'test_link_end', 'test_chain_kill', 'test_book_mortal', 'test_book_endurance', 'test_book_keys',
-                   'test_wallet', 'test_facade', 'test_bypass', 'test_observe', 'test_runtime', 'test_follow')
+# What a checked build does unless others are asked for by name; all of it runs in release. Under valgrind, which is there for memory that
+# was never written: what reads, writes and keeps bytes. Not under the sanitizers: what says nothing of how the code was built, holds its
+# results against another program's, or starts whole programs whose parts have tests of their own. Not under ThreadSanitizer: what has one
+# thread, and the commands, whose processes wait for each other.
+IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_book_psbt', 'test_book_select', 'test_cbor', 'test_chain_rules',
+               'test_chain_store', 'test_command_idl', 'test_curve', 'test_descriptor', 'test_frame', 'test_gate', 'test_golden',
+               'test_import', 'test_interfaces', 'test_keys', 'test_link_event', 'test_link_flow', 'test_mempool', 'test_message',
+               'test_p2p_relay', 'test_p2p_wire', 'test_psbt', 'test_schedule', 'test_sign', 'test_values', 'test_verify', 'test_vintage',
+               'tour_')
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
-                     'test_bitcoin_branches', 'test_command_words', 'test_book_mortal', 'test_book_endurance')
-NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_monitor', 'test_wallet_files', 'test_sandbox', 'test_launcher_end', 'test_fault_book', 'test_fault_chain',
-               'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
+                     'test_bitcoin_attach', 'test_bitcoin_branches', 'test_bitcoin_program', 'test_command_words', 'test_monitor',
+                     'test_book_mortal', 'test_book_endurance')
+NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_hostile', 'test_wallet_files', 'test_sandbox', 'test_launcher_attach',
+               'test_launcher_end', 'test_fault_book', 'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors',
+               'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
@@ -94,11 +98,12 @@ def main():
 
 
 def suits(path, options):
-    if options.valgrind and path.endswith('.py'):
-        return False
-    left_out = NOT_IN_VALGRIND if options.valgrind else NOT_IN_SANITIZERS if options.variant in SANITIZERS else ()
+    name = os.path.basename(path)
+    if options.valgrind:
+        return not path.endswith('.py') and (bool(options.only) or name.startswith(IN_VALGRIND))
+    left_out = NOT_IN_SANITIZERS if options.variant in SANITIZERS else ()
     left_out += NOT_IN_TSAN if options.variant == 'tsan' else ()
-    return bool(options.only) or not os.path.basename(path).startswith(left_out)
+    return bool(options.only) or not name.startswith(left_out)
 
 
 def outcomes(programs, options):

@@ -192,13 +192,16 @@ class Commands(program.Program):
     def test_mining_that_is_cut_short_says_how_far_it_came_and_fails(self):
         with subprocess.Popen(arguments_of(self.datadir, ('mine', '900000')), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as process:
-            self.wait_until(lambda: self.mined_so_far() > 0, 'a block')
+            self.wait_until(lambda: self.mined_so_far() > 0 or process.poll() is not None, 'a block')
             process.send_signal(signal.SIGINT)
             error = process.communicate(timeout=WAIT_SECONDS)[1]
         self.assertEqual(process.returncode, 1, error)
         self.assertRegex(error, r'of 900000 blocks [1-9][0-9]* were mined')
 
     def mined_so_far(self):
+        """Who looks before the store has its log would be in the way of who makes it."""
+        if not os.path.exists(f'{self.datadir}/regtest/node/chain.sqlite-wal'):
+            return 0
         file = f'file:{self.datadir}/regtest/node/chain.sqlite?mode=ro'
         with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(file, uri=True)) as store:
             return store.execute('SELECT max(height) FROM active').fetchone()[0] or 0
