@@ -133,13 +133,22 @@ static struct answer get_file(const char *path, size_t size)
     return say(NNG_HTTP_STATUS_NOT_FOUND, "There is nothing here.\n");
 }
 
+/* The first request may come before the port is known. */
+static bool has_name(struct web *web)
+{
+    pthread_mutex_lock(&web->lock);
+    bool has = web->place[0] != '\0';
+    pthread_mutex_unlock(&web->lock);
+    return has;
+}
+
 static void serve(nng_aio *aio)
 {
     nng_http_req *req = nng_aio_get_input(aio, 0);
     struct web *web = nng_http_handler_get_data(nng_aio_get_input(aio, 1));
     const char *uri = nng_http_req_get_uri(req);
     const char *method = nng_http_req_get_method(req);
-    const char *why = objection(web, req);
+    const char *why = has_name(web) ? objection(web, req) : "This server is just starting.\n";
     char room[sizeof((struct tab *)0)->path + 128]; /* a path or a cookie */
     size_t size = strcspn(uri, "?");
     struct answer answer;
@@ -195,9 +204,11 @@ static int find_port(struct web *web)
     int error = nng_http_server_get_addr(web->server, &address);
     if (error == 0) {
         const uint8_t *port = (const uint8_t *)&address.s_in.sa_port;
+        pthread_mutex_lock(&web->lock);
         web->port = (uint16_t)(port[0] << 8 | port[1]);
         snprintf(web->place, sizeof web->place, "127.0.0.1:%u", web->port);
         snprintf(web->cookie, sizeof web->cookie, "troupe_%u", web->port);
+        pthread_mutex_unlock(&web->lock);
     }
     return error;
 }
