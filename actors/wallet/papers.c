@@ -123,10 +123,6 @@ void wallet_serve_get_tx(struct troupe_actor *self, void *state, struct troupe_c
     (void)self;
     memcpy(txid.bytes, args->txid.bytes, sizeof(txid.bytes));
     int rc = book_get_tx(wallet->book, &txid, &tx, &err);
-    if (rc == BOOK_NONE) {
-        wallet_fail_not_found(call, "the wallet has no part in a transaction of that id");
-        return;
-    }
     if (rc != 0) {
         wallet_fail_book(call, rc, &err);
         return;
