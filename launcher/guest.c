@@ -34,7 +34,8 @@ void tl_guest_ask(struct tl_launcher *launcher)
 {
     const struct troupe_program *program = launcher->program;
     struct tl_guest *guest = launcher->guest;
-    struct tl_message attach = {.kind = TL_ATTACH, .code = 1};
+    const char *roles[TROUPE_ROLES_MAX];
+    size_t count = 0;
     guest->retry_ms = TL_FOREVER;
     if (guest->asked) {
         tl_visit_close(&guest->visit);
@@ -45,13 +46,11 @@ void tl_guest_ask(struct tl_launcher *launcher)
     }
     for (size_t i = 0; i < program->roles_count; i++) {
         if (guest->wanted & tl_bit(i)) {
-            attach.imports.items[attach.imports.count++] = troupe_text(program->roles[i].name);
+            roles[count++] = program->roles[i].name;
         }
     }
     guest->asked = true;
-    /* If it can't be sent the program hung up, and may have said why: that is what is read next. */
-    int sent = tl_send(guest->visit.fd, &attach, TL_ATTACH_MS);
-    (void)sent;
+    tl_visit_ask(&guest->visit, roles, count);
 }
 
 /* ---- what the program there says ------------------------------------------------------------- */
@@ -79,7 +78,6 @@ static void take_link(struct tl_launcher *launcher, struct tl_message *message)
                                    message->imports.items[i].size);
         link->roles |= role < launcher->program->roles_count ? tl_bit(role) : 0;
     }
-    link->up = false;
     int error = tl_link_open(launcher->troupe, message);
     if (error != 0) {
         tl_fail(launcher, "the link to %s could not be opened: %s", link->peer,
@@ -137,7 +135,6 @@ void tl_guest_link(struct tl_launcher *launcher, const char *peer, bool up)
         if (strcmp(link->peer, peer) != 0) {
             continue;
         }
-        link->up = up;
         guest->wanted = up ? guest->wanted & ~link->roles : guest->wanted | link->roles;
         if (!up && !launcher->stop_wanted && guest->over_ms == TL_FOREVER) {
             tl_say(launcher->program, "the link to process %s is gone: another one is asked for",

@@ -367,7 +367,6 @@ struct tl_life {
 struct tl_guest_link {
     char peer[TROUPE_NAME_BYTES_MAX + 1];
     uint64_t roles;
-    bool up;
 };
 struct tl_guest {
     const char *path; /* of the program's control socket, or data directory */
@@ -441,6 +440,11 @@ bool tl_join(struct tl_launcher *launcher, size_t a, size_t b);
 /* Hands an end of a link [kept] to the process of `place`, or opens it here. NULL, or why not, for
  * another process with errno. */
 const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end);
+
+/* ---- visit.c, for guest.c -------------------------------------------------------------------- */
+
+/* Asks for links to these roles, which then come one by one, and TL_ATTACHED, or TL_REFUSED. */
+void tl_visit_ask(struct tl_visit *visit, const char *const *roles, size_t count);
 
 /* ---- guest.c --------------------------------------------------------------------------------- */
 

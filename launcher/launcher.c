@@ -1,9 +1,9 @@
 /* launcher.c - troupe_main: a program's life, from the command line to its exit status.
  *
  * Five ways lead through it: a child (child.c); a command for a program that runs already
- * (visit.c); the front role at such a program (guest.c); a program of its own; and a command that brings a program up for its own length, all
- * but the front role. The last two are the same code: the command, on a thread of its own, stands
- * where the front role would be.
+ * (visit.c); the front role at such a program (guest.c); a program of its own; and a command that
+ * brings a program up for its own length, all but the front role. The last two are the same code:
+ * the command, on a thread of its own, stands where the front role would be.
  *
  * Start, on the main thread: processes first, while this one has no other thread (fork, and NNG
  * aborts when used after a fork without exec), then this process's runtime, the links, and the

@@ -103,6 +103,13 @@ void tl_visit_close(struct tl_visit *visit)
     *visit = (struct tl_visit){.fd = -1, .inbox = -1};
 }
 
+/* If it can't be sent the program hung up, and may have said why: that is what is read next. */
+static void say(const struct tl_visit *visit, const struct tl_message *message)
+{
+    int sent = tl_send(visit->fd, message, TL_ATTACH_MS);
+    (void)sent;
+}
+
 /* The next message; anything but TL_VISIT_DONE was said. */
 static enum tl_visit_result receive(struct tl_visit *visit, int wait_ms,
                                     struct tl_packet *ret_packet)
@@ -155,9 +162,7 @@ enum tl_visit_result tl_visit_list(struct tl_visit *visit, int wait_ms,
 {
     struct tl_message list = {.kind = TL_LIST};
     struct tl_packet packet;
-    /* If it can't be sent the program hung up, and may have said why: that is what is read next. */
-    int sent = tl_send(visit->fd, &list, TL_ATTACH_MS);
-    (void)sent;
+    say(visit, &list);
     enum tl_visit_result result = receive(visit, wait_ms, &packet);
     if (result == TL_VISIT_DONE) {
         result = keep_roles(visit, &packet.message, ret_roles);
@@ -211,20 +216,24 @@ static bool links_up(const struct tl_visit *visit)
     return up == visit->links;
 }
 
-enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *troupe,
-                                     const char *const *roles, size_t count, int wait_ms)
+void tl_visit_ask(struct tl_visit *visit, const char *const *roles, size_t count)
 {
     struct tl_message attach = {.kind = TL_ATTACH, .code = 1};
     for (size_t i = 0; i < count && i < TROUPE_ROLES_MAX; i++) {
         attach.imports.items[attach.imports.count++] = troupe_text(roles[i]);
     }
+    say(visit, &attach);
+}
+
+enum tl_visit_result tl_visit_attach(struct tl_visit *visit, struct troupe *troupe,
+                                     const char *const *roles, size_t count, int wait_ms)
+{
     visit->inbox = tl_inbox_open();
     if (visit->inbox < 0) {
         return fail(visit, "its links can't be followed: %s", strerror(errno));
     }
     troupe_host_on_event(troupe, tl_inbox_host, NULL);
-    int sent = tl_send(visit->fd, &attach, TL_ATTACH_MS); /* as in tl_visit_list */
-    (void)sent;
+    tl_visit_ask(visit, roles, count);
     enum tl_visit_result result = take_links(visit, troupe, wait_ms);
     if (result == TL_VISIT_DONE && !links_up(visit)) {
         return fail(visit, "the links to the program that runs there did not come up");
