@@ -150,14 +150,14 @@ static int places(const struct shelf *shelf, const char *name, char ret_path[SHE
     return rc;
 }
 
-/* Moves the book that is complete to its place, and opens it there. */
-static int put_up(const struct shelf *shelf, const char *path, const char *making,
+/* Moves the book that is complete, its folder or its file, to its place, and opens it in `dir`. */
+static int put_up(const struct shelf *shelf, const char *making, const char *path, const char *dir,
                   struct book **ret_book, struct btc_error *err)
 {
     if (rename(making, path) != 0)
         return fail_io(err, path, "can't be made");
     int rc = sync_folder(shelf->folder, err);
-    return rc != 0 ? rc : open_at(shelf, path, ret_book, err);
+    return rc != 0 ? rc : open_at(shelf, dir, ret_book, err);
 }
 
 /* In a folder of its own, which has the wallet's name once it is complete. */
@@ -170,7 +170,7 @@ static int create_named(const struct shelf *shelf, const char *path, const char 
     int rc = book_open(options, &book, err);
     book_close(book);
     if (rc == 0)
-        rc = put_up(shelf, path, making, ret_book, err);
+        rc = put_up(shelf, making, path, path, ret_book, err);
     if (rc != 0)
         sweep(making);
     return rc;
@@ -193,12 +193,8 @@ static int create_default(const struct shelf *shelf, struct book_options *option
     options->file = BOOK_FILE_NAME MAKING;
     rc = book_open(options, &book, err);
     book_close(book);
-    if (rc == 0 && rename(making, path) != 0)
-        rc = fail_io(err, path, "can't be made");
     if (rc == 0)
-        rc = sync_folder(shelf->folder, err);
-    if (rc == 0)
-        rc = open_at(shelf, shelf->folder, ret_book, err);
+        rc = put_up(shelf, making, path, shelf->folder, ret_book, err);
     if (rc != 0)
         sweep_file(shelf->folder, BOOK_FILE_NAME MAKING);
     return rc;
@@ -287,7 +283,7 @@ int shelf_restore_end(const struct shelf *shelf, const char *name, struct book *
         rc = book_check(book, err);
     book_close(book);
     if (rc == 0)
-        rc = put_up(shelf, path, making, ret_book, err);
+        rc = put_up(shelf, making, path, path, ret_book, err);
     if (rc != 0)
         sweep(making);
     return rc;
