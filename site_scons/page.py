@@ -1,7 +1,8 @@
-"""page: the files of the web role's page as C, so that a process without any file of its own can serve them. The script is bundled
-of actors/web/page/, web/ and the generated facades, by esbuild from npm. Without Node.js or npm the page is there and says that it
-has no script; all else is built as ever."""
+"""page: the files of the web role's pages as C, so that a process without any file of its own can serve them. The script that a page
+names is bundled of actors/web/page/, web/ and the generated facades, by esbuild from npm. Without Node.js or npm the pages are there
+and say that they have no script; all else is built as ever."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,7 +12,8 @@ import npm
 
 FOLDER = 'actors/web/page'
 TYPES = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8'}
-BANNER = '/*! troupe-bitcoin, with cborg (Apache-2.0, https://www.npmjs.com/package/cborg) */'
+BANNER = """/*! troupe-bitcoin, with these packages from https://www.npmjs.com:
+cborg (Apache-2.0), lit-html (BSD-3-Clause, Google LLC), qrcode-generator (MIT, Kazuhiko Arase) */"""
 
 
 def made(env, build):
@@ -24,14 +26,15 @@ def made(env, build):
 
 
 def write(target, source, build):
-    named = []
-    for file in source:
-        name = os.path.basename(file.path)
-        content = bundle(build) if name.endswith('.js') else read(file.srcnode().path)
-        if content is not None:
-            named.append((name, content))
+    named = {os.path.basename(file.path): file.srcnode().path for file in source}
+    files = {name: read(path) for name, path in named.items() if not name.endswith('.js')}
+    files.update(bundles(sorted({script for name, content in files.items() for script in scripts_of(name, content)}), build))
     with open(target, 'w', encoding='ascii') as out:
-        out.write(text(sorted(named)))
+        out.write(text(sorted(files.items())))
+
+
+def scripts_of(name, content):
+    return re.findall(r'<script type="module" src="/(\w+\.js)">', content.decode()) if name.endswith('.html') else []
 
 
 def read(path):
@@ -39,17 +42,23 @@ def read(path):
         return file.read()
 
 
-def bundle(build):
-    """One module of page.js and all that it imports; None where it can't be made."""
+def bundles(scripts, build):
+    """Each in one module with all that it imports; none where that can't be made."""
     try:
         web = npm.prepare('.', build, npm.interfaces('.'))
     except npm.Missing as missing:
         print(f'page: without its script: {missing}')
-        return None
+        return {}
     folder = os.path.dirname(web)
+    shutil.rmtree(os.path.join(folder, 'page'), ignore_errors=True)
     npm.copy(f'{FOLDER}/*.js', os.path.join(folder, 'page'))
-    done = subprocess.run([f'{web}/node_modules/.bin/esbuild', 'page/page.js', '--bundle', '--format=esm', '--target=es2022', '--minify',
-                           '--legal-comments=none', f'--banner:js={BANNER}', '--log-level=warning'], cwd=folder, stdout=subprocess.PIPE, check=True)
+    return {script: bundle(script, web) for script in scripts}
+
+
+def bundle(script, web):
+    done = subprocess.run([f'{web}/node_modules/.bin/esbuild', f'page/{script}', '--bundle', '--format=esm', '--target=es2022', '--minify',
+                           '--legal-comments=none', f'--banner:js={BANNER}', '--log-level=warning'], cwd=os.path.dirname(web),
+                          env={**os.environ, 'NODE_PATH': f'{web}/node_modules'}, stdout=subprocess.PIPE, check=True)
     return done.stdout
 
 

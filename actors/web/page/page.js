@@ -1,9 +1,9 @@
 // page.js - the wallet of the program that serves this page, and its node, as a person sees them. Everything shown is set as text:
 // nothing that comes from elsewhere is ever markup.
 import { node_network, Node } from '../web/node.js';
-import { Peer, SUBPROTOCOL } from '../web/troupe.js';
 import { Wallet } from '../web/wallet.js';
 import { Wallets } from '../web/wallets.js';
+import { connect, show_state } from './program.js';
 
 const COIN = 100000000n;
 const HISTORY_MAX = 50;
@@ -55,24 +55,8 @@ function on(id, said, does) {
 
 // ---- the program ------------------------------------------------------------------------------------------------------------
 
-async function dial() {
-  const response = await fetch('/tab', { method: 'POST' });
-  const said = await response.text();
-  if (!response.ok) {
-    throw new Error(said);
-  }
-  return new WebSocket(`ws://${location.host}${said}`, SUBPROTOCOL);
-}
-
-const peer = new Peer(dial, (up, error) => {
-  document.body.classList.toggle('up', up);
-  show('state', up ? 'connected' : `not connected: ${error.message.trim()}`);
-  if (up) {
-    begin().catch((failed) => show('state', failed.message));
-  }
-});
-addEventListener('pagehide', () => peer.close());
-addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+const peer = connect((up) => up && begin().catch(trouble));
+const trouble = (error) => show_state('part', 'connected', error.message);
 const node = new Node(peer.role('node'));
 const wallets = new Wallets(peer.role('wallet'));
 let wallet = null;
@@ -98,6 +82,7 @@ async function show_peers() {
 async function begin() {
   const info = await node.get_info();
   show('network', Object.keys(node_network).find((name) => node_network[name] === info.network));
+  by_id('network').hidden = false;
   by_id('mine').hidden = info.network !== node_network.regtest;
   await use((await wallets.open({ name: WALLET })).wallet);
   await show_peers();
@@ -116,7 +101,7 @@ node.on_peers_changed(() => show_peers());
 // A wallet's process that came back has another ref for it.
 wallets.on_wallet_loaded((loaded) => {
   if (loaded?.name === WALLET) {
-    use(loaded.wallet).catch((failed) => show('state', failed.message));
+    use(loaded.wallet).catch(trouble);
   }
 });
 
