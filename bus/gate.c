@@ -1,4 +1,4 @@
-/* gate.c - what this process hands on: roles of other processes, for peers that have no link to them.
+/* gate.c - what this process hands on: roles, its own or of other processes, for peers that have no link to them.
  *
  * A peer of a gate (a tab of a browser, say) has one socket and no event sockets. Whatever it can
  * name there is a *proxy*: an actor of this process that stands for a role or a ref of another one
@@ -327,6 +327,24 @@ static void told_where(struct troupe_actor *self, void *user, const struct troup
     }
 }
 
+/* Of a topic that is published here. */
+static void tell_where(struct troupe *troupe, struct troupe_ref source, struct troupe_call *call,
+                       const struct bus_subscribe_args *args)
+{
+    struct bus_subscribe_results results = {0};
+    struct ti_shared *newest;
+    ti_topic_state(troupe, source, args->interface, args->event, &results.epoch, &results.sequence,
+                   &newest);
+    if (newest != NULL) {
+        results.has_fields = true;
+        results.fields = (struct troupe_bytes){.data = newest->data, .size = newest->size};
+    }
+    bus_subscribe_reply(call, &results);
+    if (newest != NULL) {
+        ti_shared_release(newest);
+    }
+}
+
 /* Asks where the topic stands, on behalf of the peer. */
 static void ask_where(struct troupe_actor *self, struct troupe_call *call,
                       const struct bus_subscribe_args *args)
@@ -336,7 +354,8 @@ static void ask_where(struct troupe_actor *self, struct troupe_call *call,
     struct bus_subscribe_args there = *args;
     int error = ti_route_find(self->troupe, state->proxy->to, &route);
     if (error == 0 && route.link == NULL) {
-        error = TROUPE_EREF; /* it lives here: a gate is for what does not */
+        tell_where(self->troupe, state->proxy->to, call, args);
+        return;
     }
     if (error == 0) {
         struct troupe_ref agent = {.place = ti_link_id(route.link), .id = 0};
@@ -448,8 +467,8 @@ int ti_gate_open(struct ti_link *link)
         struct ti_link_seat *seat = &link->exports[i];
         seat->number = ti_role_find(troupe, seat->role);
         const struct ti_role *role = ti_role_at(troupe, seat->number);
-        if (role == NULL || role->role != NULL) {
-            return TROUPE_ENOENT; /* what lives here has links of its own */
+        if (role == NULL) {
+            return TROUPE_ENOENT;
         }
         seat->up = true;
         seat->proxy = ti_gate_proxy(

@@ -20,6 +20,7 @@ enum { CHANGED = 1, NEWEST = 2, SUBSCRIBE = 10 };
 enum { ECHO = 1, HANG = 4, COUNT = 5, MAKE = 6, SUM = 7, SPAWN = 8, TOLD = 12, PUBLISH = 13 };
 enum { END = 14, BUDGET = 17 };
 
+static const struct troupe_interface *const passes[] = {&probe_interface, NULL};
 static struct room behind;
 static struct room gate;
 static struct peer tabs[2];
@@ -51,7 +52,6 @@ static bool behind_is_up(void *user)
 
 static int open_all(void **state)
 {
-    static const struct troupe_interface *const passes[] = {&probe_interface, NULL};
     struct troupe_config config = {.name = "gate"};
     (void)state;
     peer_room_open(&behind);
@@ -370,7 +370,7 @@ static void test_gate_takes_no_events(void **state)
     peer_check_alive(&tabs[1], ++ids[1]);
 }
 
-static void test_gate_is_for_what_lives_elsewhere(void **state)
+static void test_process_that_is_no_gate_opens_none(void **state)
 {
     int ends[2];
     struct troupe_grant export = {.role = "probe", .events_fd = -1};
@@ -380,6 +380,24 @@ static void test_gate_is_for_what_lives_elsewhere(void **state)
         .peer = "tab", .fd = ends[0], .exports = &export, .exports_count = 1, .gate = true};
     assert_int_equal(troupe_host_link(behind.troupe, &config, NULL), TROUPE_EINVAL);
     assert_int_equal(recv(ends[1], &ends, 1, 0), 0); /* kept, and closed */
+}
+
+/* ---- its own roles ----------------------------------------------------------------------------- */
+
+static void test_gate_passes_roles_of_its_own_process(void **state)
+{
+    (void)state;
+    peer_close(&tabs[0]);
+    assert_int_equal(troupe_host_gate(behind.troupe, passes), 0);
+    peer_open_gate(&behind, &tabs[0]);
+    peer_check_alive(&tabs[0], ++ids[0]);
+    struct bus_subscribe_results before = subscribe(0, 1, CHANGED);
+    publish(2); /* by the other tab, from elsewhere */
+    expect_event(0, CHANGED, 1, before.sequence + 1);
+    expect_event(0, CHANGED, 1, before.sequence + 2);
+    struct bus_subscribe_results after = subscribe(0, 1, CHANGED);
+    assert_int_equal(after.epoch, before.epoch);
+    assert_int_equal(after.sequence, before.sequence + 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
@@ -398,7 +416,8 @@ int main(void)
         TEST(test_gate_tells_a_slow_tab_what_it_missed),
         TEST(test_gate_says_that_the_publisher_is_a_new_one),
         TEST(test_gate_takes_no_events),
-        TEST(test_gate_is_for_what_lives_elsewhere),
+        TEST(test_process_that_is_no_gate_opens_none),
+        TEST(test_gate_passes_roles_of_its_own_process),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }
