@@ -310,8 +310,8 @@ int troupe_reply(struct troupe_call *call, const struct troupe_body *results);
 /* `code` is TROUPE_E... or an application code; `text` (may be NULL) is for a person. */
 int troupe_fail(struct troupe_call *call, int code, const char *text);
 int troupe_fail_with(struct troupe_call *call, const struct troupe_error *error);
-/* Keeps the call, and its arguments, beyond the handler: it is answered later, inside the same
- * actor. One that is not answered when the actor ends fails with TROUPE_ELOST. A peer's call keeps
+/* Keeps the call, and what its arguments point at, beyond the handler (their struct is the handler's:
+ * copy it): it is answered later, inside the same actor. One that is not answered when the actor ends fails with TROUPE_ELOST. A peer's call keeps
  * its blob, and room for the largest blob of its reply: of those that wait for long there can't be
  * many at a time. */
 void troupe_defer(struct troupe_call *call);

@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
 import javascript  # noqa: E402 (the path comes first)
 import program  # noqa: E402
+import regtest  # noqa: E402
 
 TABS_MAX, CONNECTIONS_MAX, DESCRIPTORS_MAX = 16, 64, 1024
 HELLO = bytes.fromhex('86 00 01 1a00020000 191000 80 80')
@@ -102,7 +103,10 @@ class Web(unittest.TestCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def setUp(self):
-        self.node = program.Node(self, '--web=0')
+        self.begin()
+
+    def begin(self, *words, datadir=None):
+        self.node = program.Node(self, '--web=0', *words, datadir=datadir)
         self.url = urllib.parse.urlparse(self.addresses(1)[0])
         self.port = self.url.port
         self.place = f'127.0.0.1:{self.port}'
@@ -334,6 +338,24 @@ class Web(unittest.TestCase):
         said = [re.sub(r'\d\d+ bytes', 'N bytes', line) for line in done.stdout.splitlines()]
         self.assertEqual(said, ['up', 'network regtest', 'mined 5, told of 5, tip 5', 'block of N bytes: true', 'balance of bigint',
                                 'refused 101', 'down: closed here'])
+
+    def test_tabs_are_asked_what_the_node_asks(self):
+        folder = javascript.require()
+        trunk = regtest.blocks(10)
+        self.node.end()
+        datadir = os.path.join(self.node.folder, 'deep')
+        blocks = os.path.join(self.node.folder, 'blocks')
+        with open(f'{blocks}.dat', 'wb') as file:
+            file.write(regtest.framed(trunk + regtest.blocks(10, trunk)))
+        with open(f'{blocks}.hex', 'w', encoding='ascii') as file:
+            file.writelines(f'{block.hex()}\n' for block in regtest.blocks(12, trunk, b'other'))
+        program.run(datadir, f'--import={blocks}.dat')
+        self.begin('--ask-reorg=9', datadir=datadir)
+        done = subprocess.run(['node', 'test/js/question.mjs', self.origin, self.enter(), f'{blocks}.hex'], cwd=folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, timeout=2 * program.WAIT_SECONDS)
+        self.assertEqual(done.stdout.splitlines(),
+                         ['101', 'a branch with more work, of 11 blocks, would take back 10: all above block 10',
+                          '2 choices, 0 by default, in time: true, at block 20', '102', 'taken', '101', 'followed'])
 
     # ---- the program ----
 

@@ -34,17 +34,21 @@ static void outside_comes(nng_pipe pipe, nng_pipe_ev event, void *user)
     (void)event;
     bool named = header_of(pipe, NNG_OPT_WS_REQUEST_HEADER "Origin", &origin);
     bool known = header_of(pipe, NNG_OPT_WS_REQUEST_HEADER "Cookie", &cookie);
-    if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &peer) == 0) {
+    bool enters = named && known && web_origin_is_own(tab->web, origin) &&
+                  web_cookie_has(tab->web, cookie);
+    if (enters && nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &peer) == 0) {
         pthread_mutex_lock(&tab->web->lock);
         tab->peer = peer.s_in.sa_port;
         pthread_mutex_unlock(&tab->web->lock);
     }
-    if (!named || !known || !web_origin_is_own(tab->web, origin) ||
-        !web_cookie_has(tab->web, cookie)) {
+    if (!enters) {
         nng_pipe_close(pipe);
     }
     nng_strfree(origin);
     nng_strfree(cookie);
+    if (enters) {
+        web_wake(tab->web); /* somebody is there */
+    }
 }
 
 static void end_gone(nng_pipe pipe, nng_pipe_ev event, void *user)
@@ -100,7 +104,8 @@ static int listen_inside(const struct tab *tab, int fd)
 static int open_link(const struct tab *tab)
 {
     static const struct troupe_grant exports[] = {{.role = "node", .events_fd = -1},
-                                                  {.role = "wallet", .events_fd = -1}};
+                                                  {.role = "wallet", .events_fd = -1},
+                                                  {.role = "web", .events_fd = -1}};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return TROUPE_ESYSTEM;

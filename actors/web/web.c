@@ -22,7 +22,7 @@ const char *web_check_port(const char *value)
 
 /* What a page may ask for. Not the bus's own: it looks into processes. */
 static const struct troupe_interface *const passes[] = {&node_interface, &wallets_interface,
-                                                        &wallet_interface, NULL};
+                                                        &wallet_interface, &web_interface, NULL};
 
 void web_wake(struct web *web)
 {
@@ -74,6 +74,8 @@ static struct web *make(struct troupe_actor *self, const char *port)
 static void look_again(struct troupe_actor *self, void *user)
 {
     web_idle_end(user);
+    web_questions_offer(self, user);
+    web_questions_look(self, user);
     if (troupe_after(self, WEB_LOOK_MS, look_again, user, NULL) != 0) {
         troupe_report(self, "no memory to watch its connections");
     }
@@ -122,6 +124,7 @@ static void changed(struct troupe_actor *self, void *state, struct troupe_call *
     struct web *web = *(struct web **)state;
     (void)call;
     web_tabs_close(web, false);
+    web_questions_offer(self, web);
     pthread_mutex_lock(&web->lock);
     bool used = web->token_used;
     pthread_mutex_unlock(&web->lock);
@@ -130,8 +133,9 @@ static void changed(struct troupe_actor *self, void *state, struct troupe_call *
     }
 }
 
-static const struct web_handlers handlers = {.changed = changed};
-static const struct troupe_service services[] = {{&web_interface, &handlers}};
+static const struct web_handlers handlers = {.changed = changed, .answer = web_serve_answer};
+static const struct troupe_service services[] = {{&web_interface, &handlers},
+                                                 {&ui_interface, &web_ui_handlers}};
 
 /* Closing a socket may wait for its last frame: a thread of its own. */
 const struct troupe_actor_def web_actor = {
@@ -140,6 +144,6 @@ const struct troupe_actor_def web_actor = {
     .start = start,
     .stop = stop,
     .services = services,
-    .services_count = 1,
+    .services_count = sizeof services / sizeof services[0],
     .flags = TROUPE_DETACHED,
 };

@@ -5,6 +5,7 @@
  *   tabs.c   WebSockets: a link for each tab
  *   guard.c  secrets, and the headers of a request
  *   idle.c   connections that are silent, or too many
+ *   questions.c  what a person is asked
  *   page.h   the files of the page, made of page/
  *
  * NNG calls door.c and tabs.c on its own threads; `lock` is over everything that changes. A person
@@ -21,6 +22,8 @@
 #include <stdint.h>
 
 #include "bus/troupe.h"
+#include "interfaces/ui.h"
+#include "interfaces/web.h"
 
 enum {
     WEB_SECRET_BYTES = 32,
@@ -31,6 +34,8 @@ enum {
     WEB_FDS_MAX = 1024,                         /* more a sandboxed process can't have */
     WEB_LOOK_MS = 1000,                         /* between two looks at them */
     WEB_PLACE_SIZE = 32,                        /* "127.0.0.1:65535" */
+    WEB_QUESTIONS_MAX = 4,                      /* at a time, as in interfaces/web.iface */
+    WEB_QUESTION_S = 60,                        /* if the asker does not say how long */
 };
 
 /* One page that is shown somewhere. Free: `open` is false. */
@@ -52,6 +57,17 @@ struct silent {
     uint32_t ms;
 };
 
+/* What a person is asked. Free: `call` is NULL. */
+struct question {
+    struct troupe_call *call;     /* [owned] */
+    struct ui_question_args args; /* what they point at is the call's */
+    uint64_t id;
+    uint64_t until_ms;
+};
+
+/* What the node was told last. */
+enum web_offers { WEB_OFFERS_NOTHING, WEB_OFFERS_ANSWERS };
+
 /* Freed when both the actor and NNG's server, which may still be in a call, are done with it. */
 struct web {
     struct troupe *troupe;
@@ -72,6 +88,13 @@ struct web {
     nng_http_server *server;
     nng_http_handler *handler;
     struct tab tabs[WEB_TABS_MAX];
+    /* Of questions.c: the actor's alone. */
+    struct troupe_ref node;
+    bool watches_node;
+    bool is_offering; /* the node has not answered yet */
+    enum web_offers offers;
+    uint64_t questions_asked; /* ever */
+    struct question questions[WEB_QUESTIONS_MAX];
 };
 
 /* ---- guard.c ---- */
@@ -103,6 +126,15 @@ bool web_idle_open(struct web *web);
 void web_idle_close(struct web *web);
 /* Ends connections that are silent, or too many. In the actor. */
 void web_idle_end(struct web *web);
+
+/* ---- questions.c: in the actor ---- */
+/* Tells the node whether a person is there, if that has changed. */
+void web_questions_offer(struct troupe_actor *self, struct web *web);
+/* Ends those whose time is over, or that nobody waits for. */
+void web_questions_look(struct troupe_actor *self, struct web *web);
+extern const struct ui_handlers web_ui_handlers;
+void web_serve_answer(struct troupe_actor *self, void *state, struct troupe_call *call,
+                      const struct web_answer_args *args);
 
 /* ---- web.c ---- */
 /* The actor should look. Any thread, without the lock. */

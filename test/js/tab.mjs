@@ -1,36 +1,15 @@
 // tab.mjs - a tab as a browser has it, for test_web.py: asks for a path with the cookie, opens the WebSocket, calls node and wallet.
 //   node tab.mjs BASE COOKIE
-import WebSocket from '../../web/node_modules/ws/wrapper.mjs';
-
 import { node_network, Node } from '../../web/node.js';
-import { Peer, SUBPROTOCOL } from '../../web/troupe.js';
+import { Peer } from '../../web/troupe.js';
 import { Wallet } from '../../web/wallet.js';
 import { Wallets } from '../../web/wallets.js';
+import { dial_tab, until } from './dial.mjs';
 
 const [base, cookie] = process.argv.slice(2);
-const place = base.replace('http:', 'ws:');
-
-async function dial() {
-  const response = await fetch(`${base}/tab`, { method: 'POST', headers: { cookie, origin: base } });
-  if (response.status !== 200) {
-    throw new Error(`no tab: ${response.status}`);
-  }
-  return new WebSocket(place + (await response.text()), SUBPROTOCOL, { headers: { cookie, origin: base } });
-}
-
-const peer = new Peer(dial, (up, error) => console.log(up ? 'up' : `down: ${error.message}`));
+const peer = new Peer(dial_tab(base, cookie), (up, error) => console.log(up ? 'up' : `down: ${error.message}`));
 const node = new Node(peer.role('node'));
 const wallets = new Wallets(peer.role('wallet'));
-
-async function until(condition) {
-  const end = Date.now() + 60000;
-  while (!condition()) {
-    if (Date.now() > end) {
-      throw new Error('waited in vain');
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 await until(() => peer.up);
 const { network } = await node.get_info();
