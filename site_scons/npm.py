@@ -1,4 +1,4 @@
-"""npm: web/ and the generated facades side by side below the build folder, with the packages that web/package-lock.json names."""
+"""npm: packages below the build folder, as a package-lock.json of the tree names them; and web/ with the generated facades beside its own."""
 import fcntl
 import glob
 import os
@@ -19,20 +19,28 @@ def interfaces(root):
 
 
 def prepare(root, build, files):
-    """BUILD/js/web, ready. One process makes it, the others wait."""
+    """BUILD/js/web, ready."""
+    def fill(web):
+        copy(os.path.join(root, 'web/*.js'), web)
+        subprocess.run(['interfaces/troupe-idl', 'js', f'--out={web}', *files], cwd=root, check=True)
+    return packages(root, 'web', os.path.join(build, 'js', 'web'), fill)
+
+
+def packages(root, source, folder, fill):
+    """`folder` with the packages that the list in `source` names, and what `fill` puts beside them. One process makes it, the others
+    wait."""
     node = shutil.which('node') and subprocess.run(['node', '--version'], capture_output=True, text=True, check=False).stdout
     if not node or not shutil.which('npm'):
         raise Missing('needs Node.js and npm: apt-get install nodejs npm')
     if int(node.lstrip('v').split('.')[0]) < NODE_VERSION_MIN:
         raise Missing(f'needs Node.js {NODE_VERSION_MIN} or newer, this is {node.strip()}')
-    web = os.path.abspath(os.path.join(build, 'js', 'web'))
-    os.makedirs(web, exist_ok=True)
-    with open(os.path.join(web, 'lock'), 'w', encoding='utf-8') as lock:
+    folder = os.path.abspath(folder)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, 'lock'), 'w', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install(os.path.join(root, 'web'), web)
-        copy(os.path.join(root, 'web/*.js'), web)
-        subprocess.run(['interfaces/troupe-idl', 'js', f'--out={web}', *files], cwd=root, check=True)
-    return web
+        install(root, source, folder)
+        fill(folder)
+    return folder
 
 
 def copy(pattern, to):
@@ -41,21 +49,22 @@ def copy(pattern, to):
         shutil.copy(path, to)
 
 
-def install(source, web):
+def install(root, source, folder):
     """Once for each list of packages."""
-    if os.path.isdir(os.path.join(web, 'node_modules')) and all(same(os.path.join(source, name), os.path.join(web, name)) for name in LISTS):
+    lists = [os.path.join(root, source, name) for name in LISTS]
+    if os.path.isdir(os.path.join(folder, 'node_modules')) and all(same(path, os.path.join(folder, os.path.basename(path))) for path in lists):
         return
-    shutil.rmtree(os.path.join(web, 'node_modules'), ignore_errors=True)
-    for name in LISTS:
-        shutil.copy(os.path.join(source, name), web)
+    shutil.rmtree(os.path.join(folder, 'node_modules'), ignore_errors=True)
+    for path in lists:
+        shutil.copy(path, folder)
     try:
-        done = subprocess.run(['npm', 'ci'], cwd=web, capture_output=True, text=True, check=False, timeout=NPM_SECONDS)
+        done = subprocess.run(['npm', 'ci'], cwd=folder, capture_output=True, text=True, check=False, timeout=NPM_SECONDS)
         why = '' if done.returncode == 0 else ''.join(done.stderr.strip().splitlines()[-1:]) or 'npm ci failed'
     except subprocess.TimeoutExpired:
         why = 'it took too long'
     if why:
-        shutil.rmtree(os.path.join(web, 'node_modules'), ignore_errors=True)
-        raise Missing(f'the npm packages of web/package.json could not be had: {why}')
+        shutil.rmtree(os.path.join(folder, 'node_modules'), ignore_errors=True)
+        raise Missing(f'the npm packages of {source}/package.json could not be had: {why}')
 
 
 def same(one, other):

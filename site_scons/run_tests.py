@@ -33,7 +33,7 @@ IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_book_psbt
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
                      'test_bitcoin_attach', 'test_bitcoin_branches', 'test_bitcoin_program', 'test_command_words', 'test_monitor',
-                     'test_book_mortal', 'test_book_endurance')
+                     'test_book_mortal', 'test_book_endurance', 'test_browser')
 NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_hostile', 'test_wallet_files', 'test_sandbox', 'test_launcher_attach',
                'test_launcher_end', 'test_fault_book', 'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors',
                'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')

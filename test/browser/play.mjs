@@ -1,0 +1,96 @@
+// play.mjs - plays one scene of a file in a browser: node play.mjs FILE SCENE. A scene is an exported function that is given a
+// stage; it throws where something is not as it should be. What it needs to know comes as JSON in TROUPE_STAGE:
+//
+//   browser  where the browser listens that all scenes share
+//   address  what the program has printed
+//   command  the program with its options, for commands of the same data directory
+//   pids     of its processes, by name
+//   folder   for screenshots
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+const WAIT_MS = 30000;
+const DESK = { width: 1200, height: 800 };
+const PHONE = { width: 390, height: 844 };
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+class Stage {
+  constructor(browser, given) {
+    Object.assign(this, given, { playwright: browser });
+    this.origin = new URL(this.address).origin;
+    this.errors = [];
+  }
+
+  // A browser of its own: no cookies, nothing seen before.
+  async visitor(options = {}) {
+    const context = await this.playwright.newContext({ viewport: DESK, ...options });
+    context.setDefaultTimeout(WAIT_MS);
+    return context;
+  }
+
+  // A tab; what its page does wrong is an error of the scene.
+  async tab(context) {
+    const page = await context.newPage();
+    page.on('pageerror', (error) => this.errors.push(`${page.url()}: ${error.stack}`));
+    page.on('console', (said) => said.type() === 'error' && this.errors.push(`${said.location().url}: ${said.text()}`));
+    return page;
+  }
+
+  // The first tab of a browser that came with the printed address.
+  async enter(options) {
+    const page = await this.tab(await this.visitor(options));
+    await page.goto(this.address);
+    await page.locator('body[data-state="up"]').waitFor();
+    return page;
+  }
+
+  // What the command line of the same program says.
+  ask(...words) {
+    return JSON.parse(execFileSync(this.command[0], [...this.command.slice(1), ...words, '--json'], { encoding: 'utf8' }));
+  }
+
+  async shot(page, name, options = {}) {
+    await page.screenshot({ path: path.join(this.folder, `${name}.png`), fullPage: true, ...options });
+  }
+
+  // No finding of axe-core's that would keep somebody out.
+  async accessible(page) {
+    await page.evaluate(`(async () => { const module = undefined, define = undefined; ${await source(axe)} })()`);
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const grave = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    if (grave.length > 0) {
+      throw new Error(`${page.url()}: ${grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html }) => html).join('\n')}`).join('\n')}`);
+    }
+  }
+}
+
+async function source(file) {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(file, 'utf8');
+}
+
+async function play(file, name) {
+  const given = JSON.parse(process.env.TROUPE_STAGE);
+  const scene = (await import(path.resolve(import.meta.dirname, file)))[name];
+  const browser = await chromium.connect(given.browser);
+  const stage = new Stage(browser, given);
+  try {
+    await scene(stage);
+    if (stage.errors.length > 0) {
+      throw new Error(`the page's own errors:\n${stage.errors.join('\n')}`);
+    }
+  } catch (error) {
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    await Promise.all(pages.map((page, at) => stage.shot(page, `failed-${name}-${at}`).catch(() => {})));
+    throw error;
+  } finally {
+    await browser.close();
+  }
+}
+
+export { DESK, PHONE };
+if (process.argv[1] === import.meta.filename) {
+  await play(process.argv[2], process.argv[3]);
+}

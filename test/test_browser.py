@@ -1,0 +1,62 @@
+"""The pages in a real browser: each test is a scene of test/browser/*.mjs, played by Chromium without a window. Screenshots of every
+page are left in BUILD/screenshots."""
+import glob
+import os
+import re
+import sys
+import types
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
+import browser  # noqa: E402 (the path comes first)
+import program  # noqa: E402
+
+SCENE_SECONDS = 120
+
+
+class Browser(unittest.TestCase):
+    """One browser and one program for all: each scene comes with a token of its own, and those of wallets make their own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = browser.Browser(cls)
+        cls.node = program.Node(types.SimpleNamespace(addCleanup=cls.addClassCleanup), '--web=0')
+        cls.used = set()
+
+    def address(self, node):
+        """The printed one that nobody has used."""
+        def found():
+            printed = re.findall(r'^web: open (\S+)$', node.said(), re.MULTILINE)
+            return [address for address in printed[-1:] if address not in self.used]
+        address = program.wait_until(found, 'its address')[0]
+        self.used.add(address)
+        return address
+
+    def play(self, file, scene, node=None):
+        node = node or self.node
+        command = program.arguments_of(node.datadir, ())
+        done = self.browser.play(file, scene, {'address': self.address(node), 'command': command, 'pids': node.pids()}, SCENE_SECONDS)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_wrong_token_is_refused(self):
+        self.play('door.mjs', 'wrong_token_is_refused')
+
+    def test_rebound_host_is_refused(self):
+        self.play('door.mjs', 'rebound_host_is_refused')
+
+    def test_foreign_origin_is_refused(self):
+        self.play('door.mjs', 'foreign_origin_is_refused')
+
+    def test_no_scene_is_left_out(self):
+        with open(os.path.abspath(__file__), encoding='utf-8') as file:
+            played = re.findall(r"self\.play\('(\w+\.mjs)', '(\w+)'", file.read())
+        there = []
+        for path in sorted(glob.glob(os.path.join(ROOT, 'test/browser/*.mjs'))):
+            with open(path, encoding='utf-8') as file:
+                there += [(os.path.basename(path), scene) for scene in re.findall(r'^export async function (\w+)\(stage', file.read(), re.MULTILINE)]
+        self.assertEqual(sorted(played), sorted(there))
+
+
+if __name__ == '__main__':
+    unittest.main()
