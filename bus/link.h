@@ -151,6 +151,8 @@ struct ti_link {
     size_t exports_count;
     struct ti_link_seat *imports;
     size_t imports_count;
+    struct troupe_permit *permits; /* constant; NULL: all */
+    size_t permits_count;
     bool gate; /* constant: what it exports is elsewhere, its events go here (gate.c) */
     struct ti_pass *passes;
     size_t passes_count;

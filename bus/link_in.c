@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bus/link.h"
+#include "interfaces/bus.h"
 
 #define BLOB_TOO_LARGE "a blob larger than any may be"
 
@@ -89,6 +90,19 @@ static const struct troupe_method *find_method(struct troupe *troupe, uint32_t i
         }
     }
     return ti_gate_method(troupe, interface, method);
+}
+
+/* The peer may ask for it. */
+static bool is_permitted(const struct ti_link *link, uint32_t interface, uint32_t method)
+{
+    enum { OBSERVE = 7 }; /* of bus.iface */
+    bool found = link->permits == NULL || (interface == bus_interface.id && method != OBSERVE);
+    for (size_t i = 0; i < link->permits_count && !found; i++) {
+        const struct troupe_permit *permit = &link->permits[i];
+        found = permit->interface->id == interface &&
+                (permit->method == NULL || permit->method->ordinal == method);
+    }
+    return found;
 }
 
 static void answer_error(struct ti_link *link, uint64_t id, int code, const char *text)
@@ -180,6 +194,9 @@ static void take_request(struct ti_link *link, const struct frame_request *reque
                                                      request->method);
     if (*ret_code == 0 && method != NULL && request->body.blob_size > method->blob_args_bytes_max) {
         *ret_code = TROUPE_ETOOLARGE;
+    }
+    if (*ret_code == 0 && !is_permitted(link, request->interface, request->method)) {
+        *ret_code = TROUPE_EPERM;
     }
     if (*ret_code == 0 && link->incoming.count >= 2 * TROUPE_LINK_INFLIGHT_MAX) {
         *ret_code = TROUPE_EBUSY; /* cancelled by the peer, but still being worked on */

@@ -36,6 +36,7 @@ void ti_link_release(struct ti_link *link)
     free_seats(link->exports, link->exports_count);
     free_seats(link->imports, link->imports_count);
     free(link->passes);
+    free(link->permits);
     pthread_mutex_destroy(&link->lock);
     free(link);
 }
@@ -147,6 +148,21 @@ static struct ti_link_seat *new_seats(struct ti_link *link, const struct troupe_
     return seats;
 }
 
+/* False: no memory. */
+static bool keep_permits(struct ti_link *link, const struct troupe_link_config *config)
+{
+    if (config->permits == NULL) {
+        return true;
+    }
+    link->permits = malloc((config->permits_count + 1) * sizeof *link->permits);
+    if (link->permits == NULL) {
+        return false;
+    }
+    memcpy(link->permits, config->permits, config->permits_count * sizeof *link->permits);
+    link->permits_count = config->permits_count;
+    return true;
+}
+
 struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_config *config)
 {
     struct ti_link *link = calloc(1, sizeof *link);
@@ -171,7 +187,7 @@ struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_conf
     uint32_t timers = (uint32_t)(5 + 2 * (config->exports_count + config->imports_count));
     link->reserved = ti_timers_reserve(troupe, timers) ? timers : 0;
     if (link->exports == NULL || link->imports == NULL || link->reserved == 0 ||
-        !ti_link_out_init(link)) {
+        !keep_permits(link, config) || !ti_link_out_init(link)) {
         ti_link_release(link);
         return NULL;
     }

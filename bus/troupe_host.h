@@ -72,6 +72,11 @@ struct troupe_bypass {
 /* Makes both ends of a bypass, close-on-exec. Errors: TROUPE_ESYSTEM, with errno. */
 TROUPE_CHECKED int troupe_host_bypass(struct troupe_bypass ret_ends[2]);
 
+/* What a peer may ask of the actors that it reaches. */
+struct troupe_permit {
+    const struct troupe_interface *interface;
+    const struct troupe_method *method; /* NULL: all of it */
+};
 struct troupe_link_config {
     const char *peer;                   /* for reports and introspection */
     int fd;                             /* one end of a stream socketpair */
@@ -84,6 +89,11 @@ struct troupe_link_config {
      * events go over `fd` as well: no grant has an events_fd, there are no imports, and the other
      * end is no runtime, but something that speaks the frames: a tab of a browser. */
     bool gate;
+    /* The only methods that the peer may ask for, copied; others answer TROUPE_EPERM. Besides, it hears
+     * all events of the exports and looks into this process (troupe.Bus, but not `observe`: that
+     * shows what others ask for). NULL: whatever the exports serve. */
+    const struct troupe_permit *permits;
+    size_t permits_count;
 };
 /* Opens a link; TROUPE_LINK_UP or TROUPE_LINK_GONE follows. The descriptors are [kept], also when it
  * fails. The other end has the same lists with exports and imports exchanged. An import that exists

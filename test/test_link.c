@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "interfaces/bus.h"
 #include "test/support/peer.h"
 #include "test/support/places.h"
 #include "test/support/probe.h"
@@ -262,6 +263,51 @@ static void test_forged_target_is_not_granted(void **state)
     assert_int_equal(peer_room_stats(&room).dead_letters, 1);
 }
 
+static const struct troupe_method *find_method(uint32_t ordinal)
+{
+    for (size_t i = 0; i < probe_interface.methods_count; i++) {
+        if (probe_interface.methods[i].ordinal == ordinal) {
+            return &probe_interface.methods[i];
+        }
+    }
+    return NULL;
+}
+
+static void ask_the_bus(uint64_t id, uint32_t method)
+{
+    static const uint8_t empty[] = {0xa0};
+    uint8_t to[64];
+    struct frame_request request = {.id = id,
+                                    .interface = bus_interface.id,
+                                    .method = method,
+                                    .budget_ms = bound_ms(5000),
+                                    .body = {.data = {.data = empty, .size = 1}}};
+    peer_send(&hostile, to, ti_frame_write_request(to, sizeof to, &request));
+}
+
+static void test_peer_may_ask_for_what_it_is_permitted_only(void **state)
+{
+    enum { LIST_LINKS = 4, OBSERVE = 7 };
+    const struct troupe_permit permit = {&probe_interface, find_method(TOLD)};
+    struct frame frame;
+    (void)state;
+    room.permits = &permit;
+    room.permits_count = 1;
+    peer_open(&room, &hostile, "far");
+    room.permits = NULL;
+    peer_request(&hostile, 1, 1, TOLD, NULL, 0);
+    peer_expect(&hostile, FRAME_REPLY, &frame);
+    peer_request(&hostile, 2, 1, ECHO, NULL, 0);
+    expect_error(2, TROUPE_EPERM);
+    peer_request(&hostile, 0, 1, TELL, NULL, 0);
+    ask_the_bus(3, LIST_LINKS);
+    peer_expect(&hostile, FRAME_REPLY, &frame);
+    assert_int_equal(frame.reply.id, 3);
+    ask_the_bus(4, OBSERVE);
+    expect_error(4, TROUPE_EPERM);
+    assert_int_equal(peer_room_stats(&room).dead_letters, 1); /* the tell */
+}
+
 static void relay_to(uint64_t id, uint64_t owner, uint64_t ref)
 {
     uint8_t to[256];
@@ -412,6 +458,7 @@ int main(void)
         TEST(test_request_id_used_twice_is_refused),
         TEST(test_falling_request_id_is_refused),
         TEST(test_forged_target_is_not_granted),
+        TEST(test_peer_may_ask_for_what_it_is_permitted_only),
         TEST(test_forged_ref_is_refused),
         TEST(test_dropped_ref_can_not_be_used_any_more),
         TEST(test_unknown_method_is_unimplemented_and_the_link_lives),

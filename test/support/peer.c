@@ -336,7 +336,9 @@ void peer_connect(struct room *room, struct peer *peer, const char *role)
                                         .exports = &export,
                                         .exports_count = 1,
                                         .imports = &import,
-                                        .imports_count = 1};
+                                        .imports_count = 1,
+                                        .permits = room->permits,
+                                        .permits_count = room->permits_count};
     assert_int_equal(troupe_host_link(room->troupe, &config, &peer->link), 0);
     assert_int_equal(troupe_host_find(room->troupe, role, &peer->far), 0);
 }

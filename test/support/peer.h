@@ -19,6 +19,8 @@ enum { ROOM_PEERS_MAX = 4 };
 struct room {
     struct troupe *troupe;
     struct troupe_ref probe;
+    const struct troupe_permit *permits; /* of peers that are opened from now on */
+    size_t permits_count;
 };
 
 struct peer {
