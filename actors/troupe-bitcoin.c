@@ -182,6 +182,19 @@ static const struct troupe_sandbox sandboxes[] = {
 static const enum troupe_restart restarts[] = {TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
                                                TROUPE_RESTART_NEVER, TROUPE_RESTART_ON_FAILURE};
 
+/* What --bind-allow=node:read,wallet:read lets others ask for: nothing of it changes a thing, or shows a
+ * secret. `open` gives the ref of a wallet, to ask the rest of. */
+static const char *const node_looks[] = {
+    "get_info",      "get_tip",   "get_block_hash", "get_headers",     "get_block",
+    "get_blocks",    "find_fork", "get_coins",      "get_chain_stats", "get_tx",
+    "get_tx_status", "test_txs",  "get_mempool",    "estimate_fee",    "scan",
+    "list_peers",    NULL};
+static const char *const wallet_looks[] = {
+    "list",        "open",        "get_info",   "list_addresses", "validate_address",
+    "get_balance", "list_txs",    "list_coins", "get_synced",     "wait_synced",
+    "get_tx",      "list_drafts", NULL};
+static const struct troupe_reads reads[] = {{"node", node_looks}, {"wallet", wallet_looks}};
+
 /* The page faces whatever runs in a browser: its process is there only if somebody wants it. */
 static const char *const asked_for[] = {NULL, NULL, NULL, "web"};
 
@@ -229,6 +242,8 @@ int main(int argc, char **argv)
         .roles_count = sizeof(roles) / sizeof(roles[0]),
         .sandboxes = sandboxes,
         .sandboxes_count = sizeof(sandboxes) / sizeof(sandboxes[0]),
+        .reads = reads,
+        .reads_count = sizeof(reads) / sizeof(reads[0]),
         .front = "ui",
         .split = "node,wallet",
         .asked_for = asked_for,

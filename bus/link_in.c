@@ -257,7 +257,9 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
         if (request->id == 0) {
             ti_dead_letter(link->troupe, actor, request->interface, request->method, code);
         }
-        answer_error(link, request->id, code, NULL);
+        bool limited = code == TROUPE_EPERM && link->permits != NULL;
+        answer_error(link, request->id, code,
+                     limited ? "not granted to those who come this way" : NULL);
         if (call != NULL) {
             ti_message_release(&call->message); /* gives the credit back */
         } else {

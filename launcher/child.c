@@ -196,7 +196,7 @@ static void open_link(struct child *child, struct tl_message *message)
                   memcmp(message->name.data, TL_CLIENT_PREFIX, strlen(TL_CLIENT_PREFIX)) == 0;
     snprintf(what, sizeof what, "the link to %.*s could not be opened", (int)message->name.size,
              message->name.data);
-    int error = tl_link_open(child->troupe, message);
+    int error = tl_link_open(child->program, child->troupe, message);
     if (error != 0 && client) {
         on_report(child, what);
     } else if (error != 0) {

@@ -20,7 +20,9 @@ enum tl_visit_result tl_guest_open(const struct tl_launcher *launcher, const cha
                                    .wanted = tl_roles_usable(program),
                                    .retry_ms = TL_FOREVER,
                                    .over_ms = TL_FOREVER};
-    return tl_visit_open(&ret_guest->visit, path);
+    struct tl_visit_roles there;
+    enum tl_visit_result result = tl_visit_open(&ret_guest->visit, path);
+    return result == TL_VISIT_DONE ? tl_visit_meet(&ret_guest->visit, program, &there) : result;
 }
 
 /* It may have told its views to end, and that may be on its way yet. */
@@ -78,7 +80,7 @@ static void take_link(struct tl_launcher *launcher, struct tl_message *message)
                                    message->imports.items[i].size);
         link->roles |= role < launcher->program->roles_count ? tl_bit(role) : 0;
     }
-    int error = tl_link_open(launcher->troupe, message);
+    int error = tl_link_open(NULL, launcher->troupe, message);
     if (error != 0) {
         tl_fail(launcher, "the link to %s could not be opened: %s", link->peer,
                 troupe_error_text(error));

@@ -14,7 +14,8 @@
  *   control.c      the messages between them, and their descriptors
  *   wire.c         links: descriptors made, one end handed to each process; roles declared
  *   inbox.c        from the bus's threads to the main thread; troupe_quit
- *   attach.c       the control socket of a running program: who comes in, and what they get
+ *   attach.c       the sockets of a running program: who comes in, and what they get
+ *   permit.c       and what of it they may ask for
  *   visit.c        its other side, for programs that do not know its roles, too (visit.h)
  *   guest.c        the front role at a program that somebody else started
  *
@@ -36,7 +37,8 @@ enum {
     TL_ATTACH_MS = 5000, /* for a client's request, and for its links to come up */
 
     TL_PLACES_MAX = TROUPE_ROLES_MAX,
-    TL_CLIENTS_MAX = 32,
+    TL_CLIENTS_MAX = 32, /* of one socket */
+    TL_PERMITS_MAX = 256,
     TL_OPTIONS_MAX = 56, /* of the program's own: with the launcher's they are bits of a word */
     TL_VALUE_BYTES_MAX = 4096, /* of an option */
     TL_REPORT_BYTES_MAX = 1024,
@@ -73,6 +75,8 @@ enum tl_own {
     TL_COMPOSE,
     TL_SANDBOX_OPTION,
     TL_ATTACH_OPTION,
+    TL_BIND,
+    TL_BIND_ALLOW,
     TL_JSON,
     TL_HELP,
     TL_VERSION,
@@ -94,7 +98,10 @@ struct tl_command_line {
     const char *compose; /* NULL: not given */
     bool sandbox_off;
     enum tl_where where;
-    const char *path; /* of that program; NULL: its data directory is this one's */
+    const char *path;       /* of that program; NULL: its data directory is this one's */
+    const char *bind_path;  /* of a second socket; NULL: none */
+    const char *bind_allow; /* through it or, if there is none, through the first one; NULL: all */
+    uint64_t bind_roles;    /* which that names */
     bool json;
     const struct troupe_command *command; /* NULL: run the program */
     int values_count;                     /* of the command */
@@ -180,7 +187,8 @@ enum tl_kind {
     /* launcher to child */
     TL_CONFIG, /* name: of the process; roles: that live there; uses; values: of the options;
                   code: of tl_sandbox_code */
-    TL_LINK,   /* name: of the peer; exports, imports; code: 0, or 1 and 2 for the ends of a bypass;
+    TL_LINK,   /* name: of the peer; exports, imports; text: what the peer may ask for, as
+                  --bind-allow has it, or nothing: all; code: 0, or 1 and 2 for the ends of a bypass;
                   descriptors: the pair, one per role, those of the bypass */
     TL_START,  /* name: of a role */
     TL_STOP,   /* code: ms for the draining */
@@ -286,8 +294,10 @@ int tl_declare(struct troupe *troupe, const struct troupe_arguments *arguments, 
 int tl_link_make(const struct troupe_program *program, const char *a_name, uint64_t a_roles,
                  const char *b_name, uint64_t b_roles, bool bypass, struct tl_message *ret_a,
                  struct tl_message *ret_b);
-/* Opens this process's end; the descriptors are [kept]. 0 or TROUPE_E... */
-int tl_link_open(struct troupe *troupe, struct tl_message *message);
+/* Opens this process's end; the descriptors are [kept]. `program` may be NULL in a visitor, whose ends
+ * permit nothing to anybody. 0 or TROUPE_E... */
+int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
+                 struct tl_message *message);
 
 /* ---- spawn.c --------------------------------------------------------------------------------- */
 
@@ -313,6 +323,17 @@ const char *tl_executable(void);
 /* The whole life of a child; main returns what it returns. */
 int tl_child_main(const struct troupe_program *program);
 
+/* ---- permit.c -------------------------------------------------------------------------------- */
+
+struct tl_permits {
+    uint64_t roles; /* that are named */
+    size_t count;
+    struct troupe_permit items[TL_PERMITS_MAX];
+};
+/* Of the words of --bind-allow. False: `ret_why` says what is wrong. */
+bool tl_permits_read(const struct troupe_program *program, const char *text, size_t size,
+                     struct tl_permits *ret_permits, char *ret_why, size_t why_size);
+
 /* ---- attach.c -------------------------------------------------------------------------------- */
 
 struct tl_client {
@@ -321,10 +342,18 @@ struct tl_client {
     uint64_t due_ms; /* of its request */
 };
 struct tl_door {
-    int directory; /* holds the lock of the data directory; -1: not open */
-    int listener;  /* -1: closed */
+    int directory;                    /* that the socket is in; -1: not open */
+    int listener;                     /* -1: closed */
+    char name[TROUPE_NAME_BYTES_MAX]; /* of the socket in it */
+    const char *allow;                /* words of --bind-allow; NULL: everything */
+    uint64_t roles;                   /* that may be used */
     struct tl_client clients[TL_CLIENTS_MAX];
 };
+enum {
+    TL_DOOR_DATA,
+    TL_DOOR_BIND,
+    TL_DOORS
+}; /* of the data directory, which it locks; of --bind */
 
 /* ---- policy.c -------------------------------------------------------------------------------- */
 
@@ -401,7 +430,7 @@ struct tl_launcher {
     struct tl_guest *guest; /* NULL: it has processes of its own */
     bool stop_wanted;
     int status; /* for exit, once stop_wanted */
-    struct tl_door door;
+    struct tl_door doors[TL_DOORS];
 };
 /* Something that ends the program: the first one decides. */
 void tl_want_stop(struct tl_launcher *launcher, int status);
@@ -443,6 +472,10 @@ const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_m
 
 /* ---- visit.c, for guest.c -------------------------------------------------------------------- */
 
+/* As tl_visit_list, of the same program: another one is TL_VISIT_FAILED, another version of it is said. */
+enum tl_visit_result tl_visit_meet(struct tl_visit *visit, const struct troupe_program *program,
+                                   struct tl_visit_roles *ret_roles);
+
 /* Asks for links to these roles, which then come one by one, and TL_ATTACHED, or TL_REFUSED. */
 void tl_visit_ask(struct tl_visit *visit, const char *const *roles, size_t count);
 
@@ -471,9 +504,11 @@ enum tl_door_result { TL_DOOR_OPEN, TL_DOOR_TAKEN, TL_DOOR_FAILED };
  * it; *ret_pid is its process or 0. TL_DOOR_FAILED: said why. Before any thread. */
 enum tl_door_result tl_door_open(const struct troupe_program *program, const char *directory,
                                  struct tl_door *ret_door, pid_t *ret_pid);
+/* Makes the socket of --bind in a directory that is nobody else's. False: said why. */
+bool tl_door_bind(const struct tl_launcher *launcher, const char *path, struct tl_door *ret_door);
 /* A client is at the door, or the one in this slot said something. */
-void tl_door_accept(struct tl_launcher *launcher);
-void tl_door_serve(struct tl_launcher *launcher, size_t slot);
+void tl_door_accept(struct tl_door *door);
+void tl_door_serve(struct tl_launcher *launcher, struct tl_door *door, size_t slot);
 /* Closes what waited for its request too long. */
 void tl_door_expire(struct tl_launcher *launcher);
 /* Lets nobody in any more, and those who are in out; the data directory stays taken. */

@@ -126,7 +126,7 @@ static void open_runtime(struct tl_launcher *launcher)
 const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end)
 {
     if (place == 0) {
-        int error = tl_link_open(launcher->troupe, end);
+        int error = tl_link_open(launcher->program, launcher->troupe, end);
         return error == 0 ? NULL : troupe_error_text(error);
     }
     struct tl_process *process = &launcher->processes[place];
@@ -285,11 +285,14 @@ static void init(struct tl_launcher *launcher)
         launcher->processes[i] = (struct tl_process){
             .name = launcher->composition.places[i].name, .pidfd = -1, .control = -1};
     }
-    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
-        launcher->door.clients[i].fd = -1;
+    for (size_t d = 0; d < TL_DOORS; d++) {
+        struct tl_door *door = &launcher->doors[d];
+        door->directory = door->listener = -1;
+        door->roles = tl_roles_all(launcher->program);
+        for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
+            door->clients[i].fd = -1;
+        }
     }
-    launcher->door.directory = -1;
-    launcher->door.listener = -1;
 }
 
 static int run(struct tl_launcher *launcher)
@@ -325,7 +328,8 @@ static int run(struct tl_launcher *launcher)
     if (command) {
         pthread_join(thread, NULL);
     }
-    tl_door_close(&launcher->door);
+    tl_door_close(&launcher->doors[TL_DOOR_BIND]);
+    tl_door_close(&launcher->doors[TL_DOOR_DATA]);
     if (launcher->guest != NULL) {
         tl_visit_close(&launcher->guest->visit);
     }
@@ -359,7 +363,7 @@ static bool take_directory(struct tl_launcher *launcher, const char *directory, 
             *ret_status = TL_STATUS_FAILED;
             return false;
         }
-        door = tl_door_open(program, directory, &launcher->door, &pid);
+        door = tl_door_open(program, directory, &launcher->doors[TL_DOOR_DATA], &pid);
         if (door != TL_DOOR_TAKEN || troupe_now_ms() >= due) {
             break;
         }
@@ -418,6 +422,18 @@ static bool run_there(struct tl_launcher *launcher, const char *path, int *ret_s
     return true;
 }
 
+/* What --bind and --bind-allow ask for. False: said why it can't be. */
+static bool open_bind(struct tl_launcher *launcher)
+{
+    const struct tl_command_line *line = launcher->line;
+    struct tl_door *door = &launcher->doors[line->bind_path != NULL ? TL_DOOR_BIND : TL_DOOR_DATA];
+    if (line->bind_allow != NULL) {
+        door->allow = line->bind_allow;
+        door->roles = line->bind_roles;
+    }
+    return line->bind_path == NULL || tl_door_bind(launcher, line->bind_path, door);
+}
+
 static int launch(const struct troupe_program *program, struct tl_command_line *line)
 {
     static struct tl_launcher launcher; /* large */
@@ -443,6 +459,10 @@ static int launch(const struct troupe_program *program, struct tl_command_line *
         if (!take_directory(&launcher, directory, &status)) {
             return status;
         }
+    }
+    if (!open_bind(&launcher)) {
+        tl_door_close(&launcher.doors[TL_DOOR_DATA]);
+        return TL_STATUS_FAILED;
     }
     if (line->command != NULL) {
         tl_composition_for_command(program, &launcher.composition);

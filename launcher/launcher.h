@@ -25,7 +25,7 @@ enum troupe_scope {
 };
 
 /* An option of the program's own, beside those of the launcher (--split, --compose, --sandbox,
- * --help, --version, --json). Written --name=value, --name value, or --name for a flag. */
+ * --attach, --bind, --help, --version, --json). Written --name=value, --name value, or --name for a flag. */
 struct troupe_option {
     const char *name;
     const char *value;  /* what the value is, for --help ("FILE"); NULL: a flag */
@@ -85,6 +85,13 @@ struct troupe_process_event {
     const char *text;    /* how it died, for people */
 };
 
+/* Which methods of a role only look: what --bind-allow=ROLE:read permits. Of the role itself, or of
+ * those whose refs it hands out. */
+struct troupe_reads {
+    const char *role;
+    const char *const *methods; /* ends with NULL */
+};
+
 struct troupe_program {
     const char *name; /* of the executable */
     const char *version;
@@ -98,6 +105,8 @@ struct troupe_program {
     size_t roles_count;
     const struct troupe_sandbox *sandboxes; /* by role, in any order; may be NULL */
     size_t sandboxes_count;
+    const struct troupe_reads *reads; /* by role, in any order; may be NULL */
+    size_t reads_count;
     const char *front; /* the role that stays in the launcher's process; its end ends the program */
     const char *split; /* preset of --split */
     /* Of each role, as many as there are, NULL or the option without which it is not there; with it

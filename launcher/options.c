@@ -29,6 +29,17 @@ const struct troupe_option tl_own_options[TL_OWN_COUNT] = {
                           .value = "WHERE",
                           .help = "use a program that runs: unix:PATH, its socket or data "
                                   "directory; unix, on --datadir; auto, if it does"},
+    [TL_BIND] = {.name = "bind",
+                 .value = "WHERE",
+                 .scope = TROUPE_SCOPE_STAY,
+                 .help =
+                     "let others of yours attach: unix:PATH, at a socket of that name; unix, at "
+                     "the one in --datadir, which is always there"},
+    [TL_BIND_ALLOW] = {.name = "bind-allow",
+                       .value = "LIST",
+                       .scope = TROUPE_SCOPE_STAY,
+                       .help = "what they may use there, with commas: ROLE, ROLE:read (what only "
+                               "looks), ROLE.METHOD"},
     [TL_JSON] = {.name = "json", .help = "commands answer in JSON"},
     [TL_HELP] = {.name = "help", .help = "this text; of a command, behind it"},
     [TL_VERSION] = {.name = "version", .help = "the version"},
@@ -135,6 +146,7 @@ struct parse {
     const struct troupe_program *program;
     struct tl_command_line *line;
     const char *sandbox; /* NULL: not given */
+    const char *bind;    /* likewise */
     bool help;
     bool version;
 };
@@ -169,6 +181,12 @@ static void set_option(struct parse *parse, size_t i, const char *value)
         break;
     case TL_ATTACH_OPTION:
         parse->line->arguments.attach = value;
+        break;
+    case TL_BIND:
+        parse->bind = value;
+        break;
+    case TL_BIND_ALLOW:
+        parse->line->bind_allow = value;
         break;
     case TL_JSON:
         parse->line->json = true;
@@ -381,6 +399,50 @@ static bool parse_attach(struct parse *parse)
     return true;
 }
 
+static bool parse_allow(struct parse *parse)
+{
+    struct tl_command_line *line = parse->line;
+    struct tl_permits permits;
+    char why[256];
+    if (line->bind_allow == NULL) {
+        return true;
+    }
+    if (!tl_permits_read(parse->program, line->bind_allow, strlen(line->bind_allow), &permits, why,
+                         sizeof why)) {
+        tl_say(parse->program, "--bind-allow: %s", why);
+        return false;
+    }
+    line->bind_roles = permits.roles;
+    return true;
+}
+
+static bool parse_bind(struct parse *parse)
+{
+    static const char prefix[] = "unix:";
+    struct tl_command_line *line = parse->line;
+    const char *bind = parse->bind;
+    if (bind == NULL && line->bind_allow == NULL) {
+        return true;
+    }
+    if (bind == NULL) {
+        tl_say(parse->program, "--bind-allow says what --bind lets others use: give that, too");
+        return false;
+    }
+    if (line->where != TL_HERE) {
+        tl_say(parse->program,
+               "--bind has no effect on a program that runs already, as --attach has it");
+        return false;
+    }
+    if (strncmp(bind, prefix, sizeof prefix - 1) == 0 && bind[sizeof prefix - 1] != '\0') {
+        line->bind_path = bind + sizeof prefix - 1;
+    } else if (strcmp(bind, "unix") != 0 || parse->program->data_directory == NULL) {
+        tl_say(parse->program, "--bind is unix:PATH%s, not \"%.64s\"",
+               parse->program->data_directory != NULL ? " or unix" : "", bind);
+        return false;
+    }
+    return parse_allow(parse);
+}
+
 static bool parse_words(struct parse *parse, int argc, char **argv)
 {
     /* Words that are no options move to the front, in order: the command and its arguments. */
@@ -410,7 +472,7 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
         tl_say(parse->program, "--split and --compose both say where roles live: give one");
         return false;
     }
-    if (!parse_sandbox(parse) || !parse_attach(parse)) {
+    if (!parse_sandbox(parse) || !parse_attach(parse) || !parse_bind(parse)) {
         return false;
     }
     if (words > 0) {

@@ -122,7 +122,8 @@ static void *watch(void *user)
                launcher->composition.places[0].name, TL_GRACE_MS / 1000);
     }
     kill_all(launcher);
-    tl_door_shut(&launcher->door);
+    tl_door_shut(&launcher->doors[TL_DOOR_DATA]);
+    tl_door_shut(&launcher->doors[TL_DOOR_BIND]);
     _exit(status);
 }
 
@@ -164,7 +165,8 @@ bool tl_stop(struct tl_launcher *launcher)
 {
     bool stopped[TL_PLACES_MAX] = {false};
     size_t count = launcher->composition.places_count;
-    tl_door_shut(&launcher->door);
+    tl_door_shut(&launcher->doors[TL_DOOR_DATA]);
+    tl_door_shut(&launcher->doors[TL_DOOR_BIND]);
     if (launcher->troupe != NULL) {
         stop_front(launcher);
     }

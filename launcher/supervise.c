@@ -283,10 +283,10 @@ enum {
     AT_SIGNALS,
     AT_INBOX,
     AT_PINNED,
-    AT_LISTENER,
     AT_GUEST,
-    AT_CLIENTS,
-    AT_CONTROLS = AT_CLIENTS + TL_CLIENTS_MAX,
+    AT_LISTENERS,
+    AT_CLIENTS = AT_LISTENERS + TL_DOORS,
+    AT_CONTROLS = AT_CLIENTS + TL_DOORS * TL_CLIENTS_MAX,
     AT_PIDFDS = AT_CONTROLS + TL_PLACES_MAX,
     AT_COUNT = AT_PIDFDS + TL_PLACES_MAX,
 };
@@ -300,14 +300,30 @@ static void fill(const struct tl_launcher *launcher, struct pollfd *fds)
     fds[AT_SIGNALS].fd = launcher->signals;
     fds[AT_INBOX].fd = launcher->inbox;
     fds[AT_PINNED].fd = launcher->troupe != NULL ? troupe_fd(launcher->troupe) : -1;
-    fds[AT_LISTENER].fd = launcher->serving ? launcher->door.listener : -1;
     fds[AT_GUEST].fd = launcher->guest != NULL ? launcher->guest->visit.fd : -1;
-    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
-        fds[AT_CLIENTS + i].fd = launcher->door.clients[i].fd;
+    for (size_t d = 0; d < TL_DOORS; d++) {
+        const struct tl_door *door = &launcher->doors[d];
+        fds[AT_LISTENERS + d].fd = launcher->serving ? door->listener : -1;
+        for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
+            fds[AT_CLIENTS + d * TL_CLIENTS_MAX + i].fd = door->clients[i].fd;
+        }
     }
     for (size_t i = 1; i < places; i++) {
         fds[AT_CONTROLS + i].fd = launcher->processes[i].control;
         fds[AT_PIDFDS + i].fd = launcher->processes[i].pidfd;
+    }
+}
+
+static void serve_door(struct tl_launcher *launcher, struct tl_door *door,
+                       const struct pollfd *clients, const struct pollfd *listener)
+{
+    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
+        if (clients[i].revents != 0) {
+            tl_door_serve(launcher, door, i);
+        }
+    }
+    if (listener->revents != 0) {
+        tl_door_accept(door);
     }
 }
 
@@ -330,13 +346,9 @@ static void serve(struct tl_launcher *launcher, const struct pollfd *fds)
             child_died(launcher, i);
         }
     }
-    for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
-        if (fds[AT_CLIENTS + i].revents != 0) {
-            tl_door_serve(launcher, i);
-        }
-    }
-    if (fds[AT_LISTENER].revents != 0) {
-        tl_door_accept(launcher);
+    for (size_t d = 0; d < TL_DOORS; d++) {
+        serve_door(launcher, &launcher->doors[d], fds + AT_CLIENTS + d * TL_CLIENTS_MAX,
+                   &fds[AT_LISTENERS + d]);
     }
     if (fds[AT_GUEST].revents != 0) {
         tl_guest_hear(launcher);

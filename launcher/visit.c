@@ -73,6 +73,14 @@ static int open_directory(const char *path, const char **ret_name)
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Who listens there is this user: a secret is not for others who made a socket in its place. */
+static bool is_own(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
+}
+
 enum tl_visit_result tl_visit_open(struct tl_visit *ret_visit, const char *path)
 {
     const char *name;
@@ -85,6 +93,9 @@ enum tl_visit_result tl_visit_open(struct tl_visit *ret_visit, const char *path)
     ret_visit->fd = tl_visit_connect(directory, name);
     int error = errno;
     close(directory);
+    if (ret_visit->fd >= 0 && !is_own(ret_visit->fd)) {
+        return fail(ret_visit, "%s: it belongs to another user", path);
+    }
     if (ret_visit->fd < 0) {
         fail(ret_visit, "%s: %s", path, strerror(error));
         return error == ENOENT || error == ECONNREFUSED ? TL_VISIT_NOBODY : TL_VISIT_FAILED;
@@ -186,7 +197,7 @@ static enum tl_visit_result take_links(struct tl_visit *visit, struct troupe *tr
         if (message->kind == TL_ATTACHED) {
             return TL_VISIT_DONE;
         }
-        if (message->kind != TL_LINK || tl_link_open(troupe, message) != 0) {
+        if (message->kind != TL_LINK || tl_link_open(NULL, troupe, message) != 0) {
             tl_message_close(message);
             return fail(visit, "a link to the program that runs there could not be opened");
         }
@@ -262,11 +273,33 @@ static void on_report(void *user, const char *text)
     tl_say(program, "%s", text);
 }
 
+enum tl_visit_result tl_visit_meet(struct tl_visit *visit, const struct troupe_program *program,
+                                   struct tl_visit_roles *ret_roles)
+{
+    int wait_ms = TL_START_MS * ((int)program->roles_count + 1);
+    enum tl_visit_result result = tl_visit_list(visit, wait_ms, ret_roles);
+    if (result != TL_VISIT_DONE) {
+        return result;
+    }
+    if (strcmp(ret_roles->program, program->name) != 0) {
+        return fail(visit, "the program that runs there is %s", ret_roles->program);
+    }
+    if (strcmp(ret_roles->version, program->version) != 0) {
+        tl_say(
+            program,
+            "the program that runs there is version %s, this is %s: what one of them does not know "
+            "is refused",
+            ret_roles->version, program->version);
+    }
+    return TL_VISIT_DONE;
+}
+
 static enum tl_visit_result run_attached(struct tl_visit *visit,
                                          const struct troupe_program *program,
                                          const struct tl_command_line *line,
                                          struct troupe **ret_troupe, int *ret_status)
 {
+    struct tl_visit_roles there;
     const char *roles[TROUPE_ROLES_MAX];
     size_t count = 0;
     struct troupe_config config = {
@@ -275,13 +308,18 @@ static enum tl_visit_result run_attached(struct tl_visit *visit,
     if (error != 0) {
         return fail(visit, "the runtime could not be opened: %s", troupe_error_text(error));
     }
-    for (size_t i = 0; i < program->roles_count; i++) {
-        if ((tl_roles_usable(program) & tl_bit(i)) != 0) {
-            roles[count++] = program->roles[i].name;
+    int wait_ms = TL_START_MS * ((int)program->roles_count + 1);
+    enum tl_visit_result result = tl_visit_meet(visit, program, &there);
+    for (size_t i = 0; result == TL_VISIT_DONE && i < there.count; i++) {
+        const char *name = there.roles[i].name;
+        size_t role = tl_role_find(program, name, strlen(name));
+        if (role < program->roles_count && (tl_roles_usable(program) & tl_bit(role)) != 0) {
+            roles[count++] = name;
         }
     }
-    int wait_ms = TL_START_MS * ((int)program->roles_count + 1);
-    enum tl_visit_result result = tl_visit_attach(visit, *ret_troupe, roles, count, wait_ms);
+    if (result == TL_VISIT_DONE) {
+        result = tl_visit_attach(visit, *ret_troupe, roles, count, wait_ms);
+    }
     if (result == TL_VISIT_DONE) {
         *ret_status = tl_command_run(program, line, *ret_troupe);
     }

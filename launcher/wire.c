@@ -140,8 +140,17 @@ static void grant(const struct tl_list *list, const int *fds, struct names *ret_
     }
 }
 
-int tl_link_open(struct troupe *troupe, struct tl_message *message)
+int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
+                 struct tl_message *message)
 {
+    struct tl_permits permits = {.count = 0};
+    char why[256];
+    const struct troupe_text *allow = &message->text;
+    if (allow->size != 0 && (program == NULL || !tl_permits_read(program, allow->data, allow->size,
+                                                                 &permits, why, sizeof why))) {
+        tl_message_close(message);
+        return TROUPE_EINVAL;
+    }
     struct names exports;
     struct names imports;
     char peer[TROUPE_NAME_BYTES_MAX + 1];
@@ -161,7 +170,9 @@ int tl_link_open(struct troupe *troupe, struct tl_message *message)
                                         .exports = exports.grants,
                                         .exports_count = message->exports.count,
                                         .imports = imports.grants,
-                                        .imports_count = message->imports.count};
+                                        .imports_count = message->imports.count,
+                                        .permits = allow->size != 0 ? permits.items : NULL,
+                                        .permits_count = permits.count};
     message->fds_count = 0;
     return troupe_host_link(troupe, &config, NULL);
 }

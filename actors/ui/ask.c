@@ -130,7 +130,7 @@ static void on_offered(struct troupe_actor *self, void *user, const struct troup
     struct ui *ui = user;
     if (error == NULL && troupe_watch(self, ui->node, on_node_gone, ui, NULL) == 0)
         return;
-    if (error == NULL || error->code != TROUPE_EUNIMPLEMENTED)
+    if (error == NULL || (error->code != TROUPE_EUNIMPLEMENTED && error->code != TROUPE_EPERM))
         offer_later(self, ui);
 }
 
