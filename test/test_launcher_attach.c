@@ -256,9 +256,32 @@ static void test_socket_is_for_its_owner_only(void **state)
     end_trio();
 }
 
+/* What the program says to somebody else. */
+static void connect_as_nobody(char *text, size_t size)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "control.sock"};
+    int here = open(".", O_PATH | O_CLOEXEC);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(seteuid(NOBODY), 0);
+    int connected = connect(fd, (struct sockaddr *)&address, sizeof address);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(fchdir(here), 0);
+    assert_int_equal(connected, 0);
+    ssize_t got = recv(fd, text, size - 1, 0);
+    assert_true(got > 0);
+    for (ssize_t i = 0; i < got; i++) {
+        text[i] = text[i] == '\0' ? ' ' : text[i];
+    }
+    text[got] = '\0';
+    close(fd);
+    close(here);
+}
+
 static void test_foreign_user_is_refused(void **state)
 {
     char path[256];
+    char refusal[1024];
     (void)state;
     if (geteuid() != 0 || runner_in_valgrind()) {
         print_message("skip: only root can be somebody else, and not under valgrind\n");
@@ -275,7 +298,9 @@ static void test_foreign_user_is_refused(void **state)
     assert_int_equal(chmod(in_folder("control.sock"), 0666), 0); /* even so */
     runner_start(&client, &nobody, datadir, "add", "5", NULL);
     assert_int_equal(runner_end(&client), 1);
-    assert_says(&client, "this program belongs to another user");
+    assert_says(&client, "it belongs to another user");
+    connect_as_nobody(refusal, sizeof refusal); /* a client that does not ask whose it is */
+    assert_non_null(strstr(refusal, "this program belongs to another user"));
     assert_int_equal(chmod(folder, 0700), 0);
     end_trio();
 }
