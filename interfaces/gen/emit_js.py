@@ -95,8 +95,8 @@ def _field(names: Names, one: Field) -> str:
 def _preset(one: Field) -> str:
     if isinstance(one.type.decl, Enum):
         return str(next(value.value for value in one.type.decl.values if value.name == one.default))
-    if isinstance(one.default, bool):
-        return "true" if one.default else "false"
+    if one.type.kind == "bool":
+        return str(one.default)
     if isinstance(one.default, int):
         return f"{one.default}n" if one.type.bits == 64 else str(one.default)
     return _string(str(one.default))

@@ -63,7 +63,7 @@ class Field:
     name: str
     type: Type
     position: Position
-    default: Union[None, int, bool, str] = None  # str: a text, or the name of an enum's value
+    default: Union[None, int, str] = None  # str: a text, true, false, or the name of an enum's value
     default_kind: str = ""  # number, name or string, as it was written
     default_position: Optional[Position] = None
     secret: bool = False

@@ -46,7 +46,7 @@ export const sample_everything = struct('Everything', {
   /** Defaults are not written when they are equal. */
   level: field(30, int(32), { preset: -5 }),
   lowest: field(31, int(64), { preset: -9223372036854775808n }),
-  is_on: field(32, bool(), { preset: 'true' }),
+  is_on: field(32, bool(), { preset: true }),
   title: field(33, text(8), { preset: 'none' }),
   empty: field(34, text(8), { preset: '' }),
   paint: field(35, sample_color, { preset: 1 }),

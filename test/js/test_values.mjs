@@ -76,6 +76,17 @@ test('what is missing, and what equals its default, is not written', () => {
   assert.deepEqual(sample.sample_new.$read(decode(bytes_of('a1 00 01')), 'new', { refs: [] }), { a: 1, c: 9 });
 });
 
+test('a default is a value of its type', () => {
+  const map = decode(bytes_of(golden('everything.hex')));
+  for (let ordinal = 30; ordinal <= 36; ordinal++) {
+    map.delete(ordinal);
+  }
+  const value = sample.sample_everything.$read(map, 'everything', { refs: [] });
+  const { level, lowest, is_on, title, empty, paint, most } = value;
+  assert.deepEqual([level, lowest, is_on, title, empty, paint, most], [-5, -9223372036854775808n, true, 'none', '', sample.sample_color.green, 18446744073709551615n]);
+  assert.equal(hex_of(encode(sample.sample_everything.$write(value, 'everything', { refs: [] }))), hex_of(encode(map)));
+});
+
 test('fields of later versions are passed over', () => {
   assert.deepEqual(sample.sample_old.$read(decode(bytes_of('a2 00 01 07 82 01 a1 00 f6')), 'old', { refs: [] }), { a: 1 });
 });
