@@ -48,6 +48,9 @@ class Browser(unittest.TestCase):
     def test_foreign_origin_is_refused(self):
         self.play('door.mjs', 'foreign_origin_is_refused')
 
+    def test_wallet_is_made_and_pays(self):
+        self.play('wallet.mjs', 'wallet_is_made_and_pays')
+
     def test_no_scene_is_left_out(self):
         with open(os.path.abspath(__file__), encoding='utf-8') as file:
             played = re.findall(r"self\.play\('(\w+\.mjs)', '(\w+)'", file.read())

@@ -1,6 +1,7 @@
 """The web role over the wire: who gets in and who does not, what a tab may send, and a tab that does all a browser does."""
 import base64
 import contextlib
+import glob
 import http.client
 import os
 import re
@@ -198,7 +199,15 @@ class Web(unittest.TestCase):
         status, headers, script = self.ask('/page.js', Cookie=self.enter())
         self.assertEqual((status, headers['Content-Type']), (200, 'text/javascript; charset=utf-8'))
         self.assertIn(SUBPROTOCOL.encode(), script)
-        self.assertFalse(re.search(rb'\bimport\b *[({"\']|\bfrom *["\']\.|\beval\(|innerHTML', script))
+        self.assertFalse(re.search(rb'\bimport\b *[({"\']|\bfrom *["\']\.|\beval\(', script))
+
+    def test_text_is_never_made_markup(self):
+        """By a module of ours: lit-html makes it of constant templates alone."""
+        paths = glob.glob(os.path.join(ROOT, 'actors/web/page/*.js')) + glob.glob(os.path.join(ROOT, 'web/*.js'))
+        self.assertGreater(len(paths), 20)
+        for path in paths:
+            with open(path, encoding='utf-8') as file:
+                self.assertFalse(re.search(r'HTML\b *=|insertAdjacent|document\.write|directives/unsafe|new Function|\beval\(', file.read()), path)
 
     def test_other_methods_and_bodies_are_refused(self):
         cookie = self.enter()

@@ -13,7 +13,6 @@ import { chromium } from 'playwright-core';
 
 const WAIT_MS = 30000;
 const DESK = { width: 1200, height: 800 };
-const PHONE = { width: 390, height: 844 };
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 class Stage {
@@ -90,7 +89,4 @@ async function play(file, name) {
   }
 }
 
-export { DESK, PHONE };
-if (process.argv[1] === import.meta.filename) {
-  await play(process.argv[2], process.argv[3]);
-}
+await play(process.argv[2], process.argv[3]);

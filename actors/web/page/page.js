@@ -1,152 +1,94 @@
-// page.js - the wallet of the program that serves this page, and its node, as a person sees them. Everything shown is set as text:
-// nothing that comes from elsewhere is ever markup.
-import { node_network, Node } from '../web/node.js';
-import { Wallet } from '../web/wallet.js';
-import { Wallets } from '../web/wallets.js';
-import { connect, show_state } from './program.js';
+// page.js - the wallet's page: which view is shown, and all around it. A view is drawn whole whenever something changed; lit-html touches
+// what differs.
+import { html, nothing, render } from 'lit-html';
 
-const COIN = 100000000n;
-const HISTORY_MAX = 50;
-const WALLET = 'default';
+import { node_network } from '../web/node.js';
+import * as block from './block.js';
+import * as coins from './coins.js';
+import { draw_dialogs } from './dialogs.js';
+import { name_of } from './format.js';
+import * as history from './history.js';
+import { lock_button } from './keys.js';
+import * as mine from './mine.js';
+import * as node_page from './node_page.js';
+import * as overview from './overview.js';
+import { forget_doings } from './parts.js';
+import * as payment from './payment.js';
+import * as questions from './questions.js';
+import * as receive from './receive.js';
+import * as send from './send.js';
+import * as settings from './settings.js';
+import { dismiss, draws, is_regtest, node_info, state } from './state.js';
+import { wallet_switcher, without_wallet } from './wallets.js';
 
-// ---- what is shown --------------------------------------------------------------------------------------------------------
+// By the name in the address; `free` of them need no wallet, `under` is what the navigation shows.
+const VIEWS = {
+  overview: { title: 'Overview', view: overview },
+  receive: { title: 'Receive', view: receive },
+  send: { title: 'Send', view: send },
+  history: { title: 'History', view: history },
+  coins: { title: 'Coins', view: coins },
+  node: { title: 'Node', view: node_page, free: true },
+  mine: { title: 'Mine', view: mine },
+  settings: { title: 'Settings', view: settings, free: true },
+  tx: { title: 'Payment', view: payment, under: 'history' },
+  block: { title: 'Block', view: block, free: true, under: 'node' },
+};
 
-const by_id = (id) => document.getElementById(id);
-const show = (id, text) => (by_id(id).textContent = text);
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-// Bitcoin shows hashes with their last byte first.
-const id_of = (hash) => hex(Uint8Array.from(hash).reverse());
+let shown = null; // the name
+let wallet = state.name;
 
-function coins(sat) {
-  const size = sat < 0n ? -sat : sat;
-  return `${sat < 0n ? '-' : ''}${size / COIN}.${String(size % COIN).padStart(8, '0')} BTC`;
+function place() {
+  const [, name, what] = location.hash.split('/');
+  return { name: Object.hasOwn(VIEWS, name) ? name : shown ?? 'overview', what };
 }
 
-// The other way round; undefined: it is no amount.
-function satoshi(text) {
-  const [, whole, part = ''] = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text.trim()) ?? [];
-  return whole === undefined ? undefined : BigInt(whole) * COIN + BigInt(part.padEnd(8, '0'));
+function link(name) {
+  const current = (VIEWS[shown].under ?? shown) === name;
+  return html`<a href="#/${name}" aria-current=${current ? 'page' : nothing}>${VIEWS[name].title}</a>`;
 }
 
-function fill(id, rows) {
-  by_id(id).replaceChildren(
-    ...rows.map((cells) => {
-      const row = document.createElement('tr');
-      row.replaceChildren(...cells.map((text) => Object.assign(document.createElement('td'), { textContent: text })));
-      return row;
-    }),
-  );
+function notices() {
+  return state.notices.map(({ id, text, level }) => html`<p class="note ${level} row"><span>${text}</span>
+    <button type="button" class="plain slim" @click=${() => dismiss(id)}>Dismiss</button></p>`);
 }
 
-// What a button does; what went wrong is said beside it.
-function on(id, said, does) {
-  by_id(id).addEventListener('submit', async (submitted) => {
-    submitted.preventDefault();
-    const button = by_id(id).querySelector('button');
-    button.disabled = true;
-    try {
-      await does();
-    } catch (error) {
-      show(said, error.message);
-    }
-    button.disabled = false;
-  });
-}
-
-// ---- the program ------------------------------------------------------------------------------------------------------------
-
-const peer = connect((up) => up && begin().catch(trouble));
-const trouble = (error) => show_state('part', 'connected', error.message);
-const node = new Node(peer.role('node'));
-const wallets = new Wallets(peer.role('wallet'));
-let wallet = null;
-
-async function show_history() {
-  const { txs } = await wallet.list_txs({ max: HISTORY_MAX });
-  fill('history', txs.map((tx) => [new Date(Number(tx.time_s) * 1000).toLocaleString(), tx.height === 0 ? 'pending' : `block ${tx.height}`,
-    coins(tx.net_sat), id_of(tx.txid)]));
-}
-
-function show_balance(balance) {
-  show('balance', coins(balance.confirmed_sat));
-  show('pending', coins(balance.pending_sat));
-  show('immature', coins(balance.immature_sat));
-}
-
-async function show_peers() {
-  const { peers } = await node.list_peers();
-  fill('peers', peers.map((one) => [one.address, one.agent, `block ${one.height}`]));
-}
-
-// Over each new link: the wallet's ref is another one. Roles' subscriptions go on by themselves.
-async function begin() {
-  const info = await node.get_info();
-  show('network', Object.keys(node_network).find((name) => node_network[name] === info.network));
-  by_id('network').hidden = false;
-  by_id('mine').hidden = info.network !== node_network.regtest;
-  await use((await wallets.open({ name: WALLET })).wallet);
-  await show_peers();
-}
-
-async function use(ref) {
-  wallet = new Wallet(ref);
-  wallet.on_balance_changed((fields) => fields && show_balance(fields.balance));
-  wallet.on_tx_changed((fields, { gone }) => gone || show_history()); // what was missed is in it, too
-  show_balance((await wallet.get_balance()).balance);
-  await show_history();
-}
-
-node.on_tip_changed(({ tip }) => show('tip', `block ${tip.height}, ${id_of(tip.hash)}`));
-node.on_peers_changed(() => show_peers());
-// A wallet's process that came back has another ref for it.
-wallets.on_wallet_loaded((loaded) => {
-  if (loaded?.name === WALLET) {
-    use(loaded.wallet).catch(trouble);
+function draw() {
+  const { view, free } = VIEWS[shown];
+  if (wallet !== state.name) {
+    wallet = state.name; // what was filled in was for the other one
+    Object.values(VIEWS).forEach((one) => one.view.leave?.());
+    send.forget();
   }
-});
-
-on('receive', 'address', async () => {
-  const { address } = await wallet.new_address();
-  show('address', address.text);
-});
-
-on('mine', 'mined', async () => {
-  const { address } = await wallet.new_address();
-  const { script } = await wallet.validate_address({ address: address.text });
-  let count = 0;
-  for await (const each of node.mine({ count: 1, script })) {
-    show('mined', `block ${each.height}`);
-    count++;
-  }
-  if (count === 0) {
-    show('mined', 'none');
-  }
-});
-
-// A payment is drafted and shown; the second press sends that draft.
-let draft = null;
-
-function forget_draft() {
-  draft = null;
-  by_id('pay').textContent = 'Draft';
+  const info = node_info.read();
+  const names = Object.keys(VIEWS).filter((name) => !VIEWS[name].under && (name !== 'mine' || is_regtest()));
+  render(html`${info ? html`<span class="tag ${info.network === node_network.main ? '' : 'warn'}">${name_of(node_network, info.network)}</span>` : nothing}${wallet_switcher()}${lock_button()}`, document.getElementById('tools'));
+  render(names.map(link), document.getElementById('views'));
+  render([questions.waiting(), notices()], document.getElementById('notices'));
+  render(state.wallet === null && state.why !== null && !free ? without_wallet() : view.draw(), document.getElementById('view'));
+  draw_dialogs();
 }
 
-on('send', 'paid', async () => {
-  if (draft !== null) {
-    const sent = (await wallet.send({ id: draft.id })).draft;
-    forget_draft();
-    show('paid', `sent: ${id_of(sent.txid)}`);
-    return;
+// The heading of what came takes the focus, so that who listens hears it; not at the start.
+function go() {
+  const { name, what } = place();
+  const before = shown;
+  VIEWS[name].view.go?.(what);
+  if (before !== null && before !== name) {
+    VIEWS[before].view.leave?.();
   }
-  const amount_sat = satoshi(by_id('amount').value);
-  if (amount_sat === undefined) {
-    throw new Error('an amount in BTC, as 0.5');
+  shown = name;
+  forget_doings();
+  document.title = `${VIEWS[name].title} - troupe-bitcoin`;
+  draw();
+  if (before !== null) {
+    scrollTo(0, 0);
+    document.querySelector('#view h1')?.focus();
   }
-  draft = (await wallet.draft({ recipients: [{ address: by_id('to').value.trim(), amount_sat }], coins: [] })).draft;
-  by_id('pay').textContent = 'Send';
-  show('paid', `pays ${coins(draft.paid_sat)}, fee ${coins(draft.fee_sat)}: press again to send it`);
-});
-
-for (const id of ['to', 'amount']) {
-  by_id(id).addEventListener('input', forget_draft);
 }
+
+document.getElementById('view').replaceChildren();
+draws(() => shown !== null && draw());
+addEventListener('hashchange', go);
+go();
+questions.begin();
