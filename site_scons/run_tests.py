@@ -33,8 +33,8 @@ IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_book_psbt
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
                      'test_bitcoin_attach', 'test_bitcoin_branches', 'test_bitcoin_program', 'test_command_words', 'test_monitor',
-                     'test_book_mortal', 'test_book_endurance', 'test_browser')
-NOT_IN_TSAN = ('test_bitcoin_', 'test_command.', 'test_hostile', 'test_wallet_files', 'test_sandbox', 'test_launcher_attach',
+                     'test_book_mortal', 'test_book_endurance', 'test_browser', 'test_bitcoin_bind', 'test_bitcoin_import', 'test_command.', 'test_sandbox')
+NOT_IN_TSAN = ('test_bitcoin_', 'test_hostile', 'test_wallet_files', 'test_launcher_attach',
                'test_launcher_end', 'test_fault_book', 'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors',
                'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
@@ -59,6 +59,9 @@ class Outcome:
     notes: list = dataclasses.field(default_factory=list)  # why tests were skipped
 
 
+VALGRIND_OFF = ('', '0')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', required=True, help='the build folder')
@@ -69,10 +72,10 @@ def main():
     parser.add_argument('--cc', default='cc', help='the compiler with its options, for tests that compile')
     parser.add_argument('programs', nargs='*')
     options = parser.parse_args()
-    options.valgrind = options.valgrind not in ('', '0')
+    options.valgrind = options.valgrind not in VALGRIND_OFF
     if options.valgrind and not shutil.which('valgrind'):
         sys.exit('scons test: valgrind=1 needs valgrind: apt-get install valgrind')
-    programs = [path for path in options.programs if suits(path, options)]
+    programs = [path for path in options.programs if suits(path, options.variant, options.valgrind, options.only)]
     if not programs:
         sys.exit('scons test: no test program has such a name')
 
@@ -97,13 +100,14 @@ def main():
     sys.exit(1 if total.failed or not total.passed else 0)
 
 
-def suits(path, options):
+def suits(path, variant, valgrind, only):
+    """Whether it is run, and so built, too."""
     name = os.path.basename(path)
-    if options.valgrind:
-        return not path.endswith('.py') and (bool(options.only) or name.startswith(IN_VALGRIND))
-    left_out = NOT_IN_SANITIZERS if options.variant in SANITIZERS else ()
-    left_out += NOT_IN_TSAN if options.variant == 'tsan' else ()
-    return bool(options.only) or not name.startswith(left_out)
+    if valgrind:
+        return not path.endswith('.py') and (bool(only) or name.startswith(IN_VALGRIND))
+    left_out = NOT_IN_SANITIZERS if variant in SANITIZERS else ()
+    left_out += NOT_IN_TSAN if variant == 'tsan' else ()
+    return bool(only) or not name.startswith(left_out)
 
 
 def outcomes(programs, options):

@@ -311,6 +311,12 @@ class Waits(command.Running):
 
 
 class Help(unittest.TestCase):
+    def test_idl_runs_the_interface_compiler(self):
+        path = f'{ROOT}/interfaces/wallets.iface'
+        self.assertEqual(command.run('idl', 'check', path).returncode, 0)
+        self.assertIn('Wallets', command.run('idl', 'cddl', path).stdout)
+        self.assertIn('none.iface', command.run('idl', 'check', 'none.iface', status=1).stderr)
+
     def test_each_verb_has_help_with_an_example(self):
         listed = re.search(r'\nVerbs:\n((?:  .*\n)+)', command.run('--help').stdout)[1]
         verbs = [line.split()[0] for line in listed.splitlines()]
