@@ -85,6 +85,11 @@ int troupe_host_pulse(struct troupe *troupe, troupe_after_fn *on_pulse, void *us
     return ti_run_in(troupe, troupe->agent, on_pulse, user);
 }
 
+int troupe_host_run(struct troupe *troupe, struct troupe_ref actor, troupe_after_fn *run)
+{
+    return actor.place == TI_PLACE_HERE ? ti_run_in(troupe, actor.id, run, NULL) : TROUPE_EDOWN;
+}
+
 void ti_role_actor_started(struct troupe *troupe, uint32_t number, uint64_t actor)
 {
     struct ti_role *role = ti_role_at(troupe, number);

@@ -50,6 +50,11 @@ TROUPE_CHECKED int troupe_host_start(struct troupe *troupe, const char *role);
  * Errors: TROUPE_ENOMEM, TROUPE_EDOWN (closing). */
 TROUPE_CHECKED int troupe_host_pulse(struct troupe *troupe, troupe_after_fn *on_pulse, void *user);
 
+/* Has `run` called once, with NULL, in an actor of this process: its host has news for it. Errors:
+ * TROUPE_ENOMEM, TROUPE_EDOWN (it is gone). */
+TROUPE_CHECKED int troupe_host_run(struct troupe *troupe, struct troupe_ref actor,
+                                   troupe_after_fn *run);
+
 /* Any role known in this process, declared here or reached over a link: for plain threads, which
  * hold all the rights of their process. A name with ".bus" appended gives the introspection actor
  * of that role's process. Errors: TROUPE_ENOENT. */

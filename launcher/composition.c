@@ -38,17 +38,6 @@ static bool is_asked_for(const struct troupe_program *program, size_t role)
     return program->asked_for != NULL && program->asked_for[role] != NULL;
 }
 
-uint64_t tl_roles_usable(const struct troupe_program *program)
-{
-    uint64_t roles = tl_roles_all(program);
-    for (size_t i = 0; i < program->roles_count; i++) {
-        if (is_asked_for(program, i) || strcmp(program->roles[i].name, program->front) == 0) {
-            roles &= ~tl_bit(i);
-        }
-    }
-    return roles;
-}
-
 size_t tl_role_find(const struct troupe_program *program, const char *name, size_t size)
 {
     size_t i = 0;
@@ -57,6 +46,31 @@ size_t tl_role_find(const struct troupe_program *program, const char *name, size
         i++;
     }
     return i;
+}
+
+/* What the program declares. */
+static uint64_t declared_uses(const struct troupe_program *program, size_t role)
+{
+    uint64_t uses = 0;
+    const char *const *name = program->roles[role].uses;
+    for (; name != NULL && *name != NULL; name++) {
+        size_t used = tl_role_find(program, *name, strlen(*name));
+        uses |= used < program->roles_count ? tl_bit(used) : 0;
+    }
+    return uses;
+}
+
+uint64_t tl_roles_usable(const struct troupe_program *program)
+{
+    uint64_t roles = tl_roles_all(program);
+    for (size_t i = 0; i < program->roles_count; i++) {
+        if (is_asked_for(program, i) || strcmp(program->roles[i].name, program->front) == 0) {
+            roles &= ~tl_bit(i);
+        }
+    }
+    size_t front = tl_role_find(program, program->front, strlen(program->front));
+    size_t service = tl_service_role(program);
+    return roles & ~(declared_uses(program, front) & tl_bit(service) ? 0 : tl_bit(service));
 }
 
 size_t tl_place_of(const struct tl_composition *composition, size_t role)
@@ -84,18 +98,6 @@ static const char *role_name(const void *names, size_t i)
 {
     const struct troupe_program *program = names;
     return program->roles[i].name;
-}
-
-/* What the program declares. */
-static uint64_t declared_uses(const struct troupe_program *program, size_t role)
-{
-    uint64_t uses = 0;
-    const char *const *name = program->roles[role].uses;
-    for (; name != NULL && *name != NULL; name++) {
-        size_t used = tl_role_find(program, *name, strlen(*name));
-        uses |= used < program->roles_count ? tl_bit(used) : 0;
-    }
-    return uses;
 }
 
 /* True if `from` uses `to`, be it through others. */
@@ -158,7 +160,8 @@ static bool split_role(const struct troupe_program *program, const char *word, s
         tl_say(program, "--split: role \"%s\" is named twice", program->roles[role].name);
         return false;
     }
-    if (strcmp(program->roles[role].name, program->front) == 0) {
+    if (strcmp(program->roles[role].name, program->front) == 0 ||
+        role == tl_service_role(program)) {
         return true; /* it has the launcher's process */
     }
     struct tl_place *place = &composition->places[composition->places_count++];
@@ -246,6 +249,9 @@ static bool put_role(struct file *file, struct tl_place *place, const char *name
     size_t role;
     if (!find_role(file, name, &role)) {
         return false;
+    }
+    if (role == tl_service_role(file->program)) {
+        return wrong(file, "role \"%s\" is in the launcher's process always: leave it out", name);
     }
     if (file->role_lines[role] != 0) {
         size_t other = tl_place_of(file->composition, role);
@@ -433,7 +439,8 @@ static bool finish_file(struct file *file)
     struct tl_composition *composition = file->composition;
     const struct troupe_program *program = file->program;
     for (size_t i = 0; i < program->roles_count; i++) {
-        if (file->role_lines[i] == 0 && !is_asked_for(program, i)) {
+        if (file->role_lines[i] == 0 && !is_asked_for(program, i) &&
+            i != tl_service_role(program)) {
             return wrong(file, "the file ends, and role \"%s\" is in no process",
                          program->roles[i].name);
         }
@@ -449,6 +456,7 @@ static bool finish_file(struct file *file)
     struct tl_place place = composition->places[own];
     composition->places[own] = composition->places[0];
     composition->places[0] = place;
+    composition->places[0].roles |= tl_bit(tl_service_role(program));
     return check_sandboxes(file);
 }
 

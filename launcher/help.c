@@ -39,7 +39,7 @@ static int help_width(const struct troupe_program *program)
 static void help_roles(const struct troupe_program *program)
 {
     printf("\nRoles:");
-    for (size_t i = 0; i < program->roles_count; i++) {
+    for (size_t i = 0; i < tl_service_role(program); i++) {
         const struct troupe_role *role = &program->roles[i];
         printf("%s %s", i > 0 ? "," : "", role->name);
         for (const char *const *uses = role->uses; uses != NULL && *uses != NULL; uses++) {
@@ -48,7 +48,8 @@ static void help_roles(const struct troupe_program *program)
         printf("%s", role->uses != NULL && *role->uses != NULL ? ")" : "");
     }
     printf(
-        "\n%s stays in the first process; the end of it ends the program.\n"
+        "\n%s stays in the first process; the end of it ends the program. Beside it is the role\n"
+        "launcher, which lists, kills and restarts processes: troupe call launcher.\n"
         "A composition file has sections [process NAME] with roles = ROLE, ... and perhaps\n"
         "sandbox = off, and [role NAME] with uses = ROLE, ... where it is to use fewer than the\n"
         "above.\n",

@@ -8,6 +8,7 @@
  *   supervise.c    the launcher's poll loop: signals, deaths, messages of children
  *   restart.c      a process that died comes back, linked to the others; one that hangs dies
  *   policy.c       when, and how often
+ *   service.c      the role that says so to others, and does what they ask: troupe.Launcher
  *   stop.c         the end in order, or by force
  *   child.c        the other side: a process that hosts roles
  *   sandbox.c      what a child gives up first (sandbox.h); sandbox_calls.c: system calls
@@ -161,7 +162,7 @@ static inline uint64_t tl_bit(size_t role)
 {
     return UINT64_C(1) << role;
 }
-/* All roles of the program. */
+/* All roles of the program, with the launcher's own. */
 uint64_t tl_roles_all(const struct troupe_program *program);
 /* Those that a command, or a view of another program's roles, may use. */
 uint64_t tl_roles_usable(const struct troupe_program *program);
@@ -381,11 +382,15 @@ enum tl_phase { TL_RUNNING, TL_WAITING, TL_OPENING, TL_STARTING };
 struct tl_life {
     enum tl_phase phase;
     uint64_t due_ms;   /* when it is started, or else has failed to start */
+    uint64_t since_ms; /* when it got into this phase */
     uint64_t started;  /* roles that were told to start */
     bool ending;       /* it was told to stop, in order to be restarted */
+    bool asked;        /* because somebody wants that: its end is no failure */
     bool failed;       /* its end is a failure, whatever its exit status */
     uint64_t heard_ms; /* the last heartbeat */
     struct tl_deaths deaths;
+    uint64_t restarts;                  /* ever */
+    char how[128];                      /* its process ended, the last time; "": it did not yet */
     uint64_t awaited;                   /* places the links to which it has not said to be up */
     unsigned short ends[TL_PLACES_MAX]; /* of links to each place, handed over and not yet gone */
     unsigned short orphans[TL_PLACES_MAX]; /* of them, the other process is dead */
@@ -446,6 +451,8 @@ bool tl_hurried(const struct tl_launcher *launcher);
 
 /* ---- restart.c ------------------------------------------------------------------------------- */
 
+/* The program has started: from here on what dies is restarted. */
+void tl_restart_begin(struct tl_launcher *launcher);
 /* Ends of links between places: handed to `place`, and what became of them. */
 void tl_end_handed(struct tl_launcher *launcher, size_t place, size_t peer);
 void tl_end_up(struct tl_launcher *launcher, size_t place, struct troupe_text peer);
@@ -457,9 +464,23 @@ void tl_restart_died(struct tl_launcher *launcher, size_t place, bool good, cons
 /* A role ended or could not start. False: its policy has nothing to say about that. */
 bool tl_restart_role_ended(struct tl_launcher *launcher, size_t role, int code);
 void tl_restart_heard(struct tl_launcher *launcher, size_t place);
+/* Somebody wants it restarted, in order. False: it is not in a state for that. */
+bool tl_restart_asked(struct tl_launcher *launcher, size_t place);
 /* Each turn of the loop; by tl_restart_due_ms at the latest. */
 void tl_restart_turn(struct tl_launcher *launcher, uint64_t now_ms);
 uint64_t tl_restart_due_ms(const struct tl_launcher *launcher);
+
+/* ---- service.c ------------------------------------------------------------------------------- */
+
+/* The program with one role more, the last one, which lives in place 0. NULL: said why it can't be. */
+const struct troupe_program *tl_service_add(const struct troupe_program *program);
+size_t tl_service_role(const struct troupe_program *program);
+/* Before the role is started. */
+void tl_service_open(struct tl_launcher *launcher);
+/* A process has another state. */
+void tl_service_changed(void);
+/* Each turn of the loop. */
+void tl_service_turn(const struct tl_launcher *launcher);
 
 /* ---- launcher.c ------------------------------------------------------------------------------ */
 

@@ -284,6 +284,7 @@ static void init(struct tl_launcher *launcher)
     for (size_t i = 0; i < TL_PLACES_MAX; i++) {
         launcher->processes[i] = (struct tl_process){
             .name = launcher->composition.places[i].name, .pidfd = -1, .control = -1};
+        launcher->lives[i].since_ms = troupe_now_ms();
     }
     for (size_t d = 0; d < TL_DOORS; d++) {
         struct tl_door *door = &launcher->doors[d];
@@ -444,6 +445,7 @@ static int launch(const struct troupe_program *program, struct tl_command_line *
         return TL_STATUS_USAGE;
     }
     init(&launcher);
+    tl_service_open(&launcher);
     if (line->path != NULL && run_there(&launcher, line->path, &status)) {
         return status;
     }
@@ -476,6 +478,10 @@ int troupe_main(int argc, char **argv, const struct troupe_program *program)
     struct tl_command_line line;
     int status;
     fill_stdio();
+    program = tl_service_add(program);
+    if (program == NULL) {
+        return TL_STATUS_FAILED;
+    }
     if (argc == 2 && strcmp(argv[1], TL_CHILD_MARK) == 0) {
         return tl_child_main(program);
     }

@@ -11,7 +11,7 @@
  * ready, so that two processes that died together come back in order.
  *
  * Every death counts against the intensity, whether of one that ran or of one that did not get so
- * far. Until the program has started once nothing is restarted: what can't start says why.
+ * far; not one that somebody asked for (service.c). Until the program has started once nothing is restarted: what can't start says why.
  *
  * A process that hangs is one from whose workers no heartbeat came for a while (child.c). It is
  * believed to hang only while this process itself was awake, and while nobody debugs it. */
@@ -39,6 +39,20 @@ static void tell(const struct tl_launcher *launcher, size_t place,
     tl_say(program, "process %s %s", event.process, text);
     if (program->on_process != NULL) {
         program->on_process(launcher->troupe, &event);
+    }
+}
+
+static void enter(struct tl_life *life, enum tl_phase phase)
+{
+    life->phase = phase;
+    life->since_ms = troupe_now_ms();
+    tl_service_changed();
+}
+
+void tl_restart_begin(struct tl_launcher *launcher)
+{
+    for (size_t i = 0; i < launcher->composition.places_count; i++) {
+        enter(&launcher->lives[i], TL_RUNNING);
     }
 }
 
@@ -133,18 +147,27 @@ void tl_restart_died(struct tl_launcher *launcher, size_t place, bool good, cons
     const char *name = launcher->processes[place].name;
     uint64_t now = troupe_now_ms();
     char text[256];
+    bool asked = life->asked;
     good = good && !life->failed;
-    bool wanted = policy->restart == TROUPE_RESTART_ALWAYS ||
+    bool wanted = asked || policy->restart == TROUPE_RESTART_ALWAYS ||
                   (policy->restart == TROUPE_RESTART_ON_FAILURE && !good);
     forget(launcher, place);
     life->failed = false;
-    life->phase = TL_WAITING;
+    life->asked = false;
+    snprintf(life->how, sizeof life->how, "%s", how);
+    enter(life, TL_WAITING);
     life->due_ms = TL_FOREVER;
     if (!wanted) {
         tl_fail(launcher, "process %s %s", name, how);
         return;
     }
     unsigned count = tl_policy_count(policy, &life->deaths, now);
+    if (asked) {
+        life->due_ms = now;
+        snprintf(text, sizeof text, "%s, as it was asked to: it is started again", how);
+        tell(launcher, place, TROUPE_PROCESS_DIED, text);
+        return;
+    }
     if (count == policy->restarts_max) {
         tl_fail(launcher, "process %s %s, after %u restarts within %u s: the program ends", name,
                 how, count, policy->within_s);
@@ -156,13 +179,43 @@ void tl_restart_died(struct tl_launcher *launcher, size_t place, bool good, cons
     tell(launcher, place, TROUPE_PROCESS_DIED, text);
 }
 
+static void stop_in_order(struct tl_process *process, struct tl_life *life)
+{
+    struct tl_message stop = {.kind = TL_STOP, .code = TL_GRACE_MS};
+    life->ending = true;
+    life->due_ms = troupe_now_ms() + TL_GRACE_MS;
+    enter(life, TL_STARTING); /* until it is dead, by itself or when the time is over */
+    if (tl_send(process->control, &stop, 0) != 0) {
+        tl_signal(process, SIGKILL);
+    }
+}
+
+bool tl_restart_asked(struct tl_launcher *launcher, size_t place)
+{
+    struct tl_life *life = &launcher->lives[place];
+    struct tl_process *process = &launcher->processes[place];
+    if (!launcher->started || (life->phase != TL_RUNNING && life->phase != TL_WAITING)) {
+        return false;
+    }
+    if (life->phase == TL_WAITING) {
+        life->due_ms = troupe_now_ms();
+        return true;
+    }
+    tl_say(launcher->program, "process %s is stopped: its restart was asked for", process->name);
+    life->asked = true;
+    stop_in_order(process, life);
+    return true;
+}
+
 bool tl_restart_role_ended(struct tl_launcher *launcher, size_t role, int code)
 {
     size_t place = tl_place_of(&launcher->composition, role);
     struct tl_process *process = &launcher->processes[place];
     struct tl_life *life = &launcher->lives[place];
-    struct tl_message stop = {.kind = TL_STOP, .code = TL_GRACE_MS};
     enum troupe_restart restart = launcher->composition.places[place].policy.restart;
+    if (life->asked) {
+        return true;
+    }
     if (!launcher->started || place == 0 || restart == TROUPE_RESTART_NEVER ||
         (life->phase == TL_RUNNING && code == 0 && restart == TROUPE_RESTART_ON_FAILURE)) {
         return false;
@@ -172,12 +225,7 @@ bool tl_restart_role_ended(struct tl_launcher *launcher, size_t role, int code)
                launcher->program->roles[role].name,
                life->phase == TL_RUNNING ? "ended" : "could not start", process->name);
         life->failed = life->phase != TL_RUNNING || code != 0;
-        life->phase = TL_STARTING; /* until it is dead, by itself or when the time is over */
-        life->due_ms = troupe_now_ms() + TL_GRACE_MS;
-        life->ending = true;
-        if (tl_send(process->control, &stop, 0) != 0) {
-            tl_signal(process, SIGKILL);
-        }
+        stop_in_order(process, life);
     }
     return true;
 }
@@ -188,8 +236,9 @@ static void begin(struct tl_launcher *launcher, size_t place)
 {
     struct tl_process *process = &launcher->processes[place];
     struct tl_life *life = &launcher->lives[place];
-    life->phase = TL_OPENING;
+    life->restarts++;
     life->ending = false;
+    enter(life, TL_OPENING);
     life->started = 0;
     life->due_ms = troupe_now_ms() + TL_START_MS;
     if (tl_spawn(launcher->program, process) != 0) {
@@ -204,7 +253,7 @@ static void begin(struct tl_launcher *launcher, size_t place)
 static void relink(struct tl_launcher *launcher, size_t place)
 {
     struct tl_life *life = &launcher->lives[place];
-    life->phase = TL_STARTING;
+    enter(life, TL_STARTING);
     life->due_ms = troupe_now_ms() + TL_START_MS;
     for (size_t i = 0; i < launcher->composition.places_count; i++) {
         /* One that is not open yet makes the link when it is. */
@@ -247,7 +296,7 @@ static void run_again(struct tl_launcher *launcher, size_t place)
 {
     struct tl_life *life = &launcher->lives[place];
     char text[64];
-    life->phase = TL_RUNNING;
+    enter(life, TL_RUNNING);
     life->heard_ms = troupe_now_ms();
     snprintf(text, sizeof text, "runs again (process %d)", (int)launcher->processes[place].pid);
     tell(launcher, place, TROUPE_PROCESS_RESTARTED, text);

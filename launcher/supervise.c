@@ -62,7 +62,10 @@ static void role_ready(struct tl_launcher *launcher, struct troupe_text name)
     size_t role = tl_role_find(launcher->program, name.data, name.size);
     if (role < launcher->program->roles_count) {
         launcher->ready |= tl_bit(role);
-        launcher->started = launcher->started || (all_ready(launcher) && !launcher->stop_wanted);
+        if (!launcher->started && all_ready(launcher) && !launcher->stop_wanted) {
+            launcher->started = true;
+            tl_restart_begin(launcher);
+        }
     }
 }
 
@@ -365,6 +368,7 @@ static void tick(struct tl_launcher *launcher, uint64_t now)
         tl_guest_turn(launcher, now);
     }
     tl_restart_turn(launcher, now);
+    tl_service_turn(launcher);
 }
 
 bool tl_wait(struct tl_launcher *launcher, tl_condition *condition, size_t which, uint64_t due_ms)

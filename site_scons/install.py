@@ -2,7 +2,7 @@
 
     bin/                        troupe-bitcoin, troupe, troupe-idl
     include/troupe/             the public headers at their places in the tree: "bus/troupe.h", with -I from pkg-config
-    lib/                        libtroupe.a: bus, launcher and the facade of bus.iface; where NNG is shared, libtroupe.so; pkgconfig/troupe.pc
+    lib/                        libtroupe.a: bus, launcher and the facades of what they serve; where NNG is shared, libtroupe.so; pkgconfig/troupe.pc
     lib/troupe/                 where NNG is not (Debian 12): its archives, which libtroupe.a needs
     share/troupe/               interfaces/ with the compiler, web/ with what its JavaScript needs, and a SCons tool, as they lie in the tree
     share/doc/troupe/, man/     a page for each interface, the language, the license; manuals
@@ -50,7 +50,7 @@ def targets(env, build, sources, external, programs):
         sys.exit(f'scons: PREFIX={prefix} is relative: give it from the root of the file system')
     files, links = libraries(env, f'{build}/install', sources, external)
     files += [(f'include/troupe/{os.path.dirname(path)}', [path]) for path in HEADERS]
-    files += [('include/troupe/interfaces', [f'{build}/interfaces/bus.h']),
+    files += [('include/troupe/interfaces', [f'{build}/interfaces/{name}.h' for name in ('bus', 'launcher')]),
               ('bin', programs),
               ('share/troupe/interfaces', ['interfaces/troupe-idl', env.Glob('interfaces/*.iface'), env.Glob('interfaces/*.lock')]),
               ('share/troupe/interfaces/gen', env.Glob('interfaces/gen/*.py')),
@@ -77,7 +77,7 @@ def libraries(env, made, sources, external):
     """Both of the same objects, which are position-independent. NNG's own archives are not, so where there is no other NNG there is
     no shared library."""
     number = version()
-    objects = [env.SharedObject(f'{made}/{os.path.splitext(os.path.basename(path))[0]}', path) for path in sources]
+    objects = [env.SharedObject(f'{made}/{"_".join(os.path.splitext(path)[0].split(os.sep)[-2:])}', path) for path in sources]
     files, links = [('lib', env.StaticLibrary(f'{made}/libtroupe.a', objects))], []
     archives = [node for one in external if not isinstance(one, str) for node in env.Flatten(one)]
     if archives:

@@ -20,7 +20,7 @@ def declared(text):
     names = set()
     for statement in re.split(r'[;{}]', text):
         statement = statement.strip()
-        if match := re.match(r'(?!typedef|static)[\w\s*]+?\b((?:troupe|bus)_\w+)\(', statement):
+        if match := re.match(r'(?!typedef|static)[\w\s*]+?\b((?:troupe|bus|launcher)_\w+)\(', statement):
             names.add(match[1])
         elif match := re.match(r'extern [\w\s*]+?\b(\w+)$', statement):
             names.add(match[1])
@@ -106,7 +106,7 @@ class Install(unittest.TestCase):
             shown = {line.split()[2] for line in shown.splitlines()} - {'TROUPE_0'}
         else:
             shown = run('nm', '-g', '--defined-only', f'{self.prefix}/lib/libtroupe.a').stdout
-            shown = set(re.findall(r'^\w+ [A-Z] ((?:troupe|bus)_\w+)$', shown, re.MULTILINE))
+            shown = set(re.findall(r'^\w+ [A-Z] ((?:troupe|bus|launcher)_\w+)$', shown, re.MULTILINE))
         self.assertEqual((sorted(public - shown), sorted(shown - public)), ([], []))
 
     def test_headers_stand_alone_in_c_and_cpp(self):

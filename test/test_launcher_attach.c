@@ -133,7 +133,7 @@ static void test_killed_client_does_no_harm(void **state)
 
 static void assert_roles_at(const char *path, const char *process_of_store)
 {
-    static const char *const names[] = {"store", "middle", "front"};
+    static const char *const names[] = {"store", "middle", "front", "launcher"};
     static const char *const wanted[] = {"store"};
     struct tl_visit visit;
     struct tl_visit_roles roles;
@@ -142,13 +142,14 @@ static void assert_roles_at(const char *path, const char *process_of_store)
     assert_int_equal(tl_visit_open(&visit, path), TL_VISIT_DONE);
     assert_int_equal(tl_visit_list(&visit, 5000, &roles), TL_VISIT_DONE);
     assert_string_equal(roles.program, "trio");
-    assert_int_equal(roles.count, 3);
+    assert_int_equal(roles.count, 4);
     for (size_t i = 0; i < roles.count; i++) {
         assert_string_equal(roles.roles[i].name, names[i]);
         assert_true(roles.roles[i].ready);
     }
     assert_string_equal(roles.roles[0].process, process_of_store);
     assert_int_equal(roles.roles[2].pid, trio.pid);
+    assert_int_equal(roles.roles[3].pid, trio.pid);
     assert_int_equal(troupe_open(NULL, &troupe), 0);
     assert_int_equal(tl_visit_attach(&visit, troupe, wanted, 1, 5000), TL_VISIT_DONE);
     assert_int_equal(troupe_host_find(troupe, "store.bus", &ref), 0);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "launcher/launch.h"
 #include "test/support/runner.h"
 
 static char folder[64];  /* of this test program */
@@ -166,6 +167,8 @@ static void test_wrong_composition_is_refused_with_file_and_line(void **state)
     refuse_composition("[role middle]\nuses = middle\n",
                        "2: role \"middle\" can't use \"middle\", which uses \"middle\": a cycle, "
                        "none of them could start first");
+    refuse_composition("[process a]\nroles = front, launcher\n",
+                       "2: role \"launcher\" is in the launcher's process always: leave it out");
     refuse_composition("[role nobody]\nuses = store\n", "2: there is no role \"nobody\"");
     refuse_composition("[proces a]\nroles = front\n",
                        "2: section [proces a] is neither [process NAME] nor [role NAME]");
@@ -198,6 +201,25 @@ static void test_program_with_a_cycle_is_refused(void **state)
     runner_start(&trio, &cycle, datadir, NULL);
     assert_int_equal(runner_end(&trio), 2);
     assert_says(&trio, "role \"store\" uses itself, through those that it uses");
+}
+
+static void test_every_program_has_one_role_more(void **state)
+{
+    struct troupe_role roles[TROUPE_ROLES_MAX] = {{.name = "front"}, {.name = "launcher"}};
+    struct troupe_program wrong = {
+        .name = "wrong", .roles = roles, .roles_count = 2, .front = "front"};
+    (void)state;
+    assert_null(tl_service_add(&wrong));
+    for (size_t i = 1; i < TROUPE_ROLES_MAX; i++) {
+        roles[i].name = "role";
+    }
+    wrong.roles_count = TROUPE_ROLES_MAX;
+    assert_null(tl_service_add(&wrong));
+    wrong.roles_count--;
+    const struct troupe_program *whole = tl_service_add(&wrong);
+    assert_int_equal(whole->roles_count, TROUPE_ROLES_MAX);
+    assert_string_equal(whole->roles[tl_service_role(whole)].name, "launcher");
+    assert_int_equal(tl_roles_usable(whole) & (tl_bit(0) | tl_bit(TROUPE_ROLES_MAX - 1)), 0);
 }
 
 /* ---- the group ------------------------------------------------------------------------------- */
@@ -243,6 +265,7 @@ int main(void)
         TEST(test_wrong_composition_is_refused_with_file_and_line),
         TEST(test_line_too_long_is_refused),
         TEST(test_program_with_a_cycle_is_refused),
+        TEST(test_every_program_has_one_role_more),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -168,7 +168,7 @@ class Capture(Looking):
         self.assertEqual(items[0][:4], [0, 'troupe capture', 1, 'troupe-bitcoin'])
         names = [item[1] for item in items if item[0] == 2]
         self.assertEqual(names, ['node', 'wallet', 'ui'])
-        self.assertEqual({item[4] for item in items if item[0] == 3}, {'node', 'wallet', 'ui', ''})
+        self.assertEqual({item[4] for item in items if item[0] == 3}, {'node', 'wallet', 'ui', 'launcher', ''})
         passed = [item for item in items if item[0] == 4]
         self.assertEqual(items[-1], [6, len(passed), 0])
         self.assertEqual(self.error, f'troupe: {len(passed)} messages in {self.path}, 0 missed\n')

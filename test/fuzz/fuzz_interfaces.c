@@ -10,6 +10,7 @@
 #include "bus/arena.h"
 #include "bus/cbor.h"
 #include "interfaces/bus.h"
+#include "interfaces/launcher.h"
 #include "interfaces/node.h"
 #include "interfaces/ui.h"
 #include "interfaces/wallet.h"
