@@ -59,7 +59,8 @@ struct tc_options {
 };
 struct tc_session {
     const struct tc_options *options;
-    bool silent; /* for completion: nothing is said */
+    bool silent;      /* for completion: nothing is said */
+    const char *only; /* the one role that links are opened to; NULL: to all that are ready */
     char path[TC_PATH_BYTES_MAX];
     struct tl_visit visit;
     bool visiting;
@@ -130,7 +131,7 @@ struct tc_target {
     const struct idl *idls[TC_SERVED_MAX];
     size_t idls_count;
 };
-/* Finds the program and opens links to the roles that are ready. */
+/* Finds the program and opens links to the roles that are ready, or to `only` one of them. */
 enum tc_status tc_open(struct tc_session *session);
 void tc_close(struct tc_session *session);
 /* The role of that name; NULL: there is none, unsaid. */
@@ -207,6 +208,8 @@ enum tc_status tc_verb_top(struct tc_session *session);
 enum tc_status tc_verb_monitor(struct tc_session *session);
 enum tc_status tc_verb_capture(struct tc_session *session);
 enum tc_status tc_verb_read(struct tc_session *session);
+enum tc_status tc_verb_kill(struct tc_session *session);
+enum tc_status tc_verb_restart(struct tc_session *session);
 enum tc_status tc_verb_idl(struct tc_session *session);
 enum tc_status tc_verb_complete(struct tc_session *session);
 

@@ -7,6 +7,57 @@
 #include "interfaces/bus.h"
 #include "launcher/launch.h"
 
+/* ---- roles --------------------------------------------------------------------------------- */
+
+static const char *role_name(const void *names, size_t i)
+{
+    const struct tl_visit_roles *roles = names;
+    return roles->roles[i].name;
+}
+
+void tc_say_no_role(const struct tc_session *session, const char *word, size_t size)
+{
+    const struct tl_visit_roles *roles = &session->roles;
+    char name[TROUPE_NAME_BYTES_MAX + 1];
+    char names[512] = "";
+    size_t used = 0;
+    snprintf(name, sizeof name, "%.*s", (int)size, word);
+    const char *nearest = tl_nearest(name, roles->count, role_name, roles);
+    for (size_t i = 0; i < roles->count && used < sizeof names - TROUPE_NAME_BYTES_MAX - 4; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                 roles->roles[i].name);
+    }
+    if (nearest != NULL) {
+        tc_say(session, "%s has no role \"%s\"; did you mean %s?", roles->program, name, nearest);
+    } else {
+        tc_say(session, "%s has no role \"%s\": it has %s", roles->program, name, names);
+    }
+}
+
+const struct tl_visit_role *tc_role(const struct tc_session *session, const char *name, size_t size)
+{
+    for (size_t i = 0; i < session->roles.count; i++) {
+        const struct tl_visit_role *role = &session->roles.roles[i];
+        if (strlen(role->name) == size && memcmp(role->name, name, size) == 0) {
+            return role;
+        }
+    }
+    return NULL;
+}
+
+/* One that is ready; NULL: said why not. */
+static const struct tl_visit_role *find(struct tc_session *session, const char *name, size_t size)
+{
+    const struct tl_visit_role *role = tc_role(session, name, size);
+    if (role == NULL) {
+        tc_say_no_role(session, name, size);
+    } else if (!role->ready) {
+        tc_say(session, "%s is just being started again: troupe wait %s", role->name, role->name);
+        role = NULL;
+    }
+    return role;
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void on_report(void *user, const char *text)
@@ -33,9 +84,13 @@ enum tc_status tc_open(struct tc_session *session)
         return TC_FAILED;
     }
     for (size_t i = 0; i < session->roles.count; i++) {
-        if (session->roles.roles[i].ready) {
-            ready[count++] = session->roles.roles[i].name;
+        const struct tl_visit_role *role = &session->roles.roles[i];
+        if (role->ready && (session->only == NULL || strcmp(role->name, session->only) == 0)) {
+            ready[count++] = role->name;
         }
+    }
+    if (count == 0 && session->only != NULL) {
+        return find(session, session->only, strlen(session->only)) == NULL ? TC_NOBODY : TC_FAILED;
     }
     enum tl_visit_result result = tl_visit_attach(&session->visit, session->troupe, ready, count,
                                                   TC_START_MS);
@@ -341,55 +396,6 @@ static enum tc_status open_named(struct tc_session *session, const char *name,
                       &target->idls[0]);
     target->idls_count = status == TC_DONE;
     return status;
-}
-
-static const char *role_name(const void *names, size_t i)
-{
-    const struct tl_visit_roles *roles = names;
-    return roles->roles[i].name;
-}
-
-void tc_say_no_role(const struct tc_session *session, const char *word, size_t size)
-{
-    const struct tl_visit_roles *roles = &session->roles;
-    char name[TROUPE_NAME_BYTES_MAX + 1];
-    char names[512] = "";
-    size_t used = 0;
-    snprintf(name, sizeof name, "%.*s", (int)size, word);
-    const char *nearest = tl_nearest(name, roles->count, role_name, roles);
-    for (size_t i = 0; i < roles->count && used < sizeof names - TROUPE_NAME_BYTES_MAX - 4; i++) {
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                                 roles->roles[i].name);
-    }
-    if (nearest != NULL) {
-        tc_say(session, "%s has no role \"%s\"; did you mean %s?", roles->program, name, nearest);
-    } else {
-        tc_say(session, "%s has no role \"%s\": it has %s", roles->program, name, names);
-    }
-}
-
-const struct tl_visit_role *tc_role(const struct tc_session *session, const char *name, size_t size)
-{
-    for (size_t i = 0; i < session->roles.count; i++) {
-        const struct tl_visit_role *role = &session->roles.roles[i];
-        if (strlen(role->name) == size && memcmp(role->name, name, size) == 0) {
-            return role;
-        }
-    }
-    return NULL;
-}
-
-/* One that is ready; NULL: said why not. */
-static const struct tl_visit_role *find(struct tc_session *session, const char *name, size_t size)
-{
-    const struct tl_visit_role *role = tc_role(session, name, size);
-    if (role == NULL) {
-        tc_say_no_role(session, name, size);
-    } else if (!role->ready) {
-        tc_say(session, "%s is just being started again: troupe wait %s", role->name, role->name);
-        role = NULL;
-    }
-    return role;
 }
 
 enum tc_status tc_target_find(struct tc_session *session, const char *word,

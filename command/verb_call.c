@@ -191,6 +191,36 @@ enum tc_status tc_verb_call(struct tc_session *session)
     return status;
 }
 
+/* A method of the launcher's about one process. No link to that one is opened, which would end with it. */
+static enum tc_status call_launcher(struct tc_session *session, const char *method)
+{
+    char name[TROUPE_NAME_BYTES_MAX + 8];
+    const struct tc_options *given = session->options;
+    struct tc_options options = *given;
+    if ((size_t)snprintf(name, sizeof name, "name=%s", options.words[0]) >= sizeof name) {
+        tc_say(session, "a name has at most %d bytes", TROUPE_NAME_BYTES_MAX);
+        return TC_USAGE;
+    }
+    options.words[0] = session->only = "launcher";
+    options.words[1] = method;
+    options.words[2] = name;
+    options.words_count = 3;
+    session->options = &options;
+    enum tc_status status = tc_verb_call(session);
+    session->options = given;
+    return status;
+}
+
+enum tc_status tc_verb_kill(struct tc_session *session)
+{
+    return call_launcher(session, "kill");
+}
+
+enum tc_status tc_verb_restart(struct tc_session *session)
+{
+    return call_launcher(session, "restart");
+}
+
 enum tc_status tc_verb_idl(struct tc_session *session)
 {
     static char *words[TC_WORDS_MAX + 2] = {"troupe-idl"};

@@ -119,6 +119,7 @@ static bool needs_program(const char *verb)
 {
     return strcmp(verb, "call") == 0 || strcmp(verb, "watch") == 0 ||
            strcmp(verb, "introspect") == 0 || strcmp(verb, "wait") == 0 ||
+           strcmp(verb, "restart") == 0 || strcmp(verb, "kill") == 0 ||
            strcmp(verb, "monitor") == 0 || strcmp(verb, "capture") == 0;
 }
 
@@ -164,10 +165,11 @@ enum tc_status tc_verb_complete(struct tc_session *session)
         complete_call(&complete, words + 1, count - 1);
     } else if (strcmp(words[0], "capture") == 0 && count == 2) {
         return TC_DONE; /* a file: the shell's own */
-    } else if (strcmp(words[0], "wait") != 0) {
-        offer_members(&complete, strcmp(words[0], "watch") != 0);
-    } else {
+    } else if (strcmp(words[0], "wait") == 0 || strcmp(words[0], "restart") == 0 ||
+               strcmp(words[0], "kill") == 0) {
         offer_roles(&complete, "");
+    } else {
+        offer_members(&complete, strcmp(words[0], "watch") != 0);
     }
     return TC_DONE;
 }

@@ -179,9 +179,22 @@ static enum tc_status add_word(struct watch *watch, const char *word)
     return status;
 }
 
+/* One event of one role: what becomes of the other processes does not concern it. */
+static void visit_only(struct tc_session *session, char role[TROUPE_NAME_BYTES_MAX + 1])
+{
+    const char *word = session->options->words[0];
+    size_t size = strcspn(word, "./");
+    if (session->options->words_count == 1 && word[size] != '\0' && size <= TROUPE_NAME_BYTES_MAX) {
+        snprintf(role, TROUPE_NAME_BYTES_MAX + 1, "%.*s", (int)size, word);
+        session->only = role;
+    }
+}
+
 enum tc_status tc_verb_watch(struct tc_session *session)
 {
     static struct watch watch; /* large */
+    static char role[TROUPE_NAME_BYTES_MAX + 1];
+    visit_only(session, role);
     enum tc_status status = tc_open(session);
     watch.run = (struct tc_run){
         .session = session, .begin = begin, .until_cut = true, .user = &watch};

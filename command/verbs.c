@@ -44,6 +44,18 @@ const struct tc_verb tc_verbs[] = {
     {"wait", "ROLE...", "waits until the program runs and the roles are ready",
      "At most --timeout=TIME (30s).\n\n  troupe wait node wallet && troupe call node get_tip\n", 1,
      16, 0, tc_verb_wait},
+    {"restart", "ROLE|PROCESS", "ends a process in order and starts it again",
+     "Of a role: the process that it lives in. Done when it is ready again. What it has begun it\n"
+     "finishes, what it is asked meanwhile it is not sent. Other processes go on.\n\n"
+     "  troupe restart wallet\n  troupe restart node --timeout=2m\n",
+     1, 1, 0, tc_verb_restart},
+    {"kill", "ROLE|PROCESS", "ends a process by force, as a crash does",
+     "By SIGKILL. It comes back as the program has it for crashes, of which this is one: too many "
+     "end\n"
+     "the program, and so does the first where nothing is restarted. troupe call launcher\n"
+     "list_processes has its policy, how often it was started and how it ended.\n\n"
+     "  troupe kill node && troupe wait node\n",
+     1, 1, 0, tc_verb_kill},
     {"top", "", "what the processes do, each second anew",
      "--count=N ends after N times.\n\n  troupe top\n", 0, 0, TC_TAKES_COUNT, tc_verb_top},
     {"monitor", "[ROLE|INTERFACE[.METHOD]]...", "prints messages as they pass",

@@ -30,7 +30,7 @@ class Look(command.Running):
     def test_ps(self):
         self.assertEqual(numbered(self.troupe('ps').stdout),
                          'PROCESS PID ROLES ACTORS WAITING HANDLED ASKS OPEN DEAD LETTERS LINKS\n'
-                         'node N node N N N N N N\nwallet N wallet N N N N N N\nui N ui N N N N N N\n')
+                         'node N node N N N N N N\nwallet N wallet N N N N N N\nui N ui,launcher N N N N N N\n')
         told = self.json('ps')
         self.assertEqual([list(row) for row in told],
                          [['process', 'pid', 'roles', 'actors', 'waiting', 'handled', 'asks_open', 'dead_letters', 'links']] * 3)
@@ -43,7 +43,8 @@ class Look(command.Running):
                          '├─ node pid N\n│ ├─ bus #N waiting N handled N\n│ └─ node #N role node waiting N handled N\n'
                          '├─ wallet pid N\n│ ├─ bus #N waiting N handled N\n│ ├─ wallet #N role wallet waiting N handled N\n'
                          '│ └─ wallet #N waiting N handled N\n'
-                         '└─ ui pid N\n ├─ bus #N waiting N handled N\n └─ ui #N role ui waiting N handled N\n')
+                         '└─ ui pid N\n ├─ bus #N waiting N handled N\n ├─ ui #N role ui waiting N handled N\n'
+                         ' └─ launcher #N role launcher waiting N handled N\n')
         told = self.json('tree')
         self.assertEqual((list(told), told['program']), (['program', 'version', 'processes'], 'troupe-bitcoin'))
         self.assertEqual([list(row) for row in told['processes']], [['process', 'pid', 'actors']] * 3)
@@ -53,7 +54,8 @@ class Look(command.Running):
         self.assertEqual(numbered(self.troupe('list').stdout),
                          'ROLE PROCESS STATE INTERFACE VERSION WHAT IT IS\nnode node ready troupe.Node N A Bitcoin node\n'
                          'node node ready troupe.PNp N Inside the node: what its network thread tells the actor\n'
-                         'wallet wallet ready troupe.Wallets N The wallets there are\nui ui ready troupe.Ui N What a person sees and does\n')
+                         'wallet wallet ready troupe.Wallets N The wallets there are\nui ui ready troupe.Ui N What a person sees and does\n'
+                         'launcher ui ready troupe.Launcher N The processes of a program, seen and moved from outside\n')
         told = self.json('list')
         self.assertEqual(list(told[0]), ['role', 'process', 'state', 'interface', 'version', 'what_it_is'])
         self.assertIs(type(told[0]['version']), int)
@@ -89,7 +91,7 @@ class Look(command.Running):
     def test_introspect(self):
         said = self.troupe('introspect').stdout
         self.assertEqual(re.findall(r'^(troupe\.\w+) +@\d+ ', said, re.MULTILINE),
-                         ['troupe.Bus', 'troupe.Node', 'troupe.P2p', 'troupe.Wallets', 'troupe.Wallet', 'troupe.Ui'])
+                         ['troupe.Bus', 'troupe.Node', 'troupe.P2p', 'troupe.Wallets', 'troupe.Wallet', 'troupe.Ui', 'troupe.Launcher'])
         said = self.troupe('introspect', 'wallet').stdout
         self.assertIn('  method create(name:text<=32; words:text<=256="" secret; passphrase:text<=1024="" secret) -> '
                       '(wallet:ref<troupe.Wallet>)\n      Makes a wallet and opens it.\n', said)
@@ -99,7 +101,7 @@ class Look(command.Running):
             self.assertEqual(self.troupe('introspect', word).stdout, said)
         self.assertEqual(self.json('introspect', 'node.get_tip'), {'interface': 'troupe.Node', 'name': 'get_tip', 'text': said})
         self.assertEqual([list(one) for one in self.json('introspect', 'node')], [['name', 'id', 'version', 'methods', 'events', 'text']] * 2)
-        self.assertEqual(len(self.json('introspect')), 6)
+        self.assertEqual(len(self.json('introspect')), 7)
         self.assertIn('method open', self.troupe('introspect', 'Wallets').stdout)
         self.assertIn('struct Passed', self.troupe('introspect', 'ui.bus.observe').stdout)
         self.assertIn('there is no "fly": troupe introspect node shows', self.refused('introspect', 'node.fly', status=1))
@@ -343,11 +345,11 @@ class Complete(command.Running):
         self.assertIn('--attach=', command.run('complete', '--').stdout.split())
         self.assertEqual(command.run('complete', 'help', 'li').stdout.split(), ['list'])
         at = f'--attach=unix:{self.node.datadir}'
-        for words, want in ((['call', ''], ['node', 'wallet', 'ui']), (['call', 'node', 'get_ti'], ['get_tip']),
+        for words, want in ((['call', ''], ['node', 'wallet', 'ui', 'launcher']), (['call', 'node', 'get_ti'], ['get_tip']),
                             (['call', 'node', 'get_blocks', ''], ['from=', 'to=']), (['call', 'wallet/default', 'get_bal'], ['get_balance']),
                             (['call', 'node', 'set_network_active', 'is_active='], ['is_active=true', 'is_active=false']),
                             (['watch', 'node.tip'], ['node.tip_changed']), (['introspect', 'node.get_ti'], ['node.get_tip']),
-                            (['wait', 'w'], ['wallet']), (['call', 'fly', ''], []), (['idl', 'd'], ['diff', 'doc'])):
+                            (['kill', 'w'], ['wallet']), (['restart', 'w'], ['wallet']), (['wait', 'w'], ['wallet']), (['call', 'fly', ''], []), (['idl', 'd'], ['diff', 'doc'])):
             with self.subTest(words):
                 self.assertEqual(command.run('complete', at, *words).stdout.split(), want)
                 self.assertEqual(command.run('complete', *at.split('=', 1), *words).stdout.split(), want)
