@@ -3,7 +3,9 @@ page are left in BUILD/screenshots."""
 import glob
 import os
 import re
+import shutil
 import sys
+import tempfile
 import types
 import unittest
 
@@ -11,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'support'))
 import browser  # noqa: E402 (the path comes first)
 import program  # noqa: E402
+import regtest  # noqa: E402
 
 SCENE_SECONDS = 120
 
@@ -33,10 +36,11 @@ class Browser(unittest.TestCase):
         self.used.add(address)
         return address
 
-    def play(self, file, scene, node=None):
+    def play(self, file, scene, node=None, **given):
         node = node or self.node
         command = program.arguments_of(node.datadir, ())
-        done = self.browser.play(file, scene, {'address': self.address(node), 'command': command, 'pids': node.pids()}, SCENE_SECONDS)
+        stage = {'address': self.address(node), 'command': command, 'pids': node.pids(), **given}
+        done = self.browser.play(file, scene, stage, SCENE_SECONDS)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_wrong_token_is_refused(self):
@@ -51,13 +55,41 @@ class Browser(unittest.TestCase):
     def test_wallet_is_made_and_pays(self):
         self.play('wallet.mjs', 'wallet_is_made_and_pays')
 
+    def test_script_in_a_label_stays_text(self):
+        self.play('wallet.mjs', 'script_in_a_label_stays_text')
+
+    def test_two_tabs_stay_in_step(self):
+        self.play('wallet.mjs', 'two_tabs_stay_in_step')
+
+    def test_keyboard_is_enough(self):
+        self.play('wallet.mjs', 'keyboard_is_enough')
+
+    def test_every_view_is_readable_by_all(self):
+        self.play('pictures.mjs', 'every_view_is_readable_by_all')
+
+    def test_page_outlives_its_processes(self):
+        self.play('processes.mjs', 'page_outlives_its_processes', node=program.Node(self, '--web=0'))
+
+    def test_node_asks_in_every_tab(self):
+        trunk = regtest.blocks(10)
+        folder = tempfile.mkdtemp(prefix='troupe-test-')
+        self.addCleanup(shutil.rmtree, folder)
+        datadir, blocks = (os.path.join(folder, name) for name in ('data', 'blocks'))
+        with open(f'{blocks}.dat', 'wb') as file:
+            file.write(regtest.framed(trunk + regtest.blocks(10, trunk)))
+        with open(f'{blocks}.hex', 'w', encoding='ascii') as file:
+            file.writelines(f'{block.hex()}\n' for block in regtest.blocks(12, trunk, b'other'))
+        program.run(datadir, f'--import={blocks}.dat')
+        node = program.Node(self, '--web=0', '--ask-reorg=9', datadir=datadir)
+        self.play('processes.mjs', 'node_asks_in_every_tab', node=node, blocks=f'{blocks}.hex')
+
     def test_no_scene_is_left_out(self):
         with open(os.path.abspath(__file__), encoding='utf-8') as file:
             played = re.findall(r"self\.play\('(\w+\.mjs)', '(\w+)'", file.read())
         there = []
         for path in sorted(glob.glob(os.path.join(ROOT, 'test/browser/*.mjs'))):
             with open(path, encoding='utf-8') as file:
-                there += [(os.path.basename(path), scene) for scene in re.findall(r'^export async function (\w+)\(stage', file.read(), re.MULTILINE)]
+                there += [(os.path.basename(path), scene) for scene in re.findall(r'^export async function (\w+)\(stage\)', file.read(), re.MULTILINE)]
         self.assertEqual(sorted(played), sorted(there))
 
 

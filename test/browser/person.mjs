@@ -5,6 +5,7 @@ export const PHONE = { width: 390, height: 844 };
 export const VIEWS = ['overview', 'receive', 'send', 'history', 'coins', 'node', 'mine', 'settings'];
 
 export async function view(page, name) {
+  await page.bringToFront(); // what is behind is drawn once a second only
   await page.locator('#views').getByRole('link', { name: new RegExp(`^${name}$`, 'i') }).click();
   await page.locator(`#views a[href="#/${name.toLowerCase()}"][aria-current="page"]`).waitFor();
 }
@@ -49,9 +50,13 @@ export async function review(page, to, amount) {
   await page.getByRole('heading', { name: /^Pay / }).waitFor();
 }
 
-export async function balance_is(page, amount) {
+// The page shows what the command line says: how much a block pays depends on the height of the chain, which scenes share.
+export async function balance_is_shown(stage, page, wallet) {
+  const { confirmed_sat } = stage.ask(`--wallet=${wallet}`, 'balance');
+  const text = `${Math.floor(confirmed_sat / 1e8)}.${String(confirmed_sat % 1e8).padStart(8, '0')} BTC`;
   await view(page, 'overview');
-  await page.waitForFunction((sum) => document.getElementById('confirmed')?.textContent.trim() === `${sum} BTC`, amount);
+  await page.waitForFunction((sum) => document.getElementById('confirmed')?.textContent.trim() === sum, text);
+  return confirmed_sat;
 }
 
 // In the dialog that asks for it.

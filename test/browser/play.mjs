@@ -7,19 +7,25 @@
 //   pids     of its processes, by name
 //   folder   for screenshots
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 const WAIT_MS = 30000;
 const DESK = { width: 1200, height: 800 };
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 class Stage {
   constructor(browser, given) {
     Object.assign(this, given, { playwright: browser });
     this.origin = new URL(this.address).origin;
     this.errors = [];
+  }
+
+  // What the browser says of it is no error of the page's.
+  expects(said) {
+    this.expected = said;
   }
 
   // A browser of its own: no cookies, nothing seen before.
@@ -33,7 +39,7 @@ class Stage {
   async tab(context) {
     const page = await context.newPage();
     page.on('pageerror', (error) => this.errors.push(`${page.url()}: ${error.stack}`));
-    page.on('console', (said) => said.type() === 'error' && this.errors.push(`${said.location().url}: ${said.text()}`));
+    page.on('console', (said) => said.type() === 'error' && !this.expected?.test(said.text()) && this.errors.push(`${said.location().url}: ${said.text()}`));
     return page;
   }
 
@@ -54,20 +60,15 @@ class Stage {
     await page.screenshot({ path: path.join(this.folder, `${name}.png`), fullPage: true, ...options });
   }
 
-  // No finding of axe-core's that would keep somebody out.
-  async accessible(page) {
-    await page.evaluate(`(async () => { const module = undefined, define = undefined; ${await source(axe)} })()`);
-    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  // No finding of axe-core's that would keep somebody out; `rules`: of those alone.
+  async accessible(page, rules) {
+    await page.evaluate(`if (window.axe === undefined) { (() => { const module = undefined, define = undefined; ${axe} })(); }`);
+    const found = await page.evaluate((only) => window.axe.run(document, { resultTypes: ['violations'], ...(only ? { runOnly: only } : {}) }), rules);
     const grave = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     if (grave.length > 0) {
       throw new Error(`${page.url()}: ${grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html }) => html).join('\n')}`).join('\n')}`);
     }
   }
-}
-
-async function source(file) {
-  const { readFile } = await import('node:fs/promises');
-  return readFile(file, 'utf8');
 }
 
 async function play(file, name) {

@@ -41,6 +41,16 @@ export function when(time_s) {
   return date(time_s).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+// As short as it is clear now: today's by the clock, this year's without the year.
+export function when_shortly(time_s, now = new Date()) {
+  const then = date(time_s);
+  const clock = { hour: 'numeric', minute: '2-digit' };
+  const day = { month: 'short', day: 'numeric' };
+  return then.toDateString() === now.toDateString() ? then.toLocaleTimeString(undefined, clock)
+    : then.getFullYear() === now.getFullYear() ? then.toLocaleString(undefined, { ...day, ...clock })
+      : then.toLocaleDateString(undefined, { ...day, year: 'numeric' });
+}
+
 export function duration(seconds) {
   const minutes = Math.ceil(seconds / 60);
   return seconds < 60 ? `${Math.ceil(seconds)} s` : seconds < HOUR_S ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`;

@@ -2,7 +2,7 @@
 import { html, nothing } from 'lit-html';
 
 import { count, number } from './format.js';
-import { history_table } from './history.js';
+import { payments } from './history.js';
 import { back_up, set_passphrase } from './keys.js';
 import { button, card, icon, money, shown } from './parts.js';
 import { addresses, balance, history, is_regtest, node_info, peers, state, wallet_info } from './state.js';
@@ -51,11 +51,11 @@ function hero({ balance: all }) {
 // A wallet that somebody relies on has words on paper and a passphrase.
 function care() {
   const info = wallet_info.read();
-  if (info === undefined || info.is_encrypted || is_regtest() === undefined) {
+  if (info === undefined || info.is_encrypted) {
     return nothing;
   }
-  return card('Before there is money in it', html`
-    <p>This wallet is ready to use, and its keys lie in its file as they are. Write its words down, then give it a passphrase.</p>
+  return card('Protect this wallet', html`
+    <p>Its keys are not encrypted, and perhaps nobody has written its words down. Do both before there is money in it that matters.</p>
     <div class="row">${button('words', 'Show the words', back_up)}${button('encrypt', 'Set a passphrase', set_passphrase)}</div>`);
 }
 
@@ -79,7 +79,7 @@ export function draw() {
     <h1 tabindex="-1">Overview</h1>
     ${shown(balance, hero)}
     ${care()}
-    ${card('Newest payments', shown(history, ({ entries }) => (entries.length === 0 ? first_steps() : history_table(entries.slice(0, NEWEST)))),
+    ${card('Newest payments', shown(history, ({ entries }) => (entries.length === 0 ? first_steps() : payments(entries.slice(0, NEWEST)))),
     html`<a class="small" href="#/history">All of the history</a>`)}
     ${node_card()}`;
 }

@@ -5,6 +5,7 @@ import { html, nothing, render } from 'lit-html';
 import { node_network } from '../web/node.js';
 import * as block from './block.js';
 import * as coins from './coins.js';
+import { lapse } from './copy.js';
 import { draw_dialogs } from './dialogs.js';
 import { name_of } from './format.js';
 import * as history from './history.js';
@@ -21,7 +22,8 @@ import * as settings from './settings.js';
 import { dismiss, draws, is_regtest, node_info, state } from './state.js';
 import { wallet_switcher, without_wallet } from './wallets.js';
 
-// By the name in the address; `free` of them need no wallet, `under` is what the navigation shows.
+// By the name in the address; `free` of them need no wallet, `under` is what the navigation shows. Mine is last: it comes once the
+// network is known, and nothing moves then.
 const VIEWS = {
   overview: { title: 'Overview', view: overview },
   receive: { title: 'Receive', view: receive },
@@ -29,8 +31,8 @@ const VIEWS = {
   history: { title: 'History', view: history },
   coins: { title: 'Coins', view: coins },
   node: { title: 'Node', view: node_page, free: true },
-  mine: { title: 'Mine', view: mine },
   settings: { title: 'Settings', view: settings, free: true },
+  mine: { title: 'Mine', view: mine },
   tx: { title: 'Payment', view: payment, under: 'history' },
   block: { title: 'Block', view: block, free: true, under: 'node' },
 };
@@ -79,8 +81,10 @@ function go() {
   }
   shown = name;
   forget_doings();
+  lapse('money', 'lock', 'wallets');
   document.title = `${VIEWS[name].title} - troupe-bitcoin`;
   draw();
+  document.querySelector('#views [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
   if (before !== null) {
     scrollTo(0, 0);
     document.querySelector('#view h1')?.focus();
@@ -90,5 +94,7 @@ function go() {
 document.getElementById('view').replaceChildren();
 draws(() => shown !== null && draw());
 addEventListener('hashchange', go);
+// Labels and addresses that another tab made are told by no event.
+document.addEventListener('visibilitychange', () => document.hidden || lapse('money', 'wallets'));
 go();
 questions.begin();

@@ -2,7 +2,7 @@
 // elsewhere as text or attribute: it is never markup.
 import { html, nothing, svg } from 'lit-html';
 
-import { btc, id_text, when } from './format.js';
+import { btc, date, id_text, when } from './format.js';
 import { changed } from './state.js';
 import { say, wallet_words } from './words.js';
 
@@ -76,7 +76,8 @@ export function money(sat, { signed = false, unit = true } = {}) {
 const drawings = {
   in: svg`<path d="M12 5v13M6 12l6 6 6-6"/>`,
   out: svg`<path d="M12 19V6M6 12l6-6 6 6"/>`,
-  mined: svg`<path d="M4 20l9-9M9 4c5 0 9 4 11 9M7 6l11 11"/>`,
+  within: svg`<path d="M7 8h10l-3-3M17 16H7l3 3"/>`,
+  mined: svg`<path d="M5 19l8-8M9 4.5c5 .5 9 4.5 10.5 10.5M7.5 6l10.5 10.5"/>`,
   pending: svg`<circle cx="12" cy="12" r="8"/><path d="M12 8v4l3 2"/>`,
   done: svg`<path d="M5 13l4 4L19 7"/>`,
   lock: svg`<rect x="6" y="11" width="12" height="9" rx="2"/><path d="M9 11V8a3 3 0 0 1 6 0v3"/>`,
@@ -110,7 +111,7 @@ export function id_link(hash, where = 'tx') {
   return html`<a class="mono" href="#/${where}/${text}" title=${text}>${text.slice(0, 10)}…${text.slice(-6)}</a>`;
 }
 
-export const time = (time_s) => html`<time datetime=${new Date(Number(time_s) * 1000).toISOString()}>${when(time_s)}</time>`;
+export const time = (time_s) => html`<time datetime=${date(time_s).toISOString()}>${when(time_s)}</time>`;
 
 // Name and value, one below the other.
 export function facts(rows) {

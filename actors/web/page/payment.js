@@ -5,6 +5,7 @@ import { copy, reset } from './copy.js';
 import { confirm_payment, fee_fields, fee_of } from './send.js';
 import { dialog } from './dialogs.js';
 import { fee_rate, id_bytes, id_text, number } from './format.js';
+import { kind, KINDS } from './history.js';
 import { label_button } from './label.js';
 import { act, button, busy, card, copies, facts, forget_doing, id_link, money, outcome, shown, time, tx_state } from './parts.js';
 import { addresses, node, node_info, state } from './state.js';
@@ -99,7 +100,7 @@ function show(found) {
   const { tx } = found;
   const height = node_info.read()?.tip.height;
   return html`
-    ${card(tx.is_coinbase ? 'Mined' : tx.net_sat < 0n ? 'Sent' : 'Received', html`
+    ${card(KINDS[kind(tx)], html`
       <p class="sum">${money(tx.net_sat, { signed: true })}</p>
       ${facts([
         ['State', tx_state(tx, height)],

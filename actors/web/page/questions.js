@@ -6,7 +6,7 @@ import { act, busy, outcome } from './parts.js';
 import { duration } from './format.js';
 import { dialog } from './dialogs.js';
 import { changed, web } from './state.js';
-import { is } from './words.js';
+import { is, sentence } from './words.js';
 
 const SECOND_MS = 1000;
 const open = new Map(); // id -> close
@@ -32,7 +32,7 @@ function ask({ id, text, choices, default_choice, left_ms }) {
   dialog(({ close, title }) => {
     open.set(id, close);
     return html`<div class="stack"><h2 id=${title}>The node asks</h2>
-      <p class="lines">${text}</p>
+      <p class="lines">${sentence(text)}</p>
       <p class="muted small">Without an answer within ${duration(Math.max(0, (until - Date.now()) / SECOND_MS))}: “${choices[default_choice]}”. Close this to look around first.</p>
       ${outcome(`question ${id}`)}
       <div class="ends">${choices.map((name, at) => html`<button type="button" class=${at === default_choice ? 'main' : ''} aria-busy=${busy(`question ${id}`)}
@@ -46,7 +46,7 @@ function ask({ id, text, choices, default_choice, left_ms }) {
 
 // One comes up by itself once; closed, it waits here for who has looked around.
 export function waiting() {
-  return asked.filter((one) => !open.has(one.id)).map((one) => html`<p class="note warn row" role="status"><span>The node asks: ${one.text}</span>
+  return asked.filter((one) => !open.has(one.id)).map((one) => html`<p class="note warn row" role="status"><span>The node asks. ${sentence(one.text)}</span>
     <button type="button" class="slim" @click=${() => ask(one)}>Answer</button></p>`);
 }
 

@@ -3,7 +3,7 @@ import { html, nothing } from 'lit-html';
 
 import { lapse } from './copy.js';
 import { agreed, show, unlock, unlocked } from './dialogs.js';
-import { count, number } from './format.js';
+import { count } from './format.js';
 import { back_up, remove_passphrase, set_passphrase } from './keys.js';
 import { act, button, busy, Cancelled, card, copies, facts, field, given, mark, outcome, shown } from './parts.js';
 import { changed, node, state, wallet_info } from './state.js';
@@ -130,7 +130,7 @@ async function end() {
 }
 
 function program(info) {
-  return html`${facts([['Program', `troupe-bitcoin ${info.version}`], ['Wallet’s process', number(info.pid)], ['Data', html`<span class="mono">${info.datadir}</span>`]])}
+  return html`${facts([['Program', `troupe-bitcoin ${info.version}`], ['Wallet’s process', info.pid], ['Data', html`<span class="mono">${info.datadir}</span>`]])}
     <div class="row">${button('end', 'End the program', end, 'danger', node_words)}</div>${outcome('end')}`;
 }
 

@@ -8,7 +8,7 @@ import { Web } from '../web/web.js';
 import { copy, draws_with, lapse, reset } from './copy.js';
 import { btc } from './format.js';
 import { connect, show_state } from './program.js';
-import { passes, say, wallets_words } from './words.js';
+import { passes, say, sentence, wallets_words } from './words.js';
 
 const BEAT_MS = 1500;
 const NOTICES_MAX = 4;
@@ -279,7 +279,7 @@ node.on_sync_progress((fields) => {
   state.progress = fields;
   lapse('tip');
 });
-node.on_alert((fields) => fields && notice(fields.text, ['info', 'warn', 'bad'][fields.level] ?? 'warn'));
+node.on_alert((fields) => fields && notice(sentence(fields.text), ['info', 'warn', 'bad'][fields.level] ?? 'warn'));
 wallets.on_wallet_loaded((fields) => {
   lapse('wallets');
   if (fields?.name === state.name) {

@@ -49,7 +49,8 @@ export const passes = (error) => error instanceof TroupeError && passing.has(err
 
 export const is = (error, failure) => error instanceof TroupeError && error.code === failure.code;
 
-function sentence(text) {
+// The program's texts are parts of lines; here they stand alone.
+export function sentence(text) {
   const trimmed = text.trim();
   return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
 }
