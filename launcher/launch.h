@@ -330,10 +330,11 @@ struct tl_permits {
     uint64_t roles; /* that are named */
     size_t count;
     struct troupe_permit items[TL_PERMITS_MAX];
+    char why[256]; /* it failed */
 };
-/* Of the words of --bind-allow. False: `ret_why` says what is wrong. */
+/* Of the words of --bind-allow. False: `why` says what is wrong. */
 bool tl_permits_read(const struct troupe_program *program, const char *text, size_t size,
-                     struct tl_permits *ret_permits, char *ret_why, size_t why_size);
+                     struct tl_permits *ret_permits);
 
 /* ---- attach.c -------------------------------------------------------------------------------- */
 

@@ -403,13 +403,11 @@ static bool parse_allow(struct parse *parse)
 {
     struct tl_command_line *line = parse->line;
     struct tl_permits permits;
-    char why[256];
     if (line->bind_allow == NULL) {
         return true;
     }
-    if (!tl_permits_read(parse->program, line->bind_allow, strlen(line->bind_allow), &permits, why,
-                         sizeof why)) {
-        tl_say(parse->program, "--bind-allow: %s", why);
+    if (!tl_permits_read(parse->program, line->bind_allow, strlen(line->bind_allow), &permits)) {
+        tl_say(parse->program, "--bind-allow: %s", permits.why);
         return false;
     }
     line->bind_roles = permits.roles;

@@ -16,8 +16,6 @@
 struct reading {
     const struct troupe_program *program;
     struct tl_permits *permits;
-    char *why;
-    size_t why_size;
 };
 
 /* False. */
@@ -27,7 +25,7 @@ static bool wrong(const struct reading *reading, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(reading->why, reading->why_size, format, arguments);
+    vsnprintf(reading->permits->why, sizeof reading->permits->why, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -158,10 +156,9 @@ static bool add_word(const struct reading *reading, char *word)
 }
 
 bool tl_permits_read(const struct troupe_program *program, const char *text, size_t size,
-                     struct tl_permits *ret_permits, char *ret_why, size_t why_size)
+                     struct tl_permits *ret_permits)
 {
-    struct reading reading = {
-        .program = program, .permits = ret_permits, .why = ret_why, .why_size = why_size};
+    struct reading reading = {.program = program, .permits = ret_permits};
     ret_permits->count = 0;
     ret_permits->roles = 0;
     for (size_t at = 0; at <= size;) {

@@ -144,10 +144,9 @@ int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
                  struct tl_message *message)
 {
     struct tl_permits permits = {.count = 0};
-    char why[256];
     const struct troupe_text *allow = &message->text;
-    if (allow->size != 0 && (program == NULL || !tl_permits_read(program, allow->data, allow->size,
-                                                                 &permits, why, sizeof why))) {
+    if (allow->size != 0 &&
+        (program == NULL || !tl_permits_read(program, allow->data, allow->size, &permits))) {
         tl_message_close(message);
         return TROUPE_EINVAL;
     }

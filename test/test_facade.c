@@ -896,12 +896,13 @@ static void test_latest_event_comes_first_to_a_late_subscriber(void **state)
     assert_int_equal(listening.newest_last, 3);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* they take ten times as long: two ways that have all parts */
-#define EVERY_WAY(test)                                                                 \
-    {#test " [three processes]", test, places_setup_three, places_teardown, NULL},      \
-    {                                                                                   \
-        #test " [quick, bypass, two processes]", test, places_setup_quick_bypass_two,   \
-            places_teardown, NULL                                                       \
+#if defined(__SANITIZE_ADDRESS__) || \
+    defined(__SANITIZE_THREAD__) /* they take ten times as long: two ways that have all parts */
+#define EVERY_WAY(test)                                                               \
+    {#test " [three processes]", test, places_setup_three, places_teardown, NULL},    \
+    {                                                                                 \
+#test " [quick, bypass, two processes]", test, places_setup_quick_bypass_two, \
+            places_teardown, NULL                                                     \
     }
 #else
 #define EVERY_WAY(test) THREE_WAYS(test), QUICK_WAYS(test), BYPASS_WAYS(test)
