@@ -105,7 +105,7 @@ struct troupe_program {
     size_t roles_count;
     const struct troupe_sandbox *sandboxes; /* by role, in any order; may be NULL */
     size_t sandboxes_count;
-    const struct troupe_reads *reads; /* by role, in any order; may be NULL */
+    const struct troupe_reads *reads; /* one a role at most, in any order; may be NULL */
     size_t reads_count;
     const char *front; /* the role that stays in the launcher's process; its end ends the program */
     const char *split; /* preset of --split */

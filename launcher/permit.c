@@ -137,9 +137,9 @@ static bool add_word(const struct reading *reading, char *word)
     const char *rest = mark != '\0' ? word + size + 1 : "";
     size_t i = tl_role_find(program, word, size);
     word[size] = '\0';
-    if (i == program->roles_count || (tl_roles_usable(program) & tl_bit(i)) == 0) {
+    if (i == program->roles_count) {
         const char *nearest = tl_nearest(word, program->roles_count, role_at, program);
-        return wrong(reading, "there is no role \"%s\" that others may use%s%s%s", word,
+        return wrong(reading, "there is no role \"%s\"%s%s%s", word,
                      nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                      nearest != NULL ? "?" : "");
     }

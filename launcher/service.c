@@ -277,6 +277,8 @@ const struct troupe_program *tl_service_add(const struct troupe_program *program
     static struct troupe_role roles[TROUPE_ROLES_MAX];
     static enum troupe_restart restarts[TROUPE_ROLES_MAX];
     static const char *asked_for[TROUPE_ROLES_MAX];
+    static const char *const looks[] = {"list_processes", NULL};
+    static struct troupe_reads reads[TROUPE_ROLES_MAX];
     size_t count = program->roles_count;
     if (count == TROUPE_ROLES_MAX ||
         tl_role_find(program, actor.name, strlen(actor.name)) != count) {
@@ -292,11 +294,17 @@ const struct troupe_program *tl_service_add(const struct troupe_program *program
     if (program->asked_for != NULL) {
         memcpy(asked_for, program->asked_for, count * sizeof asked_for[0]);
     }
+    if (program->reads != NULL) {
+        memcpy(reads, program->reads, program->reads_count * sizeof reads[0]);
+    }
+    reads[program->reads_count] = (struct troupe_reads){actor.name, looks};
     roles[count] = (struct troupe_role){.name = actor.name, .actor = &actor};
     whole = *program;
     whole.roles = roles;
     whole.roles_count = count + 1;
     whole.restarts = restarts; /* TROUPE_RESTART_NEVER where nothing was said, which is the same */
     whole.asked_for = asked_for;
+    whole.reads = reads;
+    whole.reads_count = program->reads_count + 1;
     return &whole;
 }

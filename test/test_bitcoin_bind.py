@@ -61,6 +61,11 @@ class Bind(program.Program):
         self.assertIn('no node or no wallet', self.refused(self.attach, 'balance'))
         self.assertIn('not all of these roles are for those who come through this socket', self.refused(self.attach))
 
+    def test_processes_are_looked_at_and_left_alone(self):
+        self.begin('--bind-allow=launcher:read')
+        self.assertIn('wallet', self.troupe('call', 'launcher', 'list_processes'))
+        self.assertIn('not granted', self.troupe('kill', 'wallet', status=1))
+
     def test_all_is_allowed_unless_it_is_said(self):
         self.begin()
         self.assertEqual(self.ask(self.attach, 'mine', '1')['height'], 1)
@@ -108,7 +113,7 @@ class Bind(program.Program):
         for words, why in ((['--bind=tcp:1'], 'unix:PATH or unix, not "tcp:1"'), (['--bind-allow=node'], 'give that, too'),
                            (['--bind=unix', '--bind-allow=nod'], 'did you mean node'), (['--bind=unix', '--bind-allow=node:red'], 'ROLE:read'),
                            (['--bind=unix', '--bind-allow=node.get_inf'], 'did you mean get_info'),
-                           (['--bind=unix', '--bind-allow=ui'], 'no role "ui" that others may use'), (['--bind=unix', '--bind-allow='], 'no role ""'),
+                           (['--bind=unix', '--bind-allow='], 'no role ""'),
                            (['--bind=unix', '--bind-allow=node,,wallet'], 'no role ""')):
             self.assertIn(why, self.run_program(*words, status=2).stderr, words)
         self.assertIn('no effect on the command', self.refused('--bind=unix', 'status', status=2))
