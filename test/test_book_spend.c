@@ -224,9 +224,11 @@ static void a_block_that_spends_a_payments_coins_drops_it(void **state)
     struct book_draft child = purse_draft(book, 20000, 1000); /* from its change */
     struct btc_span child_data = purse_send(book, child.id);
     struct btc_tx tx;
+    struct book_entry gone[3];
     uint8_t *again;
     size_t size;
     assert_int_equal(btc_tx_parse(data.data, data.size, &tx, NULL), 0);
+    assert_int_equal(book_take_gone(book, gone, 3), 0);
     struct blocks_draft block = blocks_draft(2, 1);
     struct btc_tx_out out = blocks_out_to_other(90000);
     blocks_add_coinbase(&block, blocks_out_to_other(1));
@@ -234,6 +236,12 @@ static void a_block_that_spends_a_payments_coins_drops_it(void **state)
     blocks_finish(chain, &block);
     books_apply_up_to(book, chain, 2);
     assert_int_equal(books_balance(book).pending, 0);
+    assert_int_equal(book_take_gone(book, gone, 1), 1);
+    assert_true(btc_hash_equal(&gone[0].txid, &draft.txid));
+    assert_true(gone[0].is_pending);
+    assert_int_equal(book_take_gone(book, gone, 3), 1);
+    assert_true(btc_hash_equal(&gone[0].txid, &child.txid));
+    assert_int_equal(book_take_gone(book, gone, 3), 0);
     reopen(state);
     assert_int_equal(book_get_draft(book, draft.id, &draft, NULL), 0);
     assert_int_equal(draft.state, BOOK_GAVE_WAY);

@@ -151,6 +151,7 @@ void book_close(struct book *book)
     sqlite3_close(book->db);
     book_lock(book);
     sieve_free(&book->sieve);
+    free(book->gone.entries);
     free(book->path);
     free(book);
 }

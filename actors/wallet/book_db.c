@@ -156,6 +156,8 @@ static const char *const statements[BOOK_SQL_COUNT] = {
                                   " (SELECT id FROM script WHERE chain IS NOT NULL)",
     [BOOK_SQL_PENDING_COINS] = "SELECT txid, vout FROM pending_in UNION ALL"
                                " SELECT txid, vout FROM pending_out",
+    [BOOK_SQL_LIST_GONE] = "SELECT 0, id, txid, time, received, sent, fee, 0 FROM pending"
+                           " WHERE gone = 1 ORDER BY id",
     [BOOK_SQL_LIST_PENDING] = "SELECT 0, id, txid, time, received, sent, fee, 0 FROM pending"
                               " WHERE id < ?2 AND ?1 ORDER BY id DESC LIMIT ?3",
     [BOOK_SQL_LIST_PENDING_COINS] = "SELECT o.id, o.txid, o.vout, o.amount, 0, 0, " COIN_FLAGS(
@@ -367,10 +369,13 @@ int book_end(struct book *book, int rc, struct btc_error *err)
 {
     if (rc >= 0) {
         int committed = book_run(book, BOOK_SQL_COMMIT, err, "");
-        if (committed == 0)
+        if (committed == 0) {
+            book->gone.kept = book->gone.count;
             return rc;
+        }
         rc = committed;
     }
+    book->gone.count = book->gone.kept;
     /* After some errors (a full disk) SQLite has rolled back by itself. */
     if (!sqlite3_get_autocommit(book->db))
         (void)!book_run(book, BOOK_SQL_ROLLBACK, NULL, "");

@@ -79,6 +79,7 @@ enum book_sql {
     BOOK_SQL_PENDING_SUM_IN,
     BOOK_SQL_PENDING_OWN_OUTS,
     BOOK_SQL_PENDING_COINS,
+    BOOK_SQL_LIST_GONE,
     BOOK_SQL_LIST_PENDING,
     BOOK_SQL_LIST_PENDING_COINS,
     BOOK_SQL_LIST_PENDING_SCRIPTS,
@@ -121,9 +122,18 @@ enum book_sql {
 
 struct book_secret;
 
+/* What is no longer pending, since something else has its coins, until book_take_gone(). */
+struct book_gone {
+    struct book_entry *entries;
+    size_t room;
+    size_t count;
+    size_t kept; /* of them, by what is committed */
+};
+
 struct book {
     sqlite3 *db;
     sqlite3_stmt *statements[BOOK_SQL_COUNT]; /* prepared at first use */
+    struct book_gone gone;
     const struct btc_params *params;
     struct btc_hd_node accounts[KEYS_ACCOUNTS]; /* public */
     struct btc_hd_node chains[BOOK_CHAINS];     /* public */
@@ -296,6 +306,12 @@ int book_match_output(struct book *book, const struct btc_tx_out *out, struct bo
 /* Mark the scripts of these outputs as used, and know the ones beyond. Within a transaction. */
 int book_mark_used(struct book *book, const struct btc_tx *txs, size_t count, struct btc_error *err)
     BTC_MUST_CHECK;
+
+/* --- book_list.c --- */
+
+/* A row of BOOK_SQL_LIST_ENTRIES, or of a list with the same columns. */
+int book_read_entry(struct book *book, sqlite3_stmt *row, struct book_entry *ret_entry,
+                    struct btc_error *err) BTC_MUST_CHECK;
 
 /* --- book_pending.c; within a transaction --- */
 

@@ -60,8 +60,8 @@ int book_balance(struct book *book, struct book_balance *ret_balance, struct btc
     return rc;
 }
 
-static int read_entry(struct book *book, sqlite3_stmt *row, struct book_entry *ret_entry,
-                      struct btc_error *err)
+int book_read_entry(struct book *book, sqlite3_stmt *row, struct book_entry *ret_entry,
+                    struct btc_error *err)
 {
     *ret_entry = (struct book_entry){
         .height = sqlite3_column_int(row, 0),
@@ -87,7 +87,7 @@ static int page_entries(struct book *book, bool is_pending, int64_t *cursor,
                         (int64_t)(count_max - *count));
     while (rc == BOOK_ROW) {
         struct book_entry *item = &ret_items[(*count)++];
-        rc = read_entry(book, row, item, err);
+        rc = book_read_entry(book, row, item, err);
         *cursor = make_cursor(is_pending ? INT32_MAX : item->height, item->position);
         item->is_pending = is_pending;
         if (is_pending)
@@ -235,7 +235,7 @@ static int find_tx(struct book *book, const struct btc_hash *txid, struct book_t
     if (rc <= 0)
         return rc < 0 ? rc : book_tell_gone(book, txid, BOOK_NONE, err);
     bool is_pending = tx->entry.is_pending;
-    rc = read_entry(book, row, &tx->entry, err);
+    rc = book_read_entry(book, row, &tx->entry, err);
     tx->entry.is_pending = is_pending;
     if (is_pending) {
         tx->entry.position = 0;

@@ -25,12 +25,58 @@ struct arrival {
     bool is_relevant;
 };
 
+static int add_gone(struct book *book, const struct book_entry *entry, struct btc_error *err)
+{
+    struct book_gone *gone = &book->gone;
+    if (gone->count == gone->room) {
+        size_t room = gone->room == 0 ? 16 : 2 * gone->room;
+        struct book_entry *grown = realloc(gone->entries, room * sizeof(*grown));
+        if (grown == NULL)
+            return btc_fail(err, BTC_ENOMEM, "no memory for what is no longer pending");
+        gone->entries = grown;
+        gone->room = room;
+    }
+    gone->entries[gone->count++] = *entry;
+    return 0;
+}
+
+/* For book_take_gone(), once it is committed. */
+static int note_gone(struct book *book, struct btc_error *err)
+{
+    sqlite3_stmt *row;
+    struct book_entry entry;
+    int rc = book_query(book, BOOK_SQL_LIST_GONE, &row, err, "");
+    while (rc == BOOK_ROW) {
+        rc = book_read_entry(book, row, &entry, err);
+        entry.position = 0;
+        entry.is_pending = true;
+        if (rc == 0)
+            rc = add_gone(book, &entry, err);
+        rc = book_go_on(book, row, rc, err);
+    }
+    return rc;
+}
+
+size_t book_take_gone(struct book *book, struct book_entry *ret_entries, size_t count_max)
+{
+    struct book_gone *gone = &book->gone;
+    size_t count = gone->count < count_max ? gone->count : count_max;
+    if (count > 0)
+        memcpy(ret_entries, gone->entries, count * sizeof(*ret_entries));
+    gone->count = gone->kept -= count;
+    if (gone->count > 0)
+        memmove(gone->entries, gone->entries + count, gone->count * sizeof(*gone->entries));
+    return count;
+}
+
 /* Delete what is marked as gone. */
 static int sweep(struct book *book, bool gives_way, struct btc_error *err)
 {
     static const enum book_sql steps[] = {BOOK_SQL_PENDING_DELETE_IN, BOOK_SQL_PENDING_DELETE_OUT,
                                           BOOK_SQL_PENDING_DELETE};
-    int rc = gives_way ? book_run(book, BOOK_SQL_PENDING_GIVE_WAY, err, "") : 0;
+    int rc = gives_way ? note_gone(book, err) : 0;
+    if (rc == 0 && gives_way)
+        rc = book_run(book, BOOK_SQL_PENDING_GIVE_WAY, err, "");
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == 0; i++)
         rc = book_run(book, steps[i], err, "");
     return rc;

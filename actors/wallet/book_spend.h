@@ -105,6 +105,12 @@ int book_add_pending(struct book *book, const void *data, size_t size, int64_t t
                      struct btc_error *err) BTC_MUST_CHECK;
 
 /*
+ * Those that are no longer pending without being in a block, by whatever was done to the book: each once,
+ * the oldest first, at most `count_max` at a time. Returns how many.
+ */
+size_t book_take_gone(struct book *book, struct book_entry *ret_entries, size_t count_max);
+
+/*
  * It is no longer pending, nor is what spends its outputs: its coins can be spent again, and a
  * draft of it is BOOK_GAVE_WAY. One of the book's own that was only BOOK_DROP_EVICTED stays, since
  * it may still be mined: give it to the node again. What a draft that is BOOK_DROP_ABANDONED was to

@@ -80,29 +80,12 @@ static bool take_in(struct troupe_actor *self, struct wallet *wallet, const void
     return true;
 }
 
-bool wallet_find_entry(const struct wallet *wallet, const struct btc_hash *txid,
-                       struct book_entry *ret_entry)
-{
-    struct book_tx tx;
-    if (book_get_tx(wallet->book, txid, &tx, NULL) != 0)
-        return false;
-    free(tx.data);
-    *ret_entry = tx.entry;
-    return true;
-}
-
 void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
                  enum book_drop why)
 {
-    struct book_entry entry;
-    struct book_entry left;
-    if (!wallet_find_entry(wallet, txid, &entry))
-        return;
-    if (entry.is_pending && book_drop_pending(wallet->book, txid, why, NULL) == 0 &&
-        !wallet_find_entry(wallet, txid, &left)) { /* own ones that the node let go of stay */
-        wallet_tell_gone(self, &entry);
-    }
-    wallet_tell_state(self, wallet, true);
+    int rc = book_drop_pending(wallet->book, txid, why, NULL);
+    if (rc == 0) /* otherwise it is not pending, or can't be dropped now */
+        wallet_tell_state(self, wallet, true);
 }
 
 /* ---- the pool ---- */

@@ -362,10 +362,7 @@ static int submit(struct troupe_actor *self, struct spending *spending, struct b
     struct node_submit_tx_args args;
     uint8_t *data = NULL;
     size_t size = 0;
-    struct book_entry replaced;
     int rc = book_get_draft(wallet->book, spending->id, &draft, err);
-    bool replaces = rc == 0 && !btc_hash_is_zero(&draft.replaces) &&
-                    wallet_find_entry(wallet, &draft.replaces, &replaced);
     if (rc == 0 && draft.state == BOOK_DRAFTED)
         rc = sign(wallet, spending->id, err);
     if (rc == 0)
@@ -373,8 +370,6 @@ static int submit(struct troupe_actor *self, struct spending *spending, struct b
     if (rc != 0 && rc != BOOK_KNOWN)
         return rc;
     spending->is_first = rc == 0 && !draft.is_given_out;
-    if (rc == 0 && replaces)
-        wallet_tell_gone(self, &replaced);
     if (rc == 0) {
         wallet_tell_pending(self, wallet, &draft.txid);
         wallet_tell_used_by(self, wallet, &draft.txid);

@@ -115,15 +115,23 @@ static void tell_tx(struct troupe_actor *self, const struct book_entry *entry, b
     wallet_publish_tx_changed(self, &event);
 }
 
-void wallet_tell_gone(struct troupe_actor *self, const struct book_entry *entry)
+/* What gave way comes before what it gave way to. */
+static void tell_gone(struct troupe_actor *self, struct wallet *wallet)
 {
-    tell_tx(self, entry, true);
+    struct book_entry entries[16];
+    size_t count;
+    while ((count = book_take_gone(wallet->book, entries, sizeof(entries) / sizeof(entries[0]))) >
+           0) {
+        for (size_t i = 0; i < count; i++)
+            tell_tx(self, &entries[i], true);
+    }
 }
 
 void wallet_tell_pending(struct troupe_actor *self, struct wallet *wallet,
                          const struct btc_hash *txid)
 {
     struct book_tx tx;
+    tell_gone(self, wallet);
     if (book_get_tx(wallet->book, txid, &tx, NULL) != 0)
         return;
     free(tx.data);
@@ -135,6 +143,7 @@ void wallet_tell_txs(struct troupe_actor *self, struct wallet *wallet, int32_t h
     struct book_entry *rows = wallet->page.txs.rows;
     int64_t cursor = BOOK_CURSOR_BLOCKS;
     size_t got = 0;
+    tell_gone(self, wallet);
     while (count > 0) {
         size_t wanted = count < WALLET_PAGE_MAX ? count : WALLET_PAGE_MAX;
         if (book_list_entries(wallet->book, &cursor, rows, wanted, &got, NULL) != 0 || got == 0)
@@ -182,6 +191,7 @@ void wallet_tell_state(struct troupe_actor *self, struct wallet *wallet, bool is
 {
     struct wallet_synced_to event;
     uint64_t now = troupe_now_ms();
+    tell_gone(self, wallet);
     if (wallet_synced(wallet, &event.synced, NULL) != 0)
         return;
     tell_balance(self, wallet, event.synced.height);

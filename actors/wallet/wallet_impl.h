@@ -220,9 +220,6 @@ int wallet_pool_start(struct troupe_actor *self, struct wallet *wallet) TROUPE_C
 /* Makes level with the node's pool, in a while: what is new in it, or all of it. */
 void wallet_pool_look(struct troupe_actor *self, struct wallet *wallet, uint32_t delay_ms);
 void wallet_pool_look_at_all(struct troupe_actor *self, struct wallet *wallet);
-/* Is it in the book, pending or in a block? */
-bool wallet_find_entry(const struct wallet *wallet, const struct btc_hash *txid,
-                       struct book_entry *ret_entry);
 /* Lets go of a pending transaction, and tells. */
 void wallet_drop(struct troupe_actor *self, struct wallet *wallet, const struct btc_hash *txid,
                  enum book_drop why);
@@ -260,8 +257,7 @@ enum wallet_address_kind wallet_kind_of(enum btc_script_kind kind);
 struct wallet_hash32 wallet_hash_of(const struct btc_hash *hash);
 struct btc_outpoint wallet_outpoint_of(const struct wallet_outpoint *outpoint);
 
-/* That what was this is no more. */
-void wallet_tell_gone(struct troupe_actor *self, const struct book_entry *entry);
+/* Each of these tells first what is no longer pending. */
 /* That this transaction is pending. */
 void wallet_tell_pending(struct troupe_actor *self, struct wallet *wallet,
                          const struct btc_hash *txid);
