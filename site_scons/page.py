@@ -14,7 +14,8 @@ FOLDER = 'actors/web/page'
 TYPES = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
          '.svg': 'image/svg+xml'}
 BANNER = """/*! troupe-bitcoin, with these packages from https://www.npmjs.com:
-cborg (Apache-2.0), lit-html (BSD-3-Clause, Google LLC), qrcode-generator (MIT, Kazuhiko Arase) */"""
+cborg (Apache-2.0), lit-html (BSD-3-Clause, Google LLC), qrcode-generator (MIT, Kazuhiko Arase), @scure/base and @noble/hashes
+(MIT, Paul Miller) */"""
 
 
 def made(env, build):

@@ -1,20 +1,21 @@
 // pictures.mjs - every view as it looks: kept as pictures, light, dark and on a phone, and readable for everybody in each.
 import assert from 'node:assert/strict';
 
-import { address, balance_is_shown, create, mine, PHONE, review, view, VIEWS } from './person.mjs';
+import { address, balance_is_shown, create, mine, PHONE, review, unlock, view, VIEWS } from './person.mjs';
 
 const DESK = { width: 1200, height: 800 };
 const SAID = { overview: /confirmed/, receive: /Addresses/, send: /Normal/, history: /confirmed/, coins: /spendable/, node: /Newest blocks/, mine: /Blocks cost nothing/, settings: /Show the words/ };
 
 // A wallet that has seen something of life.
 export async function furnish(stage, page) {
-  await create(page, 'savings');
+  await create(page, 'savings', 'correct horse');
   await mine(page, 3);
   await mine(page, 100, stage.ask('address').address);
   await balance_is_shown(stage, page, 'savings');
   const rent = await address(page, 'Rent, flat 12');
   await review(page, rent, '1.25');
   await page.getByRole('button', { name: 'Pay now' }).click();
+  await unlock(page, 'correct horse');
   await page.getByRole('heading', { name: 'Sent' }).waitFor();
   await mine(page, 1);
   const other = stage.ask('address').address;
@@ -40,6 +41,25 @@ async function picture(stage, page, name) {
   await page.setViewportSize(DESK);
 }
 
+// README's: small, and without what a person has to do first.
+async function for_readme(stage, page) {
+  const small = { width: 960, height: 600 };
+  const keep = async (name, size, colorScheme) => {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme });
+    await stage.shot(page, `readme-${name}`, { fullPage: false });
+  };
+  await view(page, 'overview');
+  await page.getByText('Newest payments').waitFor();
+  await keep('wallet', small, 'light');
+  await keep('wallet-phone', PHONE, 'light');
+  await view(page, 'receive');
+  await page.locator('.qr').first().waitFor();
+  await keep('wallet-dark', small, 'dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(DESK);
+}
+
 export async function every_view_is_readable_by_all(stage) {
   const page = await stage.enter();
   await furnish(stage, page);
@@ -47,6 +67,7 @@ export async function every_view_is_readable_by_all(stage) {
     await view(page, name);
     await picture(stage, page, name);
   }
+  await for_readme(stage, page);
   await view(page, 'history');
   await page.locator('.payments a').first().click();
   await page.getByRole('heading', { name: 'To', exact: true }).waitFor();

@@ -30,7 +30,7 @@ class Stage {
 
   // A browser of its own: no cookies, nothing seen before.
   async visitor(options = {}) {
-    const context = await this.playwright.newContext({ viewport: DESK, ...options });
+    const context = await this.playwright.newContext({ viewport: DESK, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(WAIT_MS);
     return context;
   }

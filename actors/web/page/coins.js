@@ -2,8 +2,8 @@
 import { html, nothing } from 'lit-html';
 
 import { lapse } from './copy.js';
-import { count, id_text } from './format.js';
-import { label_button } from './label.js';
+import { btc, count, id_text } from './format.js';
+import { labelled } from './label.js';
 import { button, card, id_link, mark, money, outcome, shown, table } from './parts.js';
 import { changed, coins, state } from './state.js';
 import { spend } from './send.js';
@@ -29,14 +29,12 @@ function marks(coin) {
 
 function row(coin) {
   return [
-    html`<input type="checkbox" aria-label="Choose the coin ${key(coin)}" .checked=${picked.has(key(coin))} @change=${(event) => {
+    html`<label class="check"><input type="checkbox" aria-label="Choose the coin ${key(coin)} of ${btc(coin.amount_sat)} BTC" .checked=${picked.has(key(coin))} @change=${(event) => {
       picked[event.target.checked ? 'add' : 'delete'](key(coin));
       changed();
-    }}>`,
-    money(coin.amount_sat),
+    }}>${money(coin.amount_sat)}</label>`,
     marks(coin),
-    html`<span class="mono">${coin.address.text}</span>`,
-    html`${coin.address.label || html`<span class="muted">none</span>`} ${label_button(coin.address)}`,
+    html`<span class="mono">${coin.address.text}</span>${labelled(coin.address)}`,
     html`${id_link(coin.txid)}<span class="muted">:${coin.index}</span>`,
   ];
 }
@@ -71,7 +69,7 @@ function list({ entries, more }) {
     return html`<p class="muted">There is none.</p>`;
   }
   return html`${actions(entries)}
-    ${table('Coins', ['', '>Amount', 'State', 'Address', 'Label', 'Output'], entries.slice(0, shown_count).map(row))}
+    ${table('Coins', ['Amount', 'State', 'Address', 'Output'], entries.slice(0, shown_count).map(row))}
     ${entries.length > shown_count ? html`<div><button type="button" @click=${() => {
       shown_count += SHOWN;
       changed();

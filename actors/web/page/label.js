@@ -24,6 +24,8 @@ function edit(address) {
   </form>`);
 }
 
-export function label_button(address) {
-  return button(`label ${address.id}`, html`Label<span class="unseen"> of ${address.text}</span>`, () => edit(address), 'slim');
+// The label, and a button to change it.
+export function labelled(address) {
+  return html`<span class="row">${address.label ? html`<span>${address.label}</span>` : ''}${button(`label ${address.id}`,
+    html`${address.label ? 'Edit' : 'Add a label'}<span class="unseen"> of ${address.text}</span>`, () => edit(address), 'plain slim')}</span>`;
 }

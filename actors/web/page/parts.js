@@ -135,7 +135,7 @@ export function shown(copy, draw) {
 export function table(what, columns, rows) {
   return html`<div class="wide"><table class="cards"><caption class="unseen">${what}</caption>
     <thead><tr>${columns.map((name) => html`<th scope="col" class=${right(name)}>${bare(name)}</th>`)}</tr></thead>
-    <tbody>${rows.map((cells) => html`<tr>${cells.map((cell, at) => html`<td class=${right(columns[at])} data-name=${bare(columns[at])}>${cell}</td>`)}</tr>`)}</tbody>
+    <tbody>${rows.map((cells) => html`<tr>${cells.map((cell, at) => html`<td class=${right(columns[at])} data-name=${bare(columns[at])}><div>${cell}</div></td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 // A column whose name begins with > is of numbers.

@@ -6,7 +6,7 @@ import { confirm_payment, fee_fields, fee_of } from './send.js';
 import { dialog } from './dialogs.js';
 import { fee_rate, id_bytes, id_text, number } from './format.js';
 import { kind, KINDS } from './history.js';
-import { label_button } from './label.js';
+import { labelled } from './label.js';
 import { act, button, busy, card, copies, facts, forget_doing, id_link, money, outcome, shown, time, tx_state } from './parts.js';
 import { addresses, node, node_info, state } from './state.js';
 import { address_of, parse_tx } from './wire.js';
@@ -81,8 +81,7 @@ function side(entry, note) {
   const known = mine(entry?.address);
   return html`<li>
     <div class="side-text"><span class="mono">${entry?.address ?? note}</span>
-      ${known === undefined ? nothing : html`<span class="row"><span class="tag">this wallet${known.owner === 2 ? ', change' : ''}</span>${
-        known.label ? html`<span>${known.label}</span>` : nothing}${label_button(known)}</span>`}</div>
+      ${known === undefined ? nothing : html`<span class="row"><span class="tag">this wallet${known.owner === 2 ? ', change' : ''}</span>${labelled(known)}</span>`}</div>
     ${entry === undefined ? nothing : money(entry.amount_sat)}
   </li>`;
 }

@@ -4,7 +4,7 @@ import { html, nothing } from 'lit-html';
 import { wallet_address_kind, wallet_script_owner } from '../web/wallet.js';
 import { show } from './dialogs.js';
 import { act, busy, button, card, choices, copies, field, given, mark, outcome, shown, table } from './parts.js';
-import { label_button } from './label.js';
+import { labelled } from './label.js';
 import { qr } from './qr.js';
 import { addresses, changed, state } from './state.js';
 import { lapse } from './copy.js';
@@ -37,9 +37,8 @@ function to_pay({ address, is_beyond_gap }) {
   return html`<div class="pay-me">
     ${qr(address.text)}
     <div class="stack">
-      <div><p class="muted small">Address${address.label ? html` for “${address.label}”` : nothing}</p>
-        <p class="mono address" id="address">${address.text}</p></div>
-      <div class="row">${copies(address.text, 'The address')}${label_button(address)}</div>
+      <div><p class="muted small">Address</p><p class="mono address" id="address">${address.text}</p>${labelled(address)}</div>
+      <div class="row">${copies(address.text, 'The address')}</div>
       ${is_beyond_gap ? beyond() : nothing}
       <p class="small muted">Give each payer an address of their own. A payment is seen here within seconds, and confirmed once blocks have it.</p>
     </div></div>`;
@@ -59,10 +58,10 @@ function form() {
 function row(address) {
   return [
     html`<span class="mono">${address.text}</span>`,
-    html`${address.label || html`<span class="muted">none</span>`}`,
+    labelled(address),
     address.is_used ? mark('done', 'used', 'good') : mark('pending', 'unused'),
-    html`<span class="row">${label_button(address)}${button(`qr ${address.id}`, 'QR code', () => show('To be paid', html`<div class="stack">${qr(address.text)}
-      <p class="mono address">${address.text}</p>${copies(address.text, 'The address')}</div>`), 'slim')}</span>`,
+    button(`qr ${address.id}`, html`QR code<span class="unseen"> of ${address.text}</span>`, () => show('To be paid', html`<div class="stack">${qr(address.text)}
+      <p class="mono address">${address.text}</p>${copies(address.text, 'The address')}</div>`), 'slim'),
   ];
 }
 
@@ -86,9 +85,10 @@ function current(entries) {
 
 export function draw() {
   return html`<h1 tabindex="-1">Receive</h1>
-    ${card('To be paid', html`${shown(addresses, ({ entries }) => {
+    ${card('To be paid', shown(addresses, ({ entries }) => {
     const one = current(entries);
-    return one ? to_pay(one) : html`<p class="muted">No address waits for a payment. Make one:</p>`;
-  })}${form()}`)}
+    return one ? to_pay(one) : html`<p class="muted">No address waits for a payment: make one.</p>`;
+  }))}
+    ${card('A new address', form())}
     ${card('Addresses', shown(addresses, ({ entries }) => list(entries)))}`;
 }

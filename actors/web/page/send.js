@@ -19,6 +19,8 @@ const blank = () => ({ address: '', amount: '', pays_fee: false, takes_rest: fal
 let recipients = [blank()];
 let chosen = []; // coins that must all be spent
 let sent = null; // what was sent last
+// Who a draft pays is known to the tab that made it.
+const made_here = new Map(); // by id
 
 export function spend(coins) {
   chosen = coins;
@@ -29,6 +31,7 @@ export function forget() {
   recipients = [blank()];
   chosen = [];
   sent = null;
+  made_here.clear();
 }
 
 function set(recipient, name, value) {
@@ -84,6 +87,7 @@ async function review(event) {
   const is_final = new FormData(event.target).has('final');
   const to = recipients.map(recipient_of);
   const made = await state.wallet.draft({ recipients: to, fee_rate_sat, coins: chosen, is_final });
+  made_here.set(made.draft.id, to);
   lapse('money');
   const done = await confirm_payment(made.draft, { recipients: to, left_count: made.left_count, left_sat: made.left_sat });
   if (done !== null) {
@@ -98,7 +102,7 @@ async function review(event) {
 // ---- the draft, before it is sent -----------------------------------------------------------------------------------------------
 
 function sides_of(draft, to) {
-  return to === undefined ? nothing : html`<ul class="sides">${to.map((one) => html`<li>
+  return to === undefined ? html`<p class="note warn">This draft was made elsewhere, or before the page was loaded: look there for whom it pays.</p>` : html`<ul class="sides">${to.map((one) => html`<li>
     <span class="mono side-text">${one.address}</span>${one.takes_rest && to.length > 1 ? html`<span class="num">the rest</span>`
       : money(to.length === 1 ? draft.paid_sat : one.amount_sat)}</li>`)}</ul>`;
 }
@@ -110,8 +114,7 @@ function left(count_left, sat) {
 
 function preview(draft, { recipients: to, left_count = 0, left_sat = 0n, replaces = false }) {
   return html`
-    ${replaces ? html`<p>It takes the place of the payment that waits.</p>` : nothing}
-    ${sides_of(draft, to)}
+    ${replaces ? html`<p>It takes the place of the payment that waits, and pays the same.</p>` : sides_of(draft, to)}
     ${facts([
       ['They get', money(draft.paid_sat)],
       ['Fee', html`${money(draft.fee_sat)}, <span class="num">${fee_rate(draft.fee_sat, draft.vsize_vbytes)}</span>`],
@@ -123,7 +126,7 @@ function preview(draft, { recipients: to, left_count = 0, left_sat = 0n, replace
     ${left(left_count, left_sat)}`;
 }
 
-// The draft as it was sent; null: it was given up, or is kept for later.
+// The draft as it was sent; null: it was given up, or is kept for later. Closed otherwise, one that was kept before stays.
 export async function confirm_payment(draft, about = {}) {
   const wallet = state.wallet;
   forget_doing('pay');
@@ -137,7 +140,7 @@ export async function confirm_payment(draft, about = {}) {
       <button type="button" @click=${() => close('keep')}>Keep as a draft</button>
       <button type="button" class="main" aria-busy=${busy('pay')} @click=${act('pay', async () => close(await pay(wallet, draft.id)))}>Pay now</button>
     </div></div>`);
-  if (end === 'drop' || end === undefined) {
+  if (end === 'drop' || (end === undefined && !about.is_kept)) {
     await wallet.drop_draft({ id: draft.id }).catch(() => {}); // it lets go of its coins in ten minutes
   }
   lapse('money');
@@ -151,7 +154,7 @@ async function pay(wallet, id) {
 // ---- drafts that wait -----------------------------------------------------------------------------------------------------------
 
 async function send_draft(draft) {
-  sent = await confirm_payment(draft, { replaces: draft.replaces !== undefined });
+  sent = await confirm_payment(draft, { recipients: made_here.get(draft.id), replaces: draft.replaces !== undefined, is_kept: true });
 }
 
 async function drop(draft) {
