@@ -64,6 +64,15 @@ class Browser(unittest.TestCase):
     def test_keyboard_is_enough(self):
         self.play('wallet.mjs', 'keyboard_is_enough')
 
+    def test_wallet_is_backed_up_and_restored(self):
+        self.play('settings.mjs', 'wallet_is_backed_up_and_restored')
+
+    def test_payment_is_drafted_kept_and_raised(self):
+        self.play('settings.mjs', 'payment_is_drafted_kept_and_raised')
+
+    def test_peers_are_added_dropped_and_banned(self):
+        self.play('settings.mjs', 'peers_are_added_dropped_and_banned')
+
     def test_every_view_is_readable_by_all(self):
         self.play('pictures.mjs', 'every_view_is_readable_by_all')
 

@@ -7,8 +7,9 @@
 //   pids     of its processes, by name
 //   folder   for screenshots
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -56,6 +57,12 @@ class Stage {
     return JSON.parse(execFileSync(this.command[0], [...this.command.slice(1), ...words, '--json'], { encoding: 'utf8' }));
   }
 
+  // A file that goes with the scene.
+  path(name) {
+    this.files ??= mkdtempSync(path.join(tmpdir(), 'troupe-test-'));
+    return path.join(this.files, name);
+  }
+
   async shot(page, name, options = {}) {
     await page.screenshot({ path: path.join(this.folder, `${name}.png`), fullPage: true, ...options });
   }
@@ -86,6 +93,9 @@ async function play(file, name) {
     await Promise.all(pages.map((page, at) => stage.shot(page, `failed-${name}-${at}`).catch(() => {})));
     throw error;
   } finally {
+    if (stage.files !== undefined) {
+      rmSync(stage.files, { recursive: true });
+    }
     await browser.close();
   }
 }

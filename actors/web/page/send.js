@@ -204,7 +204,7 @@ function add() {
 }
 
 function chosen_coins() {
-  return chosen.length === 0 ? nothing : html`<p class="note">It spends the ${count(chosen.length, 'coin')} that you chose, and no others.
+  return chosen.length === 0 ? nothing : html`<p class="note">It spends ${chosen.length === 1 ? 'the coin' : `the ${chosen.length} coins`} that you chose, and no others.
     <button type="button" class="plain slim" @click=${() => {
       chosen = [];
       changed();

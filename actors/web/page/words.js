@@ -1,36 +1,26 @@
-// words.js - what went wrong, as a sentence that says what to do. The program's own texts say what is wrong; what a person can do
-// about it depends on the error, and is said here.
+// words.js - what went wrong, as a sentence that says what to do. Most of the program's own texts do; what they leave out is said here.
 import { E, TroupeError } from '../web/troupe.js';
-import {
-  wallet_conflict, wallet_insufficient, wallet_invalid, wallet_locked, wallet_not_found, wallet_refused, wallet_uncertain,
-  wallet_wrong_network, wallet_wrong_passphrase,
-} from '../web/wallet.js';
-import { node_bad_address, node_peers_full, node_refused, node_unattended, node_wrong_network } from '../web/node.js';
-import { wallets_exists, wallets_invalid, wallets_not_found } from '../web/wallets.js';
+import { wallet_not_found, wallet_refused, wallet_uncertain, wallet_wrong_network, wallet_wrong_passphrase } from '../web/wallet.js';
+import { node_bad_address, node_peers_full, node_refused, node_wrong_network } from '../web/node.js';
+import { wallets_exists, wallets_not_found } from '../web/wallets.js';
 
 // Each interface has its own numbers: a caller says whose errors it may get.
 export const wallet_words = new Map([
   [wallet_not_found.code, 'Load the page again to see what is there.'],
-  [wallet_invalid.code, ''],
   [wallet_wrong_network.code, 'Ask for an address of the network that is shown above.'],
-  [wallet_locked.code, 'Unlock the wallet, then try again.'],
   [wallet_wrong_passphrase.code, 'Check the keyboard’s layout and capitals, then try again.'],
-  [wallet_insufficient.code, 'Pay less, let the fee be taken off the amount, or wait until pending coins are confirmed.'],
   [wallet_refused.code, 'Nothing was paid. Draft the payment again, perhaps with a higher fee.'],
   [wallet_uncertain.code, 'Send the same draft again: it can’t pay twice. A new payment would.'],
-  [wallet_conflict.code, 'Look into the history to see which payment took its place.'],
 ]);
 export const wallets_words = new Map([
   [wallets_not_found.code, 'Choose another wallet, or create one.'],
-  [wallets_invalid.code, ''],
   [wallets_exists.code, 'Choose another name.'],
 ]);
 export const node_words = new Map([
   [node_refused.code, 'The node keeps what it has.'],
   [node_wrong_network.code, 'Only regtest has this.'],
-  [node_bad_address.code, 'Write an IP address and a port: 127.0.0.1:18444, [::1]:18444.'],
+  [node_bad_address.code, 'A peer is an IP address and a port: 127.0.0.1:18444, [::1]:18444.'],
   [node_peers_full.code, 'Drop a peer first.'],
-  [node_unattended.code, 'End the program where it was started.'],
 ]);
 
 const bus_words = new Map([
