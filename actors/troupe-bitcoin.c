@@ -158,12 +158,13 @@ static struct troupe_option options[] = {
 
 static const char *const wallet_uses[] = {"node", NULL};
 static const char *const ui_uses[] = {"node", "wallet", NULL};
+static const char *const web_uses[] = {"node", "wallet", "launcher", NULL};
 
 static const struct troupe_role roles[] = {
     {"node", &node_actor, NULL},
     {"wallet", &wallets_actor, wallet_uses},
     {"ui", &ui_actor, ui_uses},
-    {"web", &web_actor, ui_uses},
+    {"web", &web_actor, web_uses},
 };
 
 static const char *const node_reads[] = {"import", "import-headers", NULL};

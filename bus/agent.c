@@ -78,9 +78,12 @@ static void list_actors(struct troupe_actor *self, void *state, struct troupe_ca
             .name = name_of(slot->def->name),
             .waiting = atomic_load(&slot->waiting),
             .handled = atomic_load(&slot->handled),
+            .asks_open = atomic_load_explicit(&slot->counts[TI_ASK], memory_order_relaxed),
             .has_interfaces = true,
             .interfaces = numbers,
             .interfaces_count = ti_serves(slot->def, numbers, BUS_ACTOR_INTERFACES_MAX)};
+        uint64_t since_ns = atomic_load(&slot->waiting_since_ns);
+        actor->waiting_ms = actor->waiting != 0 ? ti_ms_between(since_ns, ti_tick_ns(troupe)) : 0;
         struct ti_role *role = ti_role_at(troupe, slot->role);
         if (role != NULL && atomic_load(&role->actor) == id) {
             actor->has_role = true;
@@ -191,6 +194,12 @@ static void get_stats(struct troupe_actor *self, void *state, struct troupe_call
     _Static_assert(sizeof results.stats == sizeof stats, "the same counters in the same order");
     memcpy(&results.stats, &stats, sizeof stats);
     bus_get_stats_reply(call, &results);
+}
+
+static void list_asks(struct troupe_actor *self, void *state, struct troupe_call *call)
+{
+    (void)state;
+    ti_list_asks(self->troupe, call);
 }
 
 static void observe(struct troupe_actor *self, void *state, struct troupe_call *call,
@@ -580,6 +589,7 @@ static const struct bus_handlers handlers = {.list_actors = list_actors,
                                              .list_interfaces = list_interfaces,
                                              .get_interface = get_interface,
                                              .list_links = list_links,
+                                             .list_asks = list_asks,
                                              .get_stats = get_stats,
                                              .get_quotas = get_quotas,
                                              .observe = observe,

@@ -12,14 +12,19 @@
  * once it reads again, a heartbeat says up to where it has missed them, which is what it is told,
  * too, when this process missed some itself.
  *
+ * A proxy may stand for the agent of a role's process, too: then only what looks passes (list_actors to
+ * list_asks, observe), not the errands of links.
+ *
  * A proxy runs on the pool; ti_gate_pass writes to links on its thread. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus/link.h"
 #include "interfaces/bus.h"
 
-enum { SUBSCRIBE = 10, LATEST = 11 }; /* of bus.iface */
+/* Of bus.iface: errands between two processes, and what only looks. */
+enum { SUBSCRIBE = 10, LATEST = 11, LOOKS_FIRST = 1, LOOKS_LAST = 8 };
 
 /* Listed until its actor ends, or knows that it must. */
 struct ti_proxy {
@@ -71,7 +76,7 @@ static int start(struct troupe_actor *self, void *user, const void *argument)
 {
     struct proxy_state *state = user;
     state->proxy = (struct ti_proxy *)argument;
-    int error = state->proxy->to.place != TI_PLACE_ROLE /* which comes back */
+    int error = state->proxy->to.place >= TI_PLACE_LINKS /* a role comes back */
                     ? troupe_watch(self, state->proxy->to, gone, state, NULL)
                     : 0;
     if (error != 0) {
@@ -106,7 +111,9 @@ uint64_t ti_gate_proxy(struct troupe *troupe, struct troupe_ref to)
     if (proxy != NULL) {
         proxy->to = to;
         /* Listed only then, so its stop finds nothing to take out if it was never started. */
-        if (ti_spawn(troupe, &gate->def, proxy, 0, &proxy->actor) == 0) {
+        const struct troupe_actor_def *def = to.place == TI_PLACE_AGENT ? &gate->looking
+                                                                        : &gate->def;
+        if (ti_spawn(troupe, def, proxy, 0, &proxy->actor) == 0) {
             actor = proxy->actor;
             proxy->next = gate->first;
             gate->first = proxy;
@@ -133,7 +140,13 @@ void ti_gate_refs(struct troupe *troupe, struct troupe_body *body, struct troupe
 void ti_gate_forward(struct troupe_actor *self, struct troupe_call *call)
 {
     const struct proxy_state *state = self->state;
-    int error = troupe_forward(call, state->proxy->to); /* which has answered, if it can't */
+    struct troupe_ref to = state->proxy->to;
+    uint32_t method = call->message.ordinal;
+    if (to.place == TI_PLACE_AGENT && (method < LOOKS_FIRST || method > LOOKS_LAST)) {
+        troupe_fail(call, TROUPE_EPERM, "it is for the bus of another process only");
+        return;
+    }
+    int error = troupe_forward(call, to); /* which has answered, if it can't */
     (void)error;
 }
 
@@ -454,7 +467,25 @@ int troupe_host_gate(struct troupe *troupe, const struct troupe_interface *const
                                           .stop = stop,
                                           .services = gate->services,
                                           .services_count = count};
+    gate->looks = (struct troupe_service){&bus_interface, NULL};
+    gate->looking = gate->def;
+    gate->looking.services = &gate->looks;
+    gate->looking.services_count = 1;
     return 0;
+}
+
+/* What an export names: a role, or with ".bus" the agent of its process. Nobody: neither is known. */
+static struct troupe_ref named(struct troupe *troupe, const char *name)
+{
+    char role[TROUPE_NAME_BYTES_MAX + 1];
+    size_t size = strlen(name);
+    bool bus = size > 4 && strcmp(name + size - 4, ".bus") == 0;
+    snprintf(role, sizeof role, "%.*s", (int)(bus ? size - 4 : size), name);
+    uint32_t number = ti_role_find(troupe, role);
+    return (struct troupe_ref){.place = number == 0 ? TI_PLACE_NOWHERE
+                                        : bus       ? TI_PLACE_AGENT
+                                                    : TI_PLACE_ROLE,
+                               .id = number};
 }
 
 int ti_gate_open(struct ti_link *link)
@@ -465,14 +496,13 @@ int ti_gate_open(struct ti_link *link)
     }
     for (size_t i = 0; i < link->exports_count; i++) {
         struct ti_link_seat *seat = &link->exports[i];
-        seat->number = ti_role_find(troupe, seat->role);
-        const struct ti_role *role = ti_role_at(troupe, seat->number);
-        if (role == NULL) {
+        struct troupe_ref to = named(troupe, seat->role);
+        if (to.place == TI_PLACE_NOWHERE) {
             return TROUPE_ENOENT;
         }
+        seat->number = to.place == TI_PLACE_ROLE ? (uint32_t)to.id : 0;
         seat->up = true;
-        seat->proxy = ti_gate_proxy(
-            troupe, (struct troupe_ref){.place = TI_PLACE_ROLE, .id = seat->number});
+        seat->proxy = ti_gate_proxy(troupe, to);
         if (seat->proxy == 0) {
             return TROUPE_ENOMEM;
         }

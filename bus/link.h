@@ -85,6 +85,8 @@ struct ti_outgoing {
     struct troupe_message failed; /* first: freed as that message */
     uint64_t id;
     const struct troupe_method *method;
+    uint64_t trace;
+    struct ti_span time;
     uint64_t number;  /* of its frame in the normal lane */
     uint64_t items;   /* that came */
     uint64_t granted; /* that may come */
@@ -95,6 +97,10 @@ struct ti_outgoing {
 struct ti_incoming {
     uint64_t id;
     uint64_t actor;
+    uint32_t interface;
+    uint32_t method;
+    uint64_t trace;
+    struct ti_span time;
     struct ti_link *onward; /* held: it was forwarded there, and `actor` is 0 */
     uint64_t onward_id;
     uint64_t items;

@@ -188,6 +188,8 @@ int ti_link_request(struct ti_link *link, uint64_t target, const struct troupe_m
         *outgoing = (struct ti_outgoing){
             .failed = {.holders = 1, .kind = TI_FAILED, .from = ti_address_hold(*from)},
             .method = method,
+            .trace = cause->trace,
+            .time = cause->time,
             .granted = TROUPE_STREAM_WINDOW_MESSAGES};
     } else if (body->blob.size != 0) {
         return TROUPE_EINVAL; /* a tell has no id that its chunks could name */

@@ -116,12 +116,23 @@ static void answer_error(struct ti_link *link, uint64_t id, int code, const char
     (void)gone;
 }
 
-static struct ti_incoming *new_incoming(struct ti_link *link, uint64_t id, uint64_t actor)
+static uint64_t deadline_of(const struct ti_link *link, const struct frame_request *request)
+{
+    return request->budget_ms != 0 ? link->arrived_ns + request->budget_ms * 1000000ull
+                                   : 1; /* long over, by any clock */
+}
+
+static struct ti_incoming *new_incoming(struct ti_link *link, const struct frame_request *request,
+                                        uint64_t actor)
 {
     struct ti_incoming *incoming = calloc(1, sizeof *incoming);
-    if (incoming != NULL && ti_table_put(&link->incoming, id, incoming)) {
-        incoming->id = id;
+    if (incoming != NULL && ti_table_put(&link->incoming, request->id, incoming)) {
+        incoming->id = request->id;
         incoming->actor = actor;
+        incoming->interface = request->interface;
+        incoming->method = request->method;
+        incoming->trace = request->trace;
+        incoming->time = (struct ti_span){link->arrived_ns, deadline_of(link, request)};
         return incoming;
     }
     free(incoming);
@@ -141,9 +152,7 @@ static struct troupe_call *new_call(struct ti_link *link, const struct frame_req
     message->ordinal = request->method;
     message->trace = request->trace;
     message->waiter = request->waiting;
-    message->deadline_ns = request->budget_ms != 0
-                               ? link->arrived_ns + request->budget_ms * 1000000ull
-                               : 1; /* long over, by any clock */
+    message->deadline_ns = deadline_of(link, request);
     if (request->id != 0) {
         message->from = ti_address_hold(
             (struct ti_address){.kind = TI_TO_LINK, .object = link, .id = request->id});
@@ -188,7 +197,7 @@ static void take_request(struct ti_link *link, const struct frame_request *reque
     *ret_code = 0;
     int code = 0;
     uint64_t actor = find_target(link, request->target, &code);
-    struct ti_incoming *incoming = request->id != 0 ? new_incoming(link, request->id, actor) : NULL;
+    struct ti_incoming *incoming = request->id != 0 ? new_incoming(link, request, actor) : NULL;
     *ret_code = actor == 0 ? code : body_in(link, &request->body, refs, &body);
     const struct troupe_method *method = find_method(link->troupe, request->interface,
                                                      request->method);

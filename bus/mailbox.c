@@ -66,6 +66,10 @@ static int take_place(struct troupe_actor *slot, uint32_t used)
     uint32_t max = atomic_load_explicit(&slot->mailbox_max, memory_order_relaxed);
     uint32_t taken = atomic_fetch_add_explicit(&slot->waiting, 1, memory_order_relaxed);
     if (taken + used < max) {
+        if (taken == 0) {
+            atomic_store_explicit(&slot->waiting_since_ns, ti_tick_ns(slot->troupe),
+                                  memory_order_relaxed);
+        }
         return 0;
     }
     atomic_fetch_sub_explicit(&slot->waiting, 1, memory_order_relaxed);

@@ -9,10 +9,17 @@
 
 #define PENDING_BITS 20
 
+/* Only the owner counts, so this needs no atomic addition. */
+static void count(struct troupe_actor *self, enum ti_pending_kind kind, int by)
+{
+    unsigned before = atomic_load_explicit(&self->counts[kind], memory_order_relaxed);
+    atomic_store_explicit(&self->counts[kind], before + (unsigned)by, memory_order_relaxed);
+}
+
 struct ti_pending *ti_pending_add(struct troupe_actor *self, enum ti_pending_kind kind,
                                   uint32_t max)
 {
-    if (self->counts[kind] >= max) {
+    if (atomic_load_explicit(&self->counts[kind], memory_order_relaxed) >= max) {
         return NULL;
     }
     if (self->pending_free == 0 && self->pending_count == self->pending_room) {
@@ -39,7 +46,7 @@ struct ti_pending *ti_pending_add(struct troupe_actor *self, enum ti_pending_kin
                                    .trace = self->trace,
                                    .deadline_ns = self->deadline_ns,
                                    .waiter = self->waiter};
-    self->counts[kind]++;
+    count(self, kind, 1);
     return pending;
 }
 
@@ -55,7 +62,7 @@ struct ti_pending *ti_pending_find(struct troupe_actor *self, uint64_t serial)
 
 void ti_pending_free(struct troupe_actor *self, struct ti_pending *pending)
 {
-    self->counts[pending->kind]--;
+    count(self, pending->kind, -1);
     pending->kind = TI_FREE;
     pending->next_free = self->pending_free;
     self->pending_free = (uint32_t)(pending - self->pending) + 1;

@@ -162,18 +162,21 @@ int ti_route_find(struct troupe *troupe, struct troupe_ref ref, struct ti_route 
         ret_route->link = ti_link_find(troupe, ref.place);
         return ret_route->link != NULL ? 0 : TROUPE_EDOWN;
     }
-    struct ti_role *role = ref.place == TI_PLACE_ROLE ? ti_role_at(troupe, (uint32_t)ref.id) : NULL;
+    bool agent = ref.place == TI_PLACE_AGENT;
+    struct ti_role *role = agent || ref.place == TI_PLACE_ROLE
+                               ? ti_role_at(troupe, (uint32_t)ref.id)
+                               : NULL;
     if (role == NULL) {
         return TROUPE_EDOWN;
     }
     if (role->role != NULL) {
-        ret_route->actor = atomic_load(&role->actor);
+        ret_route->actor = agent ? troupe->agent : atomic_load(&role->actor);
         return ret_route->actor != 0 ? 0 : TROUPE_EDOWN;
     }
     pthread_mutex_lock(&troupe->roles.lock);
     if (role->link != NULL) {
         ret_route->link = ti_link_hold(role->link);
-        ret_route->target = role->target;
+        ret_route->target = agent ? 0 : role->target;
     }
     pthread_mutex_unlock(&troupe->roles.lock);
     return ret_route->link != NULL ? 0 : TROUPE_EDOWN;

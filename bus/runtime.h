@@ -39,8 +39,10 @@ struct ti_publisher;
 /* troupe_ref.place */
 enum {
     TI_PLACE_NOWHERE = 0,
-    TI_PLACE_HERE = 1,   /* id: an actor's */
-    TI_PLACE_ROLE = 2,   /* id: index into the table of roles, plus one */
+    TI_PLACE_HERE = 1, /* id: an actor's */
+    TI_PLACE_ROLE = 2, /* id: index into the table of roles, plus one */
+    TI_PLACE_AGENT =
+        3, /* only of a gate's proxy: id as above, but the agent of the role's process */
     TI_PLACE_LINKS = 16, /* and above: a link's id; id: a target on it */
 };
 
@@ -186,6 +188,8 @@ struct troupe_actor {
     struct troupe *troupe;
     uint32_t index;
     atomic_ullong handled;
+    atomic_ullong waiting_since_ns;          /* by the clock of ticks, while `waiting` is not 0 */
+    atomic_uint counts[TI_SUBSCRIPTION + 1]; /* of `pending`: the owner's, for others to look at */
     /* owner */
     struct ti_executor *executor;
     struct troupe_actor *ready_next;
@@ -208,8 +212,7 @@ struct troupe_actor {
     uint32_t pending_count;
     uint32_t pending_room;
     uint32_t pending_free; /* index plus one */
-    uint32_t counts[TI_SUBSCRIPTION + 1];
-    uint64_t alarm; /* a timer, at the earliest deadline of its asks or before; 0: none */
+    uint64_t alarm;        /* a timer, at the earliest deadline of its asks or before; 0: none */
     uint64_t alarm_ns;
     bool alarm_reserved;
     struct troupe_call *calls; /* begun and not answered */
@@ -529,6 +532,13 @@ const struct troupe_interface *ti_brings(const struct troupe_actor_def *def, siz
  * The bus's own is the first; one that several roles serve comes several times. */
 const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n);
 
+/* ---- what is in flight (inflight.c) ---------------------------------------------------------------------------- */
+
+/* Answers list_asks. */
+void ti_list_asks(struct troupe *troupe, struct troupe_call *call);
+/* 0 if it is the other way round. */
+uint64_t ti_ms_between(uint64_t from_ns, uint64_t to_ns);
+
 /* ---- the gate (gate.c) --------------------------------------------------------------------------------------- */
 
 struct ti_proxy;
@@ -536,8 +546,10 @@ struct ti_gate {
     pthread_mutex_t lock; /* of the list; nothing is locked before it but one link */
     struct ti_proxy *first;
     size_t count;
-    struct troupe_actor_def def; /* of a proxy; no services: this process is no gate */
+    struct troupe_actor_def def;     /* of a proxy; no services: this process is no gate */
+    struct troupe_actor_def looking; /* of one that stands for an agent */
     struct troupe_service services[TROUPE_GATE_INTERFACES_MAX];
+    struct troupe_service looks; /* that one's */
 };
 /* The actor that stands for `to` here, made if there is none; 0: there can't be one now. */
 uint64_t ti_gate_proxy(struct troupe *troupe, struct troupe_ref to);

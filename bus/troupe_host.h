@@ -91,7 +91,7 @@ struct troupe_link_config {
     const struct troupe_grant *imports; /* roles of the peer that this process may use, in order */
     size_t imports_count;
     /* The exports are roles that this process may call, wherever they live (troupe_host_gate), and their
-     * events go over `fd` as well: no grant has an events_fd, there are no imports, and the other
+     * events go over `fd` as well; or NAME.bus, what looks into a role's process. No grant has an events_fd, there are no imports, and the other
      * end is no runtime, but something that speaks the frames: a tab of a browser. */
     bool gate;
     /* The only methods that the peer may ask for, copied; others answer TROUPE_EPERM. Besides, it hears

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bus/cbor.h"
+#include "bus/runtime.h"
 #include "interfaces/bus.h"
 #include "test/support/peer.h"
 #include "test/support/probe.h"
@@ -106,24 +107,31 @@ static void expect_error(int tab, uint64_t id, int code)
     assert_int_equal(frame.error.code, -code);
 }
 
+/* A request of the bus's, with what `writer` has. */
+static uint64_t ask_bus(int tab, uint64_t target, uint32_t method, struct troupe_writer *writer)
+{
+    uint8_t to[256];
+    struct frame_request request = {.id = ++ids[tab],
+                                    .target = target,
+                                    .interface = bus_interface.id,
+                                    .method = method,
+                                    .budget_ms = bound_ms(5000),
+                                    .body = {.data = {.data = writer->data, .size = writer->size}}};
+    peer_send(&tabs[tab], to, ti_frame_write_request(to, sizeof to, &request));
+    return ids[tab];
+}
+
 static struct bus_subscribe_results subscribe(int tab, uint64_t source, uint32_t event)
 {
     struct frame frame;
     struct troupe_writer writer;
     struct troupe_reader reader;
-    uint8_t to[256];
     struct bus_subscribe_results results;
     struct bus_subscribe_args args = {
         .interface = probe_interface.id, .event = event, .source = source};
     troupe_writer_init(&writer);
     bus_subscribe_args_write(&writer, &args);
-    struct frame_request request = {.id = ++ids[tab],
-                                    .interface = bus_interface.id,
-                                    .method = SUBSCRIBE,
-                                    .budget_ms = bound_ms(5000),
-                                    .body = {.data = {.data = writer.data, .size = writer.size}}};
-    peer_send(&tabs[tab], to, ti_frame_write_request(to, sizeof to, &request));
-    expect_reply(tab, ids[tab], &frame);
+    expect_reply(tab, ask_bus(tab, 0, SUBSCRIBE, &writer), &frame);
     ti_reader_init(&reader, frame.reply.body.data.data, frame.reply.body.data.size, NULL, NULL);
     bus_subscribe_results_read(&reader, &results);
     assert_int_equal(troupe_reader_finish(&reader, NULL), 0);
@@ -172,7 +180,7 @@ static void test_gate_hands_requests_on(void **state)
     peer_check_alive(&tabs[1], ++ids[1]);
     uint64_t seven = 7;
     expect_error(0, ask(0, 1, 99, &seven), TROUPE_EUNIMPLEMENTED);
-    expect_error(0, ask(0, 2, ECHO, &seven), TROUPE_EPERM);
+    expect_error(0, ask(0, 3, ECHO, &seven), TROUPE_EPERM);
     uint64_t id = ask(0, 1, BUDGET, NULL);
     expect_reply(0, id, &frame); /* a map of one number: what is left of the tab's time */
     struct troupe_reader reader;
@@ -400,6 +408,137 @@ static void test_gate_passes_roles_of_its_own_process(void **state)
     assert_int_equal(after.sequence, before.sequence + 2);
 }
 
+/* ---- the bus of a process ----------------------------------------------------------------------- */
+
+enum { AGENT = 2, LIST_ACTORS = 1, OBSERVE = 7, LIST_ASKS = 8, LATEST = 11, WATCH = 12 };
+
+static void expect_probe_behind(void)
+{
+    struct frame frame;
+    struct troupe_writer writer;
+    struct troupe_reader reader;
+    struct troupe_arena arena = {0};
+    struct bus_list_actors_results results;
+    size_t probes = 0;
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    expect_reply(0, ask_bus(0, AGENT, LIST_ACTORS, &writer), &frame);
+    ti_reader_init(&reader, frame.reply.body.data.data, frame.reply.body.data.size, NULL, &arena);
+    bus_list_actors_results_read(&reader, &results);
+    assert_int_equal(troupe_reader_finish(&reader, NULL), 0);
+    for (size_t i = 0; i < results.actors_count; i++) {
+        probes += results.actors[i].has_role; /* which no actor of the gate's is */
+    }
+    assert_int_equal(probes, 1);
+    ti_arena_free(&arena);
+}
+
+static bool behind_is_gone(void *user)
+{
+    (void)user;
+    return troupe_host_find(gate.troupe, "probe.bus", &(struct troupe_ref){0}) != 0;
+}
+
+static void test_gate_shows_what_is_behind_again_and_again(void **state)
+{
+    struct troupe_writer writer;
+    (void)state;
+    expect_probe_behind();
+    troupe_host_unlink(behind.troupe, behind_link);
+    wait_until(gate.troupe, behind_is_gone, NULL);
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    expect_error(0, ask_bus(0, AGENT, LIST_ACTORS, &writer), TROUPE_EDOWN);
+    join();
+    wait_until(behind.troupe, behind_is_up, NULL);
+    expect_probe_behind();
+}
+
+static void test_gate_passes_no_errands(void **state)
+{
+    static const uint32_t errands[] = {SUBSCRIBE, LATEST, WATCH};
+    struct bus_subscribe_args args = {
+        .interface = probe_interface.id, .event = CHANGED, .source = AGENT};
+    struct troupe_writer writer;
+    (void)state;
+    for (size_t i = 0; i < sizeof errands / sizeof errands[0]; i++) {
+        troupe_writer_init(&writer);
+        troupe_put_map(&writer, 0);
+        expect_error(0, ask_bus(0, AGENT, errands[i], &writer), TROUPE_EPERM);
+    }
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    expect_error(0, ask_bus(0, AGENT, WATCH + 1, &writer), TROUPE_EUNIMPLEMENTED);
+    expect_error(0, ask(0, AGENT, ECHO, NULL), TROUPE_EUNIMPLEMENTED);
+    for (size_t i = 0; i < 2; i++) { /* an agent publishes nothing */
+        troupe_writer_init(&writer);
+        bus_subscribe_args_write(&writer, &args);
+        expect_error(0, ask_bus(0, 0, errands[i], &writer), TROUPE_EPERM);
+    }
+    peer_check_alive(&tabs[0], ++ids[0]);
+}
+
+static bool nobody_looks(void *user)
+{
+    (void)user;
+    return !ti_traced(behind.troupe);
+}
+
+static void test_gate_that_loses_a_tab_looks_no_more(void **state)
+{
+    struct bus_observe_args args = {.contents_bytes_max = 0};
+    struct troupe_writer writer;
+    struct frame frame;
+    (void)state;
+    troupe_writer_init(&writer);
+    bus_observe_args_write(&writer, &args);
+    uint64_t id = ask_bus(0, AGENT, OBSERVE, &writer);
+    peer_expect(&tabs[0], FRAME_ITEM, &frame);
+    assert_int_equal(frame.item.id, id);
+    assert_true(ti_traced(behind.troupe));
+    shutdown(tabs[0].fd, SHUT_RDWR);
+    wait_until(behind.troupe, nobody_looks, NULL);
+}
+
+/* What one process says of the request that hangs: how many of its sides, which have one trace. */
+static size_t count_hanging(uint64_t target, uint64_t *trace)
+{
+    struct frame frame;
+    struct troupe_writer writer;
+    struct troupe_reader reader;
+    struct troupe_arena arena = {0};
+    struct bus_list_asks_results results;
+    troupe_writer_init(&writer);
+    troupe_put_map(&writer, 0);
+    expect_reply(1, ask_bus(1, target, LIST_ASKS, &writer), &frame);
+    ti_reader_init(&reader, frame.reply.body.data.data, frame.reply.body.data.size, NULL, &arena);
+    bus_list_asks_results_read(&reader, &results);
+    assert_int_equal(troupe_reader_finish(&reader, NULL), 0);
+    assert_int_equal(results.more, 0);
+    for (size_t i = 0; i < results.asks_count; i++) {
+        const struct bus_ask *hanging = &results.asks[i];
+        assert_int_equal(hanging->interface, probe_interface.id);
+        assert_int_equal(hanging->method, HANG);
+        assert_true(hanging->left_ms > 0 && hanging->left_ms <= bound_ms(5000));
+        assert_true(*trace == 0 || *trace == hanging->trace);
+        *trace = hanging->trace;
+    }
+    size_t count = results.asks_count;
+    ti_arena_free(&arena);
+    return count;
+}
+
+static void test_request_in_flight_is_seen_at_each_end_of_its_links(void **state)
+{
+    uint64_t trace = 0;
+    (void)state;
+    assert_int_equal(count_hanging(AGENT, &trace), 0);
+    ask(0, 1, HANG, NULL);
+    peer_check_alive(&tabs[0], ++ids[0]);              /* it has arrived there */
+    assert_int_equal(count_hanging(0, &trace), 2);     /* the gate: from the tab, and on its way */
+    assert_int_equal(count_hanging(AGENT, &trace), 1); /* who is to answer */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 
 int main(void)
@@ -418,6 +557,10 @@ int main(void)
         TEST(test_gate_takes_no_events),
         TEST(test_process_that_is_no_gate_opens_none),
         TEST(test_gate_passes_roles_of_its_own_process),
+        TEST(test_gate_shows_what_is_behind_again_and_again),
+        TEST(test_gate_passes_no_errands),
+        TEST(test_gate_that_loses_a_tab_looks_no_more),
+        TEST(test_request_in_flight_is_seen_at_each_end_of_its_links),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }

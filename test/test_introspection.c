@@ -1,4 +1,5 @@
 /* Looking into a process, the tester's own or another: what troupe.Bus answers. */
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -219,6 +220,74 @@ static void test_feature_test_knows_what_the_peer_serves(void **state)
     assert_false(node_has_get_tip(places.troupe, places.probe));
 }
 
+/* ---- an actor that hangs ------------------------------------------------------------------------- */
+
+static sem_t until;
+
+static void asked(struct troupe_actor *self, void *user, const struct troupe_error *error)
+{
+    (void)self;
+    (void)user;
+    (void)error;
+}
+
+/* Asks itself something, and hangs: what it asked waits behind what was there before. */
+static void hang_at_tell(struct troupe_actor *self, void *state, struct troupe_call *call,
+                         const struct probe_tell_args *args)
+{
+    (void)state;
+    (void)call;
+    (void)args;
+    assert_int_equal(probe_end_ask(self, troupe_self(self), asked, NULL, NULL), 0);
+    while (sem_wait(&until) != 0) {
+    }
+}
+
+static const struct probe_handlers hanging_handlers = {.tell = hang_at_tell};
+static const struct troupe_service hanging_services[] = {{&probe_interface, &hanging_handlers}};
+static const struct troupe_actor_def hanging_def = {
+    .name = "hanging", .services = hanging_services, .services_count = 1, .flags = TROUPE_DETACHED};
+static const struct troupe_role hanging_role = {.name = "hanging", .actor = &hanging_def};
+
+/* Until so many wait, the oldest for so long, and so many asks are open. */
+static void wait_for(struct troupe *troupe, uint64_t waiting, uint64_t waiting_ms, uint64_t asks)
+{
+    struct bus_list_actors_args args = {0};
+    struct bus_list_actors_results results;
+    struct troupe_ref bus;
+    double due = now_s() + bound_ms(10000) / 1000.0;
+    bool there = false;
+    assert_int_equal(troupe_host_find(troupe, "hanging.bus", &bus), 0);
+    while (!there) {
+        assert_true(now_s() < due);
+        assert_int_equal(bus_list_actors(troupe, bus, &args, &results, NULL, NULL), 0);
+        const struct bus_actor *actor = find_role(&results, "hanging");
+        there = actor != NULL && actor->waiting == waiting && actor->asks_open == asks &&
+                actor->waiting_ms >= waiting_ms && (waiting != 0 || actor->waiting_ms == 0);
+        troupe_release(results.message);
+    }
+}
+
+static void test_actor_that_hangs_is_seen_by_what_waits_and_for_how_long(void **state)
+{
+    struct troupe *troupe;
+    struct troupe_ref hanging;
+    struct probe_tell_args tell = {0};
+    (void)state;
+    sem_init(&until, 0, 0);
+    assert_int_equal(troupe_open(NULL, &troupe), 0);
+    assert_int_equal(troupe_host_declare(troupe, &hanging_role, NULL), 0);
+    assert_int_equal(troupe_host_start(troupe, "hanging"), 0);
+    assert_int_equal(troupe_host_find(troupe, "hanging", &hanging), 0);
+    wait_for(troupe, 0, 0, 0);
+    assert_int_equal(probe_tell(troupe, hanging, &tell), 0);
+    wait_for(troupe, 1, 30, 1);
+    sem_post(&until);
+    wait_for(troupe, 0, 0, 0);
+    troupe_close(troupe, 1000);
+    sem_destroy(&until);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +298,7 @@ int main(void)
         THREE_WAYS(test_quotas_of_a_peer_are_shown),
         THREE_WAYS(test_stats_count),
         THREE_WAYS(test_feature_test_knows_what_the_peer_serves),
+        cmocka_unit_test(test_actor_that_hangs_is_seen_by_what_waits_and_for_how_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,9 +103,12 @@ static int listen_inside(const struct tab *tab, int fd)
 
 static int open_link(const struct tab *tab)
 {
-    static const struct troupe_grant exports[] = {{.role = "node", .events_fd = -1},
-                                                  {.role = "wallet", .events_fd = -1},
-                                                  {.role = "web", .events_fd = -1}};
+    /* NAME.bus looks into the process of a role: between them all of the program. */
+    static const struct troupe_grant exports[] = {
+        {.role = "node", .events_fd = -1},         {.role = "wallet", .events_fd = -1},
+        {.role = "web", .events_fd = -1},          {.role = "launcher", .events_fd = -1},
+        {.role = "node.bus", .events_fd = -1},     {.role = "wallet.bus", .events_fd = -1},
+        {.role = "launcher.bus", .events_fd = -1}, {.role = "web.bus", .events_fd = -1}};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return TROUPE_ESYSTEM;

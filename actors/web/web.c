@@ -6,6 +6,7 @@
 
 #include "actors/web/web_impl.h"
 #include "bus/troupe_host.h"
+#include "interfaces/launcher.h"
 #include "interfaces/node.h"
 #include "interfaces/wallet.h"
 #include "interfaces/wallets.h"
@@ -20,9 +21,10 @@ const char *web_check_port(const char *value)
                : "a port from 1 to 65535, or 0 for any";
 }
 
-/* What a page may ask for. Not the bus's own: it looks into processes. */
-static const struct troupe_interface *const passes[] = {&node_interface, &wallets_interface,
-                                                        &wallet_interface, &web_interface, NULL};
+/* What a page may ask for. */
+static const struct troupe_interface *const passes[] = {&node_interface,     &wallets_interface,
+                                                        &wallet_interface,   &web_interface,
+                                                        &launcher_interface, NULL};
 
 void web_wake(struct web *web)
 {

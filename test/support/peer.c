@@ -398,11 +398,12 @@ void peer_open_gate(struct room *room, struct peer *peer)
 {
     int requests[2];
     struct frame frame;
-    struct troupe_grant export = {.role = "probe", .events_fd = -1};
+    struct troupe_grant exports[] = {{.role = "probe", .events_fd = -1},
+                                     {.role = "probe.bus", .events_fd = -1}};
     pair(requests);
     *peer = (struct peer){.room = room, .fd = requests[1], .listens = -1, .tells = -1};
     struct troupe_link_config config = {
-        .peer = "tab", .fd = requests[0], .exports = &export, .exports_count = 1, .gate = true};
+        .peer = "tab", .fd = requests[0], .exports = exports, .exports_count = 2, .gate = true};
     assert_int_equal(troupe_host_link(room->troupe, &config, &peer->link), 0);
     shake_hands(peer->fd, PAIR0);
     peer_say_hello(peer);
