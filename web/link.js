@@ -29,6 +29,7 @@ export class Link {
   #unread_bytes = 0; // of chunks that came, of answers that are not whole
   #owed_bytes = 0; // of those that are, the other side not yet told
   #assembling = null;
+  #trace = crypto.getRandomValues(new BigUint64Array(1))[0];
 
   // hooks: up(), event(frame), heartbeat(frame), ended(error); room(): more may be sent now
   constructor(send, hooks) {
@@ -153,6 +154,12 @@ export class Link {
     this.#window_bytes -= size;
   }
 
+  // By which all that follows from a request is found together: a number that no other process has, either.
+  #new_trace() {
+    this.#trace = BigInt.asUintN(64, this.#trace + 1n) || 1n;
+    return this.#trace;
+  }
+
   #request(id, target, method, map, context, budget_ms) {
     return {
       kind: 'request',
@@ -162,7 +169,7 @@ export class Link {
       method: method.ordinal,
       budget_ms,
       waiting: [],
-      trace: 0,
+      trace: this.#new_trace(),
       map,
       refs: context.refs.map((ref) => ({ owner: 1, id: ref })),
       blob: context.blob?.length ?? 0,

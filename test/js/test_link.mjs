@@ -29,16 +29,19 @@ test('a call sends what C would send, and gets its results', async () => {
   const { other, facade } = up();
   const late = facade.late({ key: Uint8Array.of(1, 2, 3, 4) });
   await settle();
-  const request = other.take('request');
+  const { trace, ...request } = other.take('request');
   assert.deepEqual(
     { ...request, map: [...request.map] },
     {
-      kind: 'request', id: 1, target: 1, interface: 900, method: 9, budget_ms: 5000, waiting: [], trace: 0,
+      kind: 'request', id: 1, target: 1, interface: 900, method: 9, budget_ms: 5000, waiting: [],
       map: [[0, Uint8Array.of(1, 2, 3, 4)]], refs: [], blob: 0,
     },
   );
   other.say({ kind: 'reply', id: 1, map: new Map([[0, 7]]) });
   assert.deepEqual(await late, { number: 7 });
+  facade.late({ key: Uint8Array.of(1, 2, 3, 4) }).catch(() => {});
+  await settle();
+  assert.ok(trace > 0n && BigInt(other.take('request').trace) === BigInt.asUintN(64, BigInt(trace) + 1n), 'each request has a trace of its own');
 });
 
 test('answers find their calls in any order', async () => {
