@@ -79,6 +79,18 @@ class Browser(unittest.TestCase):
     def test_page_outlives_its_processes(self):
         self.play('processes.mjs', 'page_outlives_its_processes', node=program.Node(self, '--web=0'))
 
+    def test_whole_program_is_shown(self):
+        self.play('observer.mjs', 'whole_program_is_shown')
+
+    def test_call_is_followed_through_three_processes(self):
+        self.play('observer.mjs', 'call_is_followed_through_three_processes')
+
+    def test_nobody_looks_behind_the_screen(self):
+        self.play('observer.mjs', 'nobody_looks_behind_the_screen')
+
+    def test_killed_process_is_seen_to_recover(self):
+        self.play('observer.mjs', 'killed_process_is_seen_to_recover', node=program.Node(self, '--web=0'))
+
     def test_node_asks_in_every_tab(self):
         trunk = regtest.blocks(10)
         folder = tempfile.mkdtemp(prefix='troupe-test-')

@@ -48,7 +48,7 @@ class Look(command.Running):
         told = self.json('tree')
         self.assertEqual((list(told), told['program']), (['program', 'version', 'processes'], 'troupe-bitcoin'))
         self.assertEqual([list(row) for row in told['processes']], [['process', 'pid', 'actors']] * 3)
-        self.assertEqual(list(told['processes'][0]['actors'][0]), ['id', 'name', 'role', 'waiting', 'handled', 'interfaces'])
+        self.assertEqual(list(told['processes'][0]['actors'][0]), ['id', 'name', 'role', 'waiting', 'handled', 'interfaces', 'waiting_ms', 'asks_open'])
 
     def test_list(self):
         self.assertEqual(numbered(self.troupe('list').stdout),

@@ -65,7 +65,7 @@ function draw() {
   const info = node_info.read();
   const names = Object.keys(VIEWS).filter((name) => !VIEWS[name].under && (name !== 'mine' || is_regtest()));
   render(html`${info ? html`<span class="tag ${info.network === node_network.main ? '' : 'warn'}">${name_of(node_network, info.network)}</span>` : nothing}${wallet_switcher()}${lock_button()}`, document.getElementById('tools'));
-  render(names.map(link), document.getElementById('views'));
+  render([names.map(link), html`<a href="/observer.html">Observer</a>`], document.getElementById('views'));
   render([questions.waiting(), notices()], document.getElementById('notices'));
   render(state.wallet === null && state.why !== null && !free ? without_wallet() : view.draw(), document.getElementById('view'));
   draw_dialogs();
