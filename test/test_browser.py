@@ -89,7 +89,12 @@ class Browser(unittest.TestCase):
         self.play('observer.mjs', 'nobody_looks_behind_the_screen')
 
     def test_killed_process_is_seen_to_recover(self):
-        self.play('observer.mjs', 'killed_process_is_seen_to_recover', node=program.Node(self, '--web=0'))
+        folder = tempfile.mkdtemp(prefix='troupe-test-')
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, 'composition.ini')
+        with open(path, 'w', encoding='ascii') as file:  # one that died is away for long enough to be seen
+            file.write('[process ui]\nroles = ui\n[process node]\nroles = node\n[process wallet]\nroles = wallet\nbackoff = 10000 ms\n')
+        self.play('observer.mjs', 'killed_process_is_seen_to_recover', node=program.Node(self, '--web=0', f'--compose={path}'))
 
     def test_node_asks_in_every_tab(self):
         trunk = regtest.blocks(10)
