@@ -9,6 +9,32 @@
 
 /* ---- telling ---- */
 
+static void tell_undone(struct ui *ui)
+{
+    const struct ui_news *news = &ui->news;
+    char hash[FORMAT_HASH_SIZE];
+    if (news->undone == 1)
+        screen_line(&ui->screen, "node",
+                    "block %" PRIu32 " taken back, for a branch with more work: %s",
+                    news->undone_first, format_hash(news->undone_hash.bytes, hash));
+    else if (news->undone > 1)
+        screen_line(&ui->screen, "node",
+                    "blocks %" PRIu32 " to %" PRIu32 " taken back, for a branch with more work",
+                    news->undone_first, news->undone_first - news->undone + 1);
+}
+
+static void tell_left(struct ui *ui)
+{
+    const struct ui_news *news = &ui->news;
+    char hash[FORMAT_HASH_SIZE];
+    if (news->left == 1)
+        screen_line(&ui->screen, "wallet", "left the history with its block: %s",
+                    format_hash(news->left_txid.bytes, hash));
+    else if (news->left > 1)
+        screen_line(&ui->screen, "wallet",
+                    "%" PRIu64 " transactions left the history with their blocks", news->left);
+}
+
 static void tell_blocks(struct ui *ui)
 {
     const struct ui_news *news = &ui->news;
@@ -66,7 +92,9 @@ static void show_status(struct ui *ui)
 
 void ui_news_flush(struct ui *ui)
 {
+    tell_undone(ui);
     tell_blocks(ui);
+    tell_left(ui);
     tell_txs(ui);
     tell_balance(ui);
     ui->news = (struct ui_news){.blocks = 0};
@@ -117,15 +145,17 @@ static void on_disconnected(struct troupe_actor *self, void *user,
                             const struct troupe_event_info *info)
 {
     struct ui *ui = user;
-    char hash[FORMAT_HASH_SIZE];
-    (void)self;
+    struct ui_news *news = &ui->news;
     (void)info;
     if (event == NULL)
         return;
-    ui_news_flush(ui);
-    screen_line(&ui->screen, "node",
-                "block %" PRIu32 " taken back, for a branch with more work: %s", event->height,
-                format_hash(event->hash.bytes, hash));
+    if (news->blocks > 0 ||
+        (news->undone > 0 && event->height != news->undone_first - news->undone))
+        ui_news_flush(ui); /* what came before it */
+    news->undone_first = news->undone == 0 ? event->height : news->undone_first;
+    news->undone_hash = event->hash;
+    news->undone++;
+    tell_soon(self, ui);
 }
 
 static void on_tip(struct troupe_actor *self, void *user, const struct node_tip_changed *event,
@@ -198,11 +228,17 @@ static void on_tx(struct troupe_actor *self, void *user, const struct wallet_tx_
     (void)info;
     if (event == NULL)
         return; /* the balance says what counts */
-    if (event->is_removed) {
-        ui_news_flush(ui);
-        screen_line(&ui->screen, "wallet", "%s: %s",
-                    event->tx.is_pending ? "no longer pending" : "left the history with its block",
+    if (event->is_removed && event->tx.is_pending) {
+        screen_line(&ui->screen, "wallet", "no longer pending: %s",
                     format_hash(event->tx.txid.bytes, hash));
+        return;
+    }
+    if (event->is_removed) {
+        if (ui->news.txs > 0)
+            ui_news_flush(ui); /* what came before it */
+        ui->news.left++;
+        ui->news.left_txid = event->tx.txid;
+        tell_soon(self, ui);
         return;
     }
     if (event->tx.is_pending) {

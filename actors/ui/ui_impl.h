@@ -38,6 +38,11 @@
 
 /* What happened since the last line about it. */
 struct ui_news {
+    uint32_t undone; /* blocks taken back, from undone_first down */
+    uint32_t undone_first;
+    struct node_hash32 undone_hash;
+    uint64_t left; /* transactions, with their blocks */
+    struct wallet_hash32 left_txid;
     uint64_t blocks;
     uint32_t blocks_first;
     uint32_t blocks_last;
