@@ -129,6 +129,13 @@ struct ti_link_seat {
     struct ti_link *link;
 };
 
+/* As struct troupe_permit. */
+struct ti_permit {
+    uint64_t target; /* of the role */
+    uint32_t interface;
+    uint32_t method; /* 0: all */
+};
+
 /* Of a gate: an event that the peer listens to. */
 struct ti_pass {
     uint64_t proxy;
@@ -157,7 +164,7 @@ struct ti_link {
     size_t exports_count;
     struct ti_link_seat *imports;
     size_t imports_count;
-    struct troupe_permit *permits; /* constant; NULL: all */
+    struct ti_permit *permits; /* constant; NULL: all */
     size_t permits_count;
     bool gate; /* constant: what it exports is elsewhere, its events go here (gate.c) */
     struct ti_pass *passes;

@@ -92,17 +92,34 @@ static const struct troupe_method *find_method(struct troupe *troupe, uint32_t i
     return ti_gate_method(troupe, interface, method);
 }
 
-/* The peer may ask for it. */
-static bool is_permitted(const struct ti_link *link, uint32_t interface, uint32_t method)
+/* The peer may ask for it. A ref that was handed out may be of any of its roles. */
+static bool is_permitted(const struct ti_link *link, const struct frame_request *request)
 {
     enum { OBSERVE = 7 }; /* of bus.iface */
-    bool found = link->permits == NULL || (interface == bus_interface.id && method != OBSERVE);
+    bool found = link->permits == NULL ||
+                 (request->interface == bus_interface.id && request->method != OBSERVE);
     for (size_t i = 0; i < link->permits_count && !found; i++) {
-        const struct troupe_permit *permit = &link->permits[i];
-        found = permit->interface->id == interface &&
-                (permit->method == NULL || permit->method->ordinal == method);
+        const struct ti_permit *permit = &link->permits[i];
+        found = permit->interface == request->interface &&
+                (permit->method == 0 || permit->method == request->method) &&
+                (permit->target == request->target || request->target > link->exports_count);
     }
     return found;
+}
+
+/* Whatever serves it: NULL, no such method is known here. */
+static const char *method_name(struct troupe *troupe, const struct frame_request *request)
+{
+    const struct troupe_interface *interface;
+    for (size_t n = 0; (interface = ti_interface_at(troupe, n)) != NULL; n++) {
+        for (size_t m = 0; interface->id == request->interface && m < interface->methods_count;
+             m++) {
+            if (interface->methods[m].ordinal == request->method) {
+                return interface->methods[m].name;
+            }
+        }
+    }
+    return NULL;
 }
 
 static void answer_error(struct ti_link *link, uint64_t id, int code, const char *text)
@@ -204,7 +221,7 @@ static void take_request(struct ti_link *link, const struct frame_request *reque
     if (*ret_code == 0 && method != NULL && request->body.blob_size > method->blob_args_bytes_max) {
         *ret_code = TROUPE_ETOOLARGE;
     }
-    if (*ret_code == 0 && !is_permitted(link, request->interface, request->method)) {
+    if (*ret_code == 0 && !is_permitted(link, request)) {
         *ret_code = TROUPE_EPERM;
     }
     if (*ret_code == 0 && link->incoming.count >= 2 * TROUPE_LINK_INFLIGHT_MAX) {
@@ -266,9 +283,13 @@ static void handle_request(struct ti_link *link, const struct frame_request *req
         if (request->id == 0) {
             ti_dead_letter(link->troupe, actor, request->interface, request->method, code);
         }
-        bool limited = code == TROUPE_EPERM && link->permits != NULL;
-        answer_error(link, request->id, code,
-                     limited ? "not granted to those who come this way" : NULL);
+        char text[128];
+        const char *name = code == TROUPE_EPERM && link->permits != NULL
+                               ? method_name(link->troupe, request)
+                               : NULL;
+        snprintf(text, sizeof text, "%s is not granted to those who come this way",
+                 name != NULL ? name : "");
+        answer_error(link, request->id, code, name != NULL ? text : NULL);
         if (call != NULL) {
             ti_message_release(&call->message); /* gives the credit back */
         } else {

@@ -148,19 +148,27 @@ static struct ti_link_seat *new_seats(struct ti_link *link, const struct troupe_
     return seats;
 }
 
-/* False: no memory. */
+/* The exports are there. False: no memory. */
 static bool keep_permits(struct ti_link *link, const struct troupe_link_config *config)
 {
     if (config->permits == NULL) {
         return true;
     }
-    link->permits = malloc((config->permits_count + 1) * sizeof *link->permits);
-    if (link->permits == NULL) {
-        return false;
+    link->permits = calloc(config->permits_count + 1, sizeof *link->permits);
+    for (size_t i = 0; link->permits != NULL && i < config->permits_count; i++) {
+        const struct troupe_permit *permit = &config->permits[i];
+        size_t seat = 0;
+        while (seat < link->exports_count && strcmp(link->exports[seat].role, permit->role) != 0) {
+            seat++;
+        }
+        if (seat < link->exports_count) {
+            link->permits[link->permits_count++] = (struct ti_permit){
+                .target = seat + 1,
+                .interface = permit->interface->id,
+                .method = permit->method != NULL ? permit->method->ordinal : 0};
+        }
     }
-    memcpy(link->permits, config->permits, config->permits_count * sizeof *link->permits);
-    link->permits_count = config->permits_count;
-    return true;
+    return link->permits != NULL;
 }
 
 struct ti_link *ti_link_new(struct troupe *troupe, const struct troupe_link_config *config)
@@ -240,17 +248,27 @@ void troupe_host_unlink(struct troupe *troupe, uint64_t id)
     ti_link_release(link);
 }
 
-void troupe_host_peer_died(struct troupe *troupe, const char *peer)
+static void end_peer(struct troupe *troupe, const char *peer, bool silent_only, const char *why)
 {
     pthread_mutex_lock(&troupe->links.lock);
     for (struct ti_link *link = troupe->links.first; link != NULL; link = link->next) {
         pthread_mutex_lock(&link->lock);
-        if (!link->hello_in && strcmp(link->peer, peer) == 0) {
-            ti_link_end(link, TROUPE_ELOST, "the other process died before it said hello");
+        if ((!link->hello_in || !silent_only) && strcmp(link->peer, peer) == 0) {
+            ti_link_end(link, TROUPE_ELOST, why);
         }
         pthread_mutex_unlock(&link->lock);
     }
     pthread_mutex_unlock(&troupe->links.lock);
+}
+
+void troupe_host_peer_died(struct troupe *troupe, const char *peer)
+{
+    end_peer(troupe, peer, true, "the other process died before it said hello");
+}
+
+void troupe_host_peer_left(struct troupe *troupe, const char *peer)
+{
+    end_peer(troupe, peer, false, "the other process hung up");
 }
 
 static void end_all(struct troupe *troupe, bool now)

@@ -77,8 +77,9 @@ struct troupe_bypass {
 /* Makes both ends of a bypass, close-on-exec. Errors: TROUPE_ESYSTEM, with errno. */
 TROUPE_CHECKED int troupe_host_bypass(struct troupe_bypass ret_ends[2]);
 
-/* What a peer may ask of the actors that it reaches. */
+/* What a peer may ask of a role that is exported to it, or of those whose refs it was handed. */
 struct troupe_permit {
+    const char *role; /* [borrowed] one that is not exported: passed over */
     const struct troupe_interface *interface;
     const struct troupe_method *method; /* NULL: all of it */
 };
@@ -122,6 +123,8 @@ void troupe_host_unlink(struct troupe *troupe, uint64_t link);
  * would notice only by a timeout. What others still hold of its last words is read first. Call it
  * before a link to its successor is made. */
 void troupe_host_peer_died(struct troupe *troupe, const char *peer);
+/* It may live, but has no business here any more: ends every link to it at once. */
+void troupe_host_peer_left(struct troupe *troupe, const char *peer);
 
 #ifdef __cplusplus
 }

@@ -29,6 +29,7 @@ struct child {
     char *values[TL_OPTIONS_MAX]; /* what the arguments borrow */
     uint64_t roles;
     int sandbox; /* enum tl_sandbox_code */
+    char *allow; /* words of --bind-allow; NULL: there are none */
     uint64_t uses[TROUPE_ROLES_MAX];
     struct tl_seats seats;
     struct troupe *troupe;
@@ -97,6 +98,10 @@ static bool take_config(struct child *child, const struct tl_message *config)
     child->roles = config->roles;
     child->sandbox = config->code;
     memcpy(child->uses, config->uses, sizeof child->uses);
+    child->allow = config->text.size != 0 ? strndup(config->text.data, config->text.size) : NULL;
+    if (config->text.size != 0 && child->allow == NULL) {
+        return false;
+    }
     for (size_t i = 0; i < config->values.count; i++) {
         const struct troupe_text *value = &config->values.items[i];
         if (value->data == NULL) {
@@ -192,13 +197,15 @@ static void start_role(struct child *child, struct troupe_text name)
 static void open_link(struct child *child, struct tl_message *message)
 {
     char what[64 + TROUPE_NAME_BYTES_MAX];
+    char name[TROUPE_NAME_BYTES_MAX + 1];
+    snprintf(name, sizeof name, "%.*s", (int)message->name.size, message->name.data);
     bool client = message->name.size >= strlen(TL_CLIENT_PREFIX) &&
                   memcmp(message->name.data, TL_CLIENT_PREFIX, strlen(TL_CLIENT_PREFIX)) == 0;
-    snprintf(what, sizeof what, "the link to %.*s could not be opened", (int)message->name.size,
-             message->name.data);
-    int error = tl_link_open(child->program, child->troupe, message);
+    snprintf(what, sizeof what, "the link to %s could not be opened", name);
+    int error = tl_link_open(child->program, child->allow, child->troupe, message);
     if (error != 0 && client) {
         on_report(child, what);
+        tell(child, TL_GONE, name, error);
     } else if (error != 0) {
         fail(child, what, troupe_error_text(error));
     }
@@ -220,6 +227,10 @@ static void obey(struct child *child, struct tl_message *message)
     case TL_DIED:
         snprintf(name, sizeof name, "%.*s", (int)message->name.size, message->name.data);
         troupe_host_peer_died(child->troupe, name);
+        break;
+    case TL_UNLINK:
+        snprintf(name, sizeof name, "%.*s", (int)message->name.size, message->name.data);
+        troupe_host_peer_left(child->troupe, name);
         break;
     case TL_STOP:
         child->grace_ms = (uint32_t)message->code;
@@ -327,5 +338,6 @@ int tl_child_main(const struct troupe_program *program)
     for (size_t i = 0; i < program->options_count; i++) {
         free(child.values[i]);
     }
+    free(child.allow);
     return open && !child.failed ? 0 : TL_STATUS_FAILED;
 }

@@ -81,7 +81,7 @@ static void put_message(struct troupe_writer *writer, const struct tl_message *m
     put_key(writer, NAME);
     put_text(writer, message->name, TROUPE_NAME_BYTES_MAX);
     put_key(writer, TEXT);
-    put_text(writer, message->text, TL_REPORT_BYTES_MAX);
+    put_text(writer, message->text, TL_VALUE_BYTES_MAX);
     put_list(writer, EXPORTS, &message->exports, TROUPE_NAME_BYTES_MAX);
     put_list(writer, IMPORTS, &message->imports, TROUPE_NAME_BYTES_MAX);
     put_list(writer, VALUES, &message->values, TL_VALUE_BYTES_MAX);
@@ -185,7 +185,7 @@ static void get_field(struct troupe_reader *reader, uint64_t key, struct tl_mess
         message->name = get_text(reader, TROUPE_NAME_BYTES_MAX);
         break;
     case TEXT:
-        message->text = get_text(reader, TL_REPORT_BYTES_MAX);
+        message->text = get_text(reader, TL_VALUE_BYTES_MAX);
         break;
     case EXPORTS:
         get_list(reader, &message->exports, TROUPE_NAME_BYTES_MAX);

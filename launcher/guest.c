@@ -39,19 +39,11 @@ void tl_guest_ask(struct tl_launcher *launcher)
     const char *roles[TROUPE_ROLES_MAX];
     size_t count = 0;
     guest->retry_ms = TL_FOREVER;
-    if (guest->asked) {
-        tl_visit_close(&guest->visit);
-        if (tl_visit_open(&guest->visit, guest->path) != TL_VISIT_DONE) {
-            over(launcher);
-            return;
-        }
-    }
     for (size_t i = 0; i < program->roles_count; i++) {
         if (guest->wanted & tl_bit(i)) {
             roles[count++] = program->roles[i].name;
         }
     }
-    guest->asked = true;
     tl_visit_ask(&guest->visit, roles, count);
 }
 
@@ -80,7 +72,7 @@ static void take_link(struct tl_launcher *launcher, struct tl_message *message)
                                    message->imports.items[i].size);
         link->roles |= role < launcher->program->roles_count ? tl_bit(role) : 0;
     }
-    int error = tl_link_open(NULL, launcher->troupe, message);
+    int error = tl_link_open(NULL, NULL, launcher->troupe, message);
     if (error != 0) {
         tl_fail(launcher, "the link to %s could not be opened: %s", link->peer,
                 troupe_error_text(error));
@@ -113,16 +105,15 @@ void tl_guest_hear(struct tl_launcher *launcher)
     if (result == 1) {
         tl_message_close(message);
     }
+    bool later = result == 1 && message->kind == TL_REFUSED && message->code == TL_REFUSED_FOR_NOW;
     if (result == 1 && message->kind == TL_REFUSED) {
         take_refusal(launcher, message);
     } else if (result == 1 && message->kind != TL_ATTACHED) {
         tl_fail(launcher, "the program that runs on %s does not answer as it should", guest->path);
     }
-    bool ends = result != 1 || message->kind == TL_REFUSED;
+    bool ends = result != 1 || (message->kind == TL_REFUSED && !later);
     if (ends) {
         tl_visit_close(&guest->visit); /* is polled no more */
-    }
-    if (ends && guest->retry_ms == TL_FOREVER) {
         over(launcher);
     }
 }

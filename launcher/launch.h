@@ -15,7 +15,8 @@
  *   control.c      the messages between them, and their descriptors
  *   wire.c         links: descriptors made, one end handed to each process; roles declared
  *   inbox.c        from the bus's threads to the main thread; troupe_quit
- *   attach.c       the sockets of a running program: who comes in, and what they get
+ *   door.c         the sockets of a running program
+ *   attach.c       who comes in there, and what they get
  *   permit.c       and what of it they may ask for
  *   visit.c        its other side, for programs that do not know its roles, too (visit.h)
  *   guest.c        the front role at a program that somebody else started
@@ -39,6 +40,8 @@ enum {
 
     TL_PLACES_MAX = TROUPE_ROLES_MAX,
     TL_CLIENTS_MAX = 32, /* of one socket */
+    TL_UNHEARD_MAX =
+        16, /* links that clients were given to a process and it has not said to be up */
     TL_PERMITS_MAX = 256,
     TL_OPTIONS_MAX = 56, /* of the program's own: with the launcher's they are bits of a word */
     TL_VALUE_BYTES_MAX = 4096, /* of an option */
@@ -187,14 +190,15 @@ void tl_composition_for_command(const struct troupe_program *program,
 enum tl_kind {
     /* launcher to child */
     TL_CONFIG, /* name: of the process; roles: that live there; uses; values: of the options;
-                  code: of tl_sandbox_code */
-    TL_LINK,   /* name: of the peer; exports, imports; text: what the peer may ask for, as
-                  --bind-allow has it, or nothing: all; code: 0, or 1 and 2 for the ends of a bypass;
+                  text: of --bind-allow; code: of tl_sandbox_code */
+    TL_LINK,   /* name: of the peer; exports, imports; roles: not 0, it may ask for what
+                  --bind-allow lists only; code: 0, or 1 and 2 for the ends of a bypass;
                   descriptors: the pair, one per role, those of the bypass */
     TL_START,  /* name: of a role */
     TL_STOP,   /* code: ms for the draining */
     TL_WATCH,  /* code: ms between heartbeats, from here on */
     TL_DIED,   /* name: of a process */
+    TL_UNLINK, /* name: of a client, that is gone */
     /* child to launcher */
     TL_FAILED, /* code: errno of exec */
     TL_OPENED, /* links may come */
@@ -295,9 +299,9 @@ int tl_declare(struct troupe *troupe, const struct troupe_arguments *arguments, 
 int tl_link_make(const struct troupe_program *program, const char *a_name, uint64_t a_roles,
                  const char *b_name, uint64_t b_roles, bool bypass, struct tl_message *ret_a,
                  struct tl_message *ret_b);
-/* Opens this process's end; the descriptors are [kept]. `program` may be NULL in a visitor, whose ends
- * permit nothing to anybody. 0 or TROUPE_E... */
-int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
+/* Opens this process's end; the descriptors are [kept]. `allow` is --bind-allow's, or NULL in a
+ * visitor, who has no roles to limit. 0 or TROUPE_E... */
+int tl_link_open(const struct troupe_program *program, const char *allow, struct troupe *troupe,
                  struct tl_message *message);
 
 /* ---- spawn.c --------------------------------------------------------------------------------- */
@@ -338,14 +342,19 @@ bool tl_permits_read(const struct troupe_program *program, const char *text, siz
 
 /* ---- attach.c -------------------------------------------------------------------------------- */
 
+/* Sets of places are bits. */
 struct tl_client {
-    int fd; /* -1: free */
+    int fd; /* -1: it hung up; free, unless it is linked */
     bool attached;
-    uint64_t due_ms; /* of its request */
+    uint64_t due_ms;                  /* of its request; when it hung up, of its links' end */
+    char name[TROUPE_NAME_BYTES_MAX]; /* as its links' peer */
+    uint64_t linked;   /* places that were handed an end, and have not said that it is gone */
+    uint64_t unlinked; /* of these, who were told to end it */
 };
 struct tl_door {
     int directory;                    /* that the socket is in; -1: not open */
     int listener;                     /* -1: closed */
+    ino_t inode;                      /* of the socket */
     char name[TROUPE_NAME_BYTES_MAX]; /* of the socket in it */
     const char *allow;                /* words of --bind-allow; NULL: everything */
     uint64_t roles;                   /* that may be used */
@@ -406,7 +415,6 @@ struct tl_guest_link {
 struct tl_guest {
     const char *path; /* of the program's control socket, or data directory */
     struct tl_visit visit;
-    bool asked;
     uint64_t wanted;   /* roles that it has no link to */
     uint64_t retry_ms; /* when it asks again */
     uint64_t
@@ -519,7 +527,10 @@ void tl_guest_turn(struct tl_launcher *launcher, uint64_t now_ms);
 /* Ends everything. False: this process can't be taken down in order and should just exit. */
 bool tl_stop(struct tl_launcher *launcher);
 
-/* ---- attach.c, for the launcher -------------------------------------------------------------- */
+/* ---- door.c ---------------------------------------------------------------------------------- */
+
+struct ucred;
+bool tl_peer_of(int fd, struct ucred *ret_peer);
 
 enum tl_door_result { TL_DOOR_OPEN, TL_DOOR_TAKEN, TL_DOOR_FAILED };
 /* Takes the data directory for this program and listens there. TL_DOOR_TAKEN: another one runs on
@@ -528,14 +539,21 @@ enum tl_door_result tl_door_open(const struct troupe_program *program, const cha
                                  struct tl_door *ret_door, pid_t *ret_pid);
 /* Makes the socket of --bind in a directory that is nobody else's. False: said why. */
 bool tl_door_bind(const struct tl_launcher *launcher, const char *path, struct tl_door *ret_door);
-/* A client is at the door, or the one in this slot said something. */
-void tl_door_accept(struct tl_door *door);
-void tl_door_serve(struct tl_launcher *launcher, struct tl_door *door, size_t slot);
-/* Closes what waited for its request too long. */
-void tl_door_expire(struct tl_launcher *launcher);
 /* Lets nobody in any more, and those who are in out; the data directory stays taken. */
 void tl_door_shut(struct tl_door *door);
 void tl_door_close(struct tl_door *door);
+
+/* ---- attach.c -------------------------------------------------------------------------------- */
+
+/* A client is at the door, or the one in this slot said something. */
+void tl_clients_enter(struct tl_door *door);
+void tl_clients_serve(struct tl_launcher *launcher, struct tl_door *door, size_t slot);
+void tl_clients_leave(struct tl_door *door);
+/* What only time brings. */
+void tl_clients_turn(struct tl_launcher *launcher);
+/* The process of `place` says that its link to the peer of that name is gone. */
+void tl_clients_unlinked(struct tl_launcher *launcher, size_t place, struct troupe_text name);
+void tl_clients_place_died(struct tl_launcher *launcher, size_t place);
 
 /* visit.c: runs a command as a client of the program that runs on `directory`. False: none runs. */
 bool tl_attach_run(const struct troupe_program *program, const struct tl_command_line *line,

@@ -65,6 +65,7 @@ void tl_send_config(struct tl_launcher *launcher, size_t place)
     struct tl_message watch = {.kind = TL_WATCH, .code = (int)watchdog_s * 1000 / TL_BEATS};
     struct tl_message config = {.kind = TL_CONFIG,
                                 .name = troupe_text(process->name),
+                                .text = troupe_text(launcher->line->bind_allow),
                                 .roles = launcher->composition.places[place].roles,
                                 .uses_count = program->roles_count,
                                 .values.count = program->options_count};
@@ -126,18 +127,14 @@ static void open_runtime(struct tl_launcher *launcher)
 const char *tl_hand_over(struct tl_launcher *launcher, size_t place, struct tl_message *end)
 {
     if (place == 0) {
-        int error = tl_link_open(launcher->program, launcher->troupe, end);
+        int error = tl_link_open(launcher->program, launcher->line->bind_allow, launcher->troupe,
+                                 end);
         return error == 0 ? NULL : troupe_error_text(error);
     }
     struct tl_process *process = &launcher->processes[place];
     bool told = tl_send(process->control, end, launcher->started ? 0 : TL_TERM_MS) == 0;
     int error = errno;
     tl_message_close(end);
-    if (!told && launcher->started && error == EAGAIN) {
-        tl_say(launcher->program, "process %s does not read what it is told: ended by force",
-               process->name);
-        tl_signal(process, SIGKILL);
-    }
     errno = error;
     return told ? NULL : strerror(error);
 }
@@ -150,7 +147,13 @@ static const char *hand_end(struct tl_launcher *launcher, size_t place, size_t p
     if (why == NULL) {
         tl_end_handed(launcher, place, peer);
     }
-    bool dead = errno != ENOBUFS && errno != ENOMEM;
+    int error = errno;
+    if (why != NULL && place != 0 && launcher->started && error == EAGAIN) {
+        tl_say(launcher->program, "process %s does not read what it is told: ended by force",
+               launcher->processes[place].name);
+        tl_signal(&launcher->processes[place], SIGKILL);
+    }
+    bool dead = error != ENOBUFS && error != ENOMEM;
     return launcher->started && place != 0 && dead ? NULL : why;
 }
 

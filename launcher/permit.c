@@ -30,14 +30,14 @@ static bool wrong(const struct reading *reading, const char *format, ...)
     return false;
 }
 
-static bool add(const struct reading *reading, const struct troupe_interface *interface,
-                const struct troupe_method *method)
+static bool add(const struct reading *reading, const struct troupe_role *role,
+                const struct troupe_interface *interface, const struct troupe_method *method)
 {
     struct tl_permits *permits = reading->permits;
     if (permits->count == TL_PERMITS_MAX) {
         return wrong(reading, "more than %d methods", TL_PERMITS_MAX);
     }
-    permits->items[permits->count++] = (struct troupe_permit){interface, method};
+    permits->items[permits->count++] = (struct troupe_permit){role->name, interface, method};
     return true;
 }
 
@@ -62,7 +62,7 @@ static bool add_all(const struct reading *reading, const struct troupe_role *rol
     const struct troupe_interface *interface;
     bool added = true;
     for (size_t n = 0; added && (interface = interface_at(role, n)) != NULL; n++) {
-        added = add(reading, interface, NULL);
+        added = add(reading, role, interface, NULL);
     }
     return added;
 }
@@ -93,7 +93,7 @@ static bool add_method(const struct reading *reading, const struct troupe_role *
                 continue;
             }
             found = true;
-            if (!add(reading, interface, &interface->methods[m])) {
+            if (!add(reading, role, interface, &interface->methods[m])) {
                 return false;
             }
         }

@@ -126,6 +126,7 @@ static bool child_says(struct tl_launcher *launcher, size_t place, const struct 
         break;
     case TL_GONE:
         tl_end_gone(launcher, place, message->name, message->code);
+        tl_clients_unlinked(launcher, place, message->name);
         break;
     case TL_READY:
         role_ready(launcher, message->name);
@@ -211,6 +212,7 @@ static void child_died(struct tl_launcher *launcher, size_t place)
     bool good = tl_reap(process, how, sizeof how);
     tell_died(launcher, place);
     if (launcher->started && !launcher->stop_wanted) {
+        tl_clients_place_died(launcher, place);
         tl_restart_died(launcher, place, good, how);
     } else if (!stopping || (!good && !launcher->stop_wanted)) {
         tl_fail(launcher, "process %s %s", process->name, how);
@@ -243,6 +245,7 @@ static void take_link_note(struct tl_launcher *launcher, const struct tl_note *n
         tl_end_up(launcher, 0, troupe_text(note->name));
     } else {
         tl_end_gone(launcher, 0, troupe_text(note->name), note->code);
+        tl_clients_unlinked(launcher, 0, troupe_text(note->name));
     }
 }
 
@@ -322,11 +325,11 @@ static void serve_door(struct tl_launcher *launcher, struct tl_door *door,
 {
     for (size_t i = 0; i < TL_CLIENTS_MAX; i++) {
         if (clients[i].revents != 0) {
-            tl_door_serve(launcher, door, i);
+            tl_clients_serve(launcher, door, i);
         }
     }
     if (listener->revents != 0) {
-        tl_door_accept(door);
+        tl_clients_enter(door);
     }
 }
 
@@ -363,7 +366,7 @@ enum { TICK_MS = 500 };
 
 static void tick(struct tl_launcher *launcher, uint64_t now)
 {
-    tl_door_expire(launcher);
+    tl_clients_turn(launcher);
     if (launcher->guest != NULL) {
         tl_guest_turn(launcher, now);
     }

@@ -197,7 +197,7 @@ static enum tl_visit_result take_links(struct tl_visit *visit, struct troupe *tr
         if (message->kind == TL_ATTACHED) {
             return TL_VISIT_DONE;
         }
-        if (message->kind != TL_LINK || tl_link_open(NULL, troupe, message) != 0) {
+        if (message->kind != TL_LINK || tl_link_open(NULL, NULL, troupe, message) != 0) {
             tl_message_close(message);
             return fail(visit, "a link to the program that runs there could not be opened");
         }

@@ -140,13 +140,12 @@ static void grant(const struct tl_list *list, const int *fds, struct names *ret_
     }
 }
 
-int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
+int tl_link_open(const struct troupe_program *program, const char *allow, struct troupe *troupe,
                  struct tl_message *message)
 {
     struct tl_permits permits = {.count = 0};
-    const struct troupe_text *allow = &message->text;
-    if (allow->size != 0 &&
-        (program == NULL || !tl_permits_read(program, allow->data, allow->size, &permits))) {
+    bool limited = message->roles != 0;
+    if (limited && (allow == NULL || !tl_permits_read(program, allow, strlen(allow), &permits))) {
         tl_message_close(message);
         return TROUPE_EINVAL;
     }
@@ -170,7 +169,7 @@ int tl_link_open(const struct troupe_program *program, struct troupe *troupe,
                                         .exports_count = message->exports.count,
                                         .imports = imports.grants,
                                         .imports_count = message->imports.count,
-                                        .permits = allow->size != 0 ? permits.items : NULL,
+                                        .permits = limited ? permits.items : NULL,
                                         .permits_count = permits.count};
     message->fds_count = 0;
     return troupe_host_link(troupe, &config, NULL);

@@ -70,6 +70,24 @@ class Bind(program.Program):
         self.begin()
         self.assertEqual(self.ask(self.attach, 'mine', '1')['height'], 1)
 
+    def test_list_may_be_long(self):
+        self.begin('--bind-allow=' + ','.join(['node.get_tip'] * 250))
+        self.assertIn('height  0', self.troupe('call', 'node', 'get_tip'))
+        self.there.end()
+        self.assertIn('more than 256 methods', self.refused('--bind=unix', '--bind-allow=' + ','.join(['node.get_tip'] * 257), status=2))
+
+    def test_limit_holds_when_a_process_comes_again(self):
+        self.begin('--bind-allow=node.get_tip')
+        self.assertIn('EPERM', self.troupe('call', 'node', 'get_info', status=1))
+        os.kill(self.there.pids()['node'], signal.SIGKILL)
+        program.wait_until(lambda: 'height' in self.troupe_or_nothing(), 'the node is there again')
+        self.assertIn('EPERM', self.troupe('call', 'node', 'get_info', status=1))
+
+    def test_limit_holds_in_one_process(self):
+        self.begin('--bind-allow=node.get_tip', '--split=none')
+        self.assertIn('height  0', self.troupe('call', 'node', 'get_tip'))
+        self.assertIn('get_info is not granted', self.troupe('call', 'node', 'get_info', status=1))
+
     def test_first_socket_can_be_limited(self):
         self.there = Node(self, '--bind=unix', '--bind-allow=node:read,wallet:read')
         self.assertEqual(self.there.ask('status')['height'], 0)
@@ -86,7 +104,7 @@ class Bind(program.Program):
 
     def test_stale_socket_is_replaced_and_a_live_one_is_not(self):
         self.begin()
-        self.assertIn('another program listens there', self.refused(f'--bind=unix:{self.socket}'))
+        self.assertIn('a program listens there already', self.refused(f'--bind=unix:{self.socket}'))
         self.there.process.send_signal(signal.SIGKILL)
         self.there.process.wait()
         self.assertTrue(os.path.exists(self.socket))
@@ -99,7 +117,7 @@ class Bind(program.Program):
         os.chmod(open_folder, 0o755)
         plain = self.path('plain', b'')
         for path, why in ((f'{open_folder}/door', 'others may enter its directory'), (plain, 'something else is there already'),
-                          (f'{self.folder}/none/at/all', 'No such file or directory'), (f'{self.folder}/', 'ends in no name'),
+                          (f'{self.folder}/none/at/all', 'only the last folder is made'), (f'{self.folder}/', 'ends in no name'),
                           (f'{self.folder}/{"x" * 64}', 'longer than 63 bytes')):
             self.assertIn(why, self.refused(f'--bind=unix:{path}'), path)
         long = '/'.join([self.folder, *(['x' * 30] * 8)])  # longer than the path of a socket may be

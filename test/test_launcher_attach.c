@@ -482,6 +482,83 @@ static void test_client_that_attaches_and_never_reads(void **state)
     assert_int_equal(runner_end(&trio), 0);
 }
 
+/* Once the places of those who hung up are free. */
+static bool client_is_served(void *user)
+{
+    (void)user;
+    runner_start(&client, NULL, datadir, "add", "5", NULL);
+    return runner_end(&client) == 0;
+}
+
+/* Faster than any process reads what it is told: nobody is taken for one that hangs, or held up. */
+static void test_clients_that_come_and_go_at_once_do_no_harm(void **state)
+{
+    static const uint8_t attach_store[] = {0xa2, 0x00, TL_ATTACH, 0x05, 0xa1, 0x00,
+                                           0x45, 's',  't',       'o',  'r',  'e'};
+    (void)state;
+    start_trio(NULL);
+    descriptors_before = descriptors_of(trio.pid);
+    for (int i = 0; i < 600; i++) {
+        int fd = connect_raw();
+        ssize_t sent = send(fd, attach_store, sizeof attach_store, MSG_NOSIGNAL);
+        assert_true(sent == sizeof attach_store || errno == EPIPE || errno == ECONNRESET);
+        close(fd);
+    }
+    runner_wait(as_many_descriptors, NULL);
+    runner_wait(client_is_served, NULL);
+    kill(trio.pid, SIGTERM);
+    assert_int_equal(runner_end(&trio), 0);
+    assert_null(strstr(trio.err.text, "by force"));
+    assert_null(strstr(trio.err.text, "started again"));
+}
+
+struct leaving {
+    struct tl_visit visit;
+    bool gone;
+};
+
+static bool link_is_gone(void *user)
+{
+    struct leaving *leaving = user;
+    char name[TROUPE_NAME_BYTES_MAX + 1];
+    leaving->gone = leaving->gone || tl_visit_gone(&leaving->visit, name);
+    return leaving->gone;
+}
+
+static void test_links_of_a_client_end_with_its_connection(void **state)
+{
+    static const char *const roles[] = {"store"};
+    struct troupe_config config = {.name = "visitor"};
+    struct leaving leaving = {.gone = false};
+    struct tl_visit *visit = &leaving.visit;
+    struct troupe *troupe;
+    (void)state;
+    start_trio(NULL);
+    assert_int_equal(troupe_open(&config, &troupe), 0);
+    assert_int_equal(tl_visit_open(visit, folder), TL_VISIT_DONE);
+    assert_int_equal(tl_visit_attach(visit, troupe, roles, 1, 20000), TL_VISIT_DONE);
+    assert_false(link_is_gone(&leaving));
+    close(visit->fd); /* and nothing else */
+    visit->fd = -1;
+    runner_wait(link_is_gone, &leaving);
+    troupe_close(troupe, 1000);
+    tl_visit_close(visit);
+    kill(trio.pid, SIGTERM);
+    assert_int_equal(runner_end(&trio), 0);
+}
+
+/* Two roles with one interface: each has its own permits. */
+static void test_permits_are_of_a_role(void **state)
+{
+    (void)state;
+    runner_start(&trio, NULL, datadir, "--bind=unix", "--bind-allow=middle.process,store", NULL);
+    runner_wait_out(&trio, "sum 7 event 7\n");
+    runner_start(&client, NULL, datadir, "add", "5", NULL);
+    assert_int_equal(runner_end(&client), 1);
+    assert_says(&client, "not granted to those who come this way");
+    end_trio();
+}
+
 static void test_clients_are_bounded(void **state)
 {
     int idle[CLIENTS_MAX];
@@ -566,6 +643,9 @@ int main(void)
         TEST(test_garbage_closes_the_connection_only),
         TEST(test_flood_of_a_client_ends_that_client),
         TEST(test_client_that_attaches_and_never_reads),
+        TEST(test_clients_that_come_and_go_at_once_do_no_harm),
+        TEST(test_links_of_a_client_end_with_its_connection),
+        TEST(test_permits_are_of_a_role),
         TEST(test_clients_are_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

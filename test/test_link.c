@@ -288,11 +288,12 @@ static void ask_the_bus(uint64_t id, uint32_t method)
 static void test_peer_may_ask_for_what_it_is_permitted_only(void **state)
 {
     enum { LIST_LINKS = 4, OBSERVE = 7 };
-    const struct troupe_permit permit = {&probe_interface, find_method(TOLD)};
+    const struct troupe_permit permit[] = {{"probe", &probe_interface, find_method(TOLD)},
+                                           {"another", &probe_interface, NULL}};
     struct frame frame;
     (void)state;
-    room.permits = &permit;
-    room.permits_count = 1;
+    room.permits = permit;
+    room.permits_count = 2;
     peer_open(&room, &hostile, "far");
     room.permits = NULL;
     peer_request(&hostile, 1, 1, TOLD, NULL, 0);
