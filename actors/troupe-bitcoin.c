@@ -183,8 +183,8 @@ static const struct troupe_sandbox sandboxes[] = {
 static const enum troupe_restart restarts[] = {TROUPE_RESTART_ON_FAILURE, TROUPE_RESTART_ON_FAILURE,
                                                TROUPE_RESTART_NEVER, TROUPE_RESTART_ON_FAILURE};
 
-/* What --bind-allow=node:read,wallet:read lets others ask for: nothing of it changes a thing, or shows a
- * secret. `open` gives the ref of a wallet, to ask the rest of. */
+/* What --bind-allow=node:read,wallet:read lets others ask for: nothing of it changes what is kept, or
+ * shows a secret. `open` gives the ref of a wallet, to ask the rest of; one that was closed is open then. */
 static const char *const node_looks[] = {
     "get_info",      "get_tip",   "get_block_hash", "get_headers",     "get_block",
     "get_blocks",    "find_fork", "get_coins",      "get_chain_stats", "get_tx",

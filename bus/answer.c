@@ -71,10 +71,6 @@ bool ti_deliver(struct troupe *troupe, const struct ti_address *to, struct troup
                TI_TO_LINK) { /* it was forwarded: it came by one link, leaves by another */
         struct troupe_error room;
         const struct troupe_error *story = ti_message_story(answer, &room);
-        struct troupe_ref refs[TROUPE_REFS_MAX];
-        if (ti_link_is_gate(to->object)) {
-            ti_gate_refs(troupe, &answer->body, refs);
-        }
         int error = ti_link_answer(to->object, to->id, story != NULL ? TI_ERROR : answer->kind,
                                    answer->wipe, &answer->body, story);
         if (error != 0 && error != TROUPE_EDOWN) { /* that: whoever asked is gone */

@@ -126,11 +126,22 @@ uint64_t ti_gate_proxy(struct troupe *troupe, struct troupe_ref to)
     return actor;
 }
 
+static bool is_proxy(struct troupe *troupe, uint64_t actor)
+{
+    bool found = false;
+    pthread_mutex_lock(&troupe->gate.lock);
+    for (const struct ti_proxy *at = troupe->gate.first; at != NULL && !found; at = at->next) {
+        found = at->actor == actor;
+    }
+    pthread_mutex_unlock(&troupe->gate.lock);
+    return found;
+}
+
 void ti_gate_refs(struct troupe *troupe, struct troupe_body *body, struct troupe_ref *refs)
 {
     for (size_t i = 0; i < body->refs_count; i++) {
         refs[i] = body->refs[i];
-        if (refs[i].place >= TI_PLACE_LINKS) {
+        if (refs[i].place != TI_PLACE_HERE || !is_proxy(troupe, refs[i].id)) {
             refs[i] = ti_ref_here(ti_gate_proxy(troupe, refs[i])); /* nobody: refused as a ref */
         }
     }
@@ -408,7 +419,11 @@ static void latest(struct troupe_actor *self, void *user, struct troupe_call *ca
     struct bus_subscribe_args same = {
         .interface = args->interface, .event = args->event, .source = args->source};
     (void)user;
-    ask_where(self, call, &same);
+    if (find_event(&self->troupe->gate, args->interface, args->event) == NULL) {
+        bus_fail_not_found(call, "no such event passes here");
+    } else {
+        ask_where(self, call, &same);
+    }
 }
 
 static const struct bus_handlers bus_handlers = {.subscribe = subscribe, .latest = latest};

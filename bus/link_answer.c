@@ -93,6 +93,13 @@ void ti_link_refuse_request(struct ti_link *link, uint64_t id, int code)
 int ti_link_answer(struct ti_link *link, uint64_t id, enum ti_kind kind, bool wipe,
                    const struct troupe_body *body, const struct troupe_error *error)
 {
+    struct troupe_ref refs[TROUPE_REFS_MAX];
+    struct troupe_body stood_for;
+    if (link->gate && body != NULL && body->refs_count != 0) {
+        stood_for = *body;
+        ti_gate_refs(link->troupe, &stood_for, refs);
+        body = &stood_for;
+    }
     pthread_mutex_lock(&link->lock);
     struct ti_incoming *incoming = link->phase != TI_LINK_GONE ? ti_table_get(&link->incoming, id)
                                                                : NULL;

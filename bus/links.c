@@ -41,11 +41,6 @@ void ti_link_release(struct ti_link *link)
     free(link);
 }
 
-bool ti_link_is_gate(const struct ti_link *link)
-{
-    return link->gate;
-}
-
 uint64_t ti_link_id(const struct ti_link *link)
 {
     return link->id;

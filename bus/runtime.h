@@ -490,8 +490,6 @@ bool ti_link_moved(struct ti_link *link, uint64_t id, const struct ti_route *rou
 void ti_link_credit_onward(struct ti_link *link, uint64_t id, uint32_t items);
 /* So much waits to be read by the peer that no more of its requests should be begun. */
 bool ti_link_is_full(struct ti_link *link);
-/* Its peer may be handed only what lives here, or proxies. */
-bool ti_link_is_gate(const struct ti_link *link);
 /* A request of the peer has been taken from its mailbox. */
 void ti_link_consumed(struct ti_link *link, size_t bytes);
 /* A request of the peer, with a blob of that size, has been freed. */

@@ -38,8 +38,9 @@ const struct troupe_option tl_own_options[TL_OWN_COUNT] = {
     [TL_BIND_ALLOW] = {.name = "bind-allow",
                        .value = "LIST",
                        .scope = TROUPE_SCOPE_STAY,
-                       .help = "what they may use there, with commas: ROLE, ROLE:read (what only "
-                               "looks), ROLE.METHOD"},
+                       .help =
+                           "what they may ask for there, with commas: ROLE, ROLE:read (what only "
+                           "looks), ROLE.METHOD; they hear all events of such a role"},
     [TL_JSON] = {.name = "json", .help = "commands answer in JSON"},
     [TL_HELP] = {.name = "help", .help = "this text; of a command, behind it"},
     [TL_VERSION] = {.name = "version", .help = "the version"},

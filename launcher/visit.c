@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -41,7 +42,12 @@ int tl_visit_connect(int directory, const char *name)
 {
     struct sockaddr_un address;
     tl_visit_address(&address, directory, name);
+    const struct timeval patience = {.tv_sec = TL_ATTACH_MS /
+                                               1000}; /* with one that accepts nobody */
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    }
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         int error = errno;
         close(fd);
@@ -97,7 +103,9 @@ enum tl_visit_result tl_visit_open(struct tl_visit *ret_visit, const char *path)
         return fail(ret_visit, "%s: it belongs to another user", path);
     }
     if (ret_visit->fd < 0) {
-        fail(ret_visit, "%s: %s", path, strerror(error));
+        fail(ret_visit, "%s: %s", path,
+             error == EAGAIN ? "the program that runs there lets nobody in: it hangs, or is stopped"
+                             : strerror(error));
         return error == ENOENT || error == ECONNREFUSED ? TL_VISIT_NOBODY : TL_VISIT_FAILED;
     }
     return TL_VISIT_DONE;

@@ -406,6 +406,11 @@ static void test_gate_passes_roles_of_its_own_process(void **state)
     struct bus_subscribe_results after = subscribe(0, 1, CHANGED);
     assert_int_equal(after.epoch, before.epoch);
     assert_int_equal(after.sequence, before.sequence + 2);
+    struct frame frame;
+    expect_reply(0, ask(0, 1, SPAWN, NULL), &frame);
+    uint64_t child = frame.reply.body.refs[0].id; /* whom it hands out is stood for, too */
+    expect_reply(0, ask(0, child, TOLD, NULL), &frame);
+    assert_int_equal(subscribe(0, child, CHANGED).sequence, 0);
 }
 
 /* ---- the bus of a process ----------------------------------------------------------------------- */

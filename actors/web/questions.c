@@ -1,6 +1,8 @@
 /* questions.c - what others ask of a person, shown in every tab. While a tab is there the node is told so: it
  * asks the last view that has somebody before it (interfaces/node.iface, answer_questions). A question
  * stays when the last tab goes, since that may be a page that is loaded again; its time ends it. */
+#include <time.h>
+
 #include "actors/web/web_impl.h"
 #include "bus/troupe_host.h"
 #include "interfaces/node.h"
@@ -24,7 +26,7 @@ static void on_offered(struct troupe_actor *self, void *user, const struct troup
     struct web *web = user;
     web->is_offering = false;
     if (error != NULL) {
-        web->offers = WEB_OFFERS_NOTHING; /* tried again at the next look */
+        web->offers = WEB_OFFERS_UNKNOWN; /* tried again at the next look */
     } else if (!web->watches_node) {
         web->watches_node = troupe_watch(self, web->node, on_gone, web, NULL) == 0;
     }
@@ -58,11 +60,18 @@ void web_questions_offer(struct troupe_actor *self, struct web *web)
 
 /* ---- questions ---- */
 
+/* For the clock of a page. */
+static uint64_t unix_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void tell(struct troupe_actor *self, struct web *web)
 {
     struct web_question questions[WEB_QUESTIONS_MAX];
     struct web_asked asked = {.questions = questions};
-    uint64_t now_ms = troupe_now_ms();
     for (size_t i = 0; i < WEB_QUESTIONS_MAX; i++) {
         const struct question *question = &web->questions[i];
         if (question->call != NULL) {
@@ -72,7 +81,7 @@ static void tell(struct troupe_actor *self, struct web *web)
                 .choices = question->args.choices,
                 .choices_count = question->args.choices_count,
                 .default_choice = question->args.default_choice,
-                .left_ms = question->until_ms > now_ms ? question->until_ms - now_ms : 0};
+                .until_ms = question->until_unix_ms};
         }
     }
     web_publish_asked(self, &asked);
@@ -124,10 +133,12 @@ static void ask(struct troupe_actor *self, void *state, struct troupe_call *call
     } else if (question == NULL) {
         troupe_fail(call, TROUPE_EBUSY, "a person is being asked enough already");
     } else {
+        uint64_t wait_ms = wait_s * UINT64_C(1000);
         *question = (struct question){.call = call,
                                       .args = *args,
                                       .id = ++web->questions_asked,
-                                      .until_ms = troupe_now_ms() + wait_s * UINT64_C(1000)};
+                                      .until_ms = troupe_now_ms() + wait_ms,
+                                      .until_unix_ms = unix_ms() + wait_ms};
         troupe_defer(call); /* with its arguments */
         tell(self, web);
     }
@@ -151,7 +162,8 @@ void web_serve_answer(struct troupe_actor *self, void *state, struct troupe_call
     struct web *web = *(struct web **)state;
     struct question *question = NULL;
     for (size_t i = 0; i < WEB_QUESTIONS_MAX && question == NULL; i++) {
-        bool is_it = web->questions[i].call != NULL && web->questions[i].id == args->id;
+        bool is_it = web->questions[i].call != NULL && web->questions[i].id == args->id &&
+                     !troupe_cancelled(web->questions[i].call);
         question = is_it ? &web->questions[i] : NULL;
     }
     if (question == NULL) {

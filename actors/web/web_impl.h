@@ -63,10 +63,11 @@ struct question {
     struct ui_question_args args; /* what they point at is the call's */
     uint64_t id;
     uint64_t until_ms;
+    uint64_t until_unix_ms; /* the same, for a page */
 };
 
 /* What the node was told last. */
-enum web_offers { WEB_OFFERS_NOTHING, WEB_OFFERS_ANSWERS };
+enum web_offers { WEB_OFFERS_NOTHING, WEB_OFFERS_ANSWERS, WEB_OFFERS_UNKNOWN };
 
 /* Freed when both the actor and NNG's server, which may still be in a call, are done with it. */
 struct web {

@@ -25,7 +25,8 @@ for (const line of readFileSync(file, 'ascii').trim().split('\n')) {
   await node.submit_block({ block: Uint8Array.from(Buffer.from(line, 'hex')) });
 }
 await until(() => asked.length === 1);
-const [{ id, text, choices, default_choice, left_ms }] = asked;
+const [{ id, text, choices, default_choice, until_ms }] = asked;
+const left_ms = Number(until_ms) - Date.now();
 console.log(text);
 console.log(`${choices.length} choices, ${default_choice} by default, in time: ${left_ms > 0 && left_ms <= 60000}, at block ${height}`);
 console.log(await refused(web.answer({ id, choice: 7 })));

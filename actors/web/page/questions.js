@@ -26,8 +26,8 @@ function answer(id, choice, close) {
   });
 }
 
-function ask({ id, text, choices, default_choice, left_ms }) {
-  const until = Date.now() + Number(left_ms);
+function ask({ id, text, choices, default_choice, until_ms }) {
+  const until = Number(until_ms);
   const timer = setInterval(changed, SECOND_MS);
   dialog(({ close, title }) => {
     open.set(id, close);
