@@ -19,10 +19,13 @@ def interfaces(root):
 
 
 def prepare(root, build, files):
-    """BUILD/js/web, ready."""
+    """BUILD/js/web, ready; what is beside it finds the packages, too."""
     def fill(web):
         copy(os.path.join(root, 'web/*.js'), web)
         subprocess.run(['interfaces/troupe-idl', 'js', f'--out={web}', *files], cwd=root, check=True)
+        beside = os.path.join(os.path.dirname(web), 'node_modules')
+        if not os.path.islink(beside):
+            os.symlink('web/node_modules', beside)
     return packages(root, 'web', os.path.join(build, 'js', 'web'), fill)
 
 

@@ -51,16 +51,14 @@ def bundles(scripts, build):
     except npm.Missing as missing:
         print(f'page: without its script: {missing}')
         return {}
-    folder = os.path.dirname(web)
-    shutil.rmtree(os.path.join(folder, 'page'), ignore_errors=True)
-    npm.copy(f'{FOLDER}/*.js', os.path.join(folder, 'page'))
+    npm.copy(f'{FOLDER}/*.js', os.path.join(os.path.dirname(web), 'page'))
     return {script: bundle(script, web) for script in scripts}
 
 
 def bundle(script, web):
     done = subprocess.run([f'{web}/node_modules/.bin/esbuild', f'page/{script}', '--bundle', '--format=esm', '--target=es2022', '--minify',
                            '--legal-comments=none', f'--banner:js={BANNER}', '--log-level=warning'], cwd=os.path.dirname(web),
-                          env={**os.environ, 'NODE_PATH': f'{web}/node_modules'}, stdout=subprocess.PIPE, check=True)
+                          stdout=subprocess.PIPE, check=True)
     return done.stdout
 
 

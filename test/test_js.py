@@ -53,6 +53,9 @@ class JavaScript(unittest.TestCase):
     def test_events_and_links_that_come_and_go(self):
         self.run_file('test_peer.mjs')
 
+    def test_what_a_page_stands_on(self):
+        self.run_file('test_page.mjs')
+
     def test_no_file_is_left_out(self):
         run = re.findall(r"run_file\('(\w+\.mjs)'\)", read('test/test_js.py'))
         self.assertEqual(sorted(run), sorted(glob.glob('test_*.mjs', root_dir=os.path.join(ROOT, 'test/js'))))

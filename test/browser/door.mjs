@@ -45,7 +45,11 @@ export async function foreign_origin_is_refused(stage) {
 }
 
 async function attack([origin, path]) {
-  const ended = (promise) => promise.then(() => 'answered', (error) => error.name);
+  const ended = (promise) =>
+    promise.then(
+      () => 'answered',
+      (error) => error.name,
+    );
   const posted = await ended(fetch(`${origin}/tab`, { method: 'POST', credentials: 'include' }));
   const read = await ended(fetch(`${origin}/page.js`, { credentials: 'include' }));
   const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), { src: `${origin}/` }));

@@ -6,7 +6,10 @@ export const VIEWS = ['overview', 'receive', 'send', 'history', 'coins', 'node',
 
 export async function view(page, name) {
   await page.bringToFront(); // what is behind is drawn once a second only
-  await page.locator('#views').getByRole('link', { name: new RegExp(`^${name}$`, 'i') }).click();
+  await page
+    .locator('#views')
+    .getByRole('link', { name: new RegExp(`^${name}$`, 'i') })
+    .click();
   await page.locator(`#views a[href="#/${name.toLowerCase()}"][aria-current="page"]`).waitFor();
 }
 
@@ -34,7 +37,10 @@ export async function mine(page, blocks, address = '') {
 // An address made on the page.
 export async function address(page, label = '') {
   await view(page, 'receive');
-  const before = await page.locator('#address').textContent({ timeout: 1 }).catch(() => '');
+  const before = await page
+    .locator('#address')
+    .textContent({ timeout: 1 })
+    .catch(() => '');
   await page.getByLabel('Label', { exact: true }).fill(label);
   await page.getByRole('button', { name: 'New address' }).click();
   await page.waitForFunction((old) => (document.getElementById('address')?.textContent ?? old) !== old, before);

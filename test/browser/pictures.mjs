@@ -4,7 +4,16 @@ import assert from 'node:assert/strict';
 import { address, balance_is_shown, create, mine, PHONE, review, unlock, view, VIEWS } from './person.mjs';
 
 const DESK = { width: 1200, height: 800 };
-const SAID = { overview: /confirmed/, receive: /Addresses/, send: /Normal/, history: /confirmed/, coins: /spendable/, node: /Newest blocks/, mine: /Blocks cost nothing/, settings: /Show the words/ };
+const SAID = {
+  overview: /confirmed/,
+  receive: /Addresses/,
+  send: /Normal/,
+  history: /confirmed/,
+  coins: /spendable/,
+  node: /Newest blocks/,
+  mine: /Blocks cost nothing/,
+  settings: /Show the words/,
+};
 
 // A wallet that has seen something of life.
 export async function furnish(stage, page) {

@@ -40,7 +40,10 @@ class Stage {
   async tab(context) {
     const page = await context.newPage();
     page.on('pageerror', (error) => this.errors.push(`${page.url()}: ${error.stack}`));
-    page.on('console', (said) => said.type() === 'error' && !this.expected?.test(said.text()) && this.errors.push(`${said.location().url}: ${said.text()}`));
+    page.on(
+      'console',
+      (said) => said.type() === 'error' && !this.expected?.test(said.text()) && this.errors.push(`${said.location().url}: ${said.text()}`),
+    );
     return page;
   }
 
@@ -70,10 +73,15 @@ class Stage {
   // No finding of axe-core's that would keep somebody out; `rules`: of those alone.
   async accessible(page, rules) {
     await page.evaluate(`if (window.axe === undefined) { (() => { const module = undefined, define = undefined; ${axe} })(); }`);
-    const found = await page.evaluate((only) => window.axe.run(document, { resultTypes: ['violations'], ...(only ? { runOnly: only } : {}) }), rules);
+    const found = await page.evaluate(
+      (only) => window.axe.run(document, { resultTypes: ['violations'], ...(only ? { runOnly: only } : {}) }),
+      rules,
+    );
     const grave = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     if (grave.length > 0) {
-      throw new Error(`${page.url()}: ${grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html }) => html).join('\n')}`).join('\n')}`);
+      throw new Error(
+        `${page.url()}: ${grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html }) => html).join('\n')}`).join('\n')}`,
+      );
     }
   }
 }

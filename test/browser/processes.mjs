@@ -39,7 +39,10 @@ export async function node_asks_in_every_tab(stage) {
   const other = await stage.tab(one.context());
   await other.goto(`${stage.origin}/#/node`);
   await other.locator('body[data-state="up"]').waitFor();
-  readFileSync(stage.blocks, 'ascii').trim().split('\n').forEach((block) => stage.ask('submit-block', block));
+  readFileSync(stage.blocks, 'ascii')
+    .trim()
+    .split('\n')
+    .forEach((block) => stage.ask('submit-block', block));
   for (const page of [other, one]) {
     await page.getByRole('heading', { name: 'The node asks' }).waitFor();
   }

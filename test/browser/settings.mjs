@@ -50,7 +50,10 @@ export async function wallet_is_backed_up_and_restored(stage) {
   await page.locator('td').getByText('kept by the file').waitFor();
   await view(page, 'settings');
   await page.getByText('encrypted, locked').waitFor();
-  await page.getByRole('row', { name: /^from-file/ }).getByRole('button', { name: 'Close' }).click();
+  await page
+    .getByRole('row', { name: /^from-file/ })
+    .getByRole('button', { name: 'Close' })
+    .click();
   await press(dialog(page), 'Close it');
   await page.getByText('This wallet was closed.').waitFor();
   await press(page, 'Open it');
@@ -72,7 +75,9 @@ export async function payment_is_drafted_kept_and_raised(stage) {
   await page.locator('td input').last().check();
   await press(page, 'Spend these');
   await page.getByText('It spends the coin that you chose').waitFor();
-  await page.getByLabel('Pay to').fill(to);
+  await page.getByLabel('Pay to').fill(`bitcoin:${to}?amount=1`);
+  assert.equal(await page.getByLabel('Pay to').inputValue(), to);
+  assert.equal(await page.getByLabel('Amount in BTC').inputValue(), '1');
   await page.getByLabel('Amount in BTC').fill('nothing');
   await press(page, 'Review');
   await page.getByText('Write an amount in BTC').waitFor();
@@ -82,7 +87,10 @@ export async function payment_is_drafted_kept_and_raised(stage) {
   await page.getByText('3.00 sat/vB').waitFor();
   await press(dialog(page), 'Keep as a draft');
   await view(page, 'history');
-  await page.getByRole('row', { name: /drafted/ }).getByRole('button', { name: 'Review' }).click();
+  await page
+    .getByRole('row', { name: /drafted/ })
+    .getByRole('button', { name: 'Review' })
+    .click();
   await dialog(page).getByText(to).waitFor();
   await press(dialog(page), 'Pay now');
   await page.getByText('drafted').waitFor({ state: 'detached' });

@@ -57,10 +57,12 @@ export async function two_tabs_stay_in_step(stage) {
   await other.locator('td').getByText('from the other tab').waitFor();
   stage.ask('--wallet=twins', 'send', to, '1');
   await view(one, 'overview');
-  await Promise.all([one, other].map(async (page) => {
-    await view(page, 'overview');
-    await page.getByText('pending', { exact: true }).first().waitFor();
-  }));
+  await Promise.all(
+    [one, other].map(async (page) => {
+      await view(page, 'overview');
+      await page.getByText('pending', { exact: true }).first().waitFor();
+    }),
+  );
   await mine(one, 1);
   await other.getByText('confirmed, 1 of 6').first().waitFor();
 }

@@ -1,4 +1,4 @@
-"""javascript: web/, the generated modules and test/js/ side by side below the build folder, with the npm packages that they
+"""javascript: web/, the generated modules, the page's and test/js/ side by side below the build folder, with the npm packages that they
 stand on. Where Node.js or the packages can't be had, tests skip and say so."""
 import os
 import sys
@@ -20,4 +20,5 @@ def require():
         raise unittest.SkipTest(str(missing)) from missing
     folder = os.path.dirname(web)
     npm.copy(os.path.join(ROOT, 'test/js/*.mjs'), os.path.join(folder, 'test/js'))
+    npm.copy(os.path.join(ROOT, 'actors/web/page/*.js'), os.path.join(folder, 'page'))
     return folder

@@ -40,12 +40,17 @@ export function dialog(draw) {
 
 // True: the person agrees.
 export function confirm({ heading, text, yes, danger = false }) {
-  return dialog(({ close, title }) => html`<div class="stack">
-    <h2 id=${title}>${heading}</h2>
-    <p>${text}</p>
-    <div class="ends"><button type="button" @click=${() => close(false)}>Cancel</button>
-      <button type="button" class=${danger ? 'danger' : 'main'} @click=${() => close(true)}>${yes}</button></div>
-  </div>`);
+  return dialog(
+    ({ close, title }) =>
+      html`<div class="stack">
+        <h2 id=${title}>${heading}</h2>
+        <p>${text}</p>
+        <div class="ends">
+          <button type="button" @click=${() => close(false)}>Cancel</button>
+          <button type="button" class=${danger ? 'danger' : 'main'} @click=${() => close(true)}>${yes}</button>
+        </div>
+      </div>`,
+  );
 }
 
 export async function agreed(question) {
@@ -55,31 +60,49 @@ export async function agreed(question) {
 }
 
 export function passphrase_input(id, name, { fresh = false, required = true } = {}) {
-  return html`<input id=${id} name=${name} type="password" maxlength=${PASSPHRASE_MAX} ?required=${required}
-    autocomplete=${fresh ? 'new-password' : 'current-password'} autocapitalize="none" spellcheck="false">`;
+  return html`<input
+    id=${id}
+    name=${name}
+    type="password"
+    maxlength=${PASSPHRASE_MAX}
+    ?required=${required}
+    autocomplete=${fresh ? 'new-password' : 'current-password'}
+    autocapitalize="none"
+    spellcheck="false"
+  />`;
 }
 
 // ---- unlocking ---------------------------------------------------------------------------------------------------------------
 
-const TIMES = [['60', 'one minute'], ['300', 'five minutes'], ['3600', 'an hour']];
+const TIMES = [
+  ['60', 'one minute'],
+  ['300', 'five minutes'],
+  ['3600', 'an hour'],
+];
 
 // True: the keys are open now.
 export function unlock() {
   const wallet = state.wallet;
   forget_doing('unlock');
-  return dialog(({ close, title }) => html`<form @submit=${act('unlock', async (event) => {
-    const { passphrase, seconds } = given(event);
-    await wallet.unlock({ passphrase, seconds: Number(seconds) });
-    close(true);
-  })}>
-    <h2 id=${title}>Unlock the wallet “${state.name}”</h2>
-    <p class="muted">Its keys are encrypted. They are needed to sign, and locked again by themselves.</p>
-    ${field('unlock-passphrase', 'Passphrase', passphrase_input('unlock-passphrase', 'passphrase'))}
-    ${field('unlock-seconds', 'Keep it unlocked for', choices('unlock-seconds', 'seconds', TIMES, '300'))}
-    ${outcome('unlock')}
-    <div class="ends"><button type="button" @click=${() => close(false)}>Cancel</button>
-      <button class="main" aria-busy=${busy('unlock')}>Unlock</button></div>
-  </form>`);
+  return dialog(
+    ({ close, title }) =>
+      html`<form
+        @submit=${act('unlock', async (event) => {
+          const { passphrase, seconds } = given(event);
+          await wallet.unlock({ passphrase, seconds: Number(seconds) });
+          close(true);
+        })}
+      >
+        <h2 id=${title}>Unlock the wallet “${state.name}”</h2>
+        <p class="muted">Its keys are encrypted. They are needed to sign, and locked again by themselves.</p>
+        ${field('unlock-passphrase', 'Passphrase', passphrase_input('unlock-passphrase', 'passphrase'))}
+        ${field('unlock-seconds', 'Keep it unlocked for', choices('unlock-seconds', 'seconds', TIMES, '300'))} ${outcome('unlock')}
+        <div class="ends">
+          <button type="button" @click=${() => close(false)}>Cancel</button>
+          <button class="main" aria-busy=${busy('unlock')}>Unlock</button>
+        </div>
+      </form>`,
+  );
 }
 
 // Does it; where the keys are locked, asks for the passphrase and goes on with what was wanted.
@@ -102,9 +125,12 @@ export async function unlocked(does) {
 
 // Something to look at, until it is closed.
 export function show(heading, content, wide = false) {
-  return dialog(({ close, title }) => html`<div class="stack ${wide ? 'wide-dialog' : ''}">
-    <h2 id=${title}>${heading}</h2>
-    ${content ?? nothing}
-    <div class="ends"><button type="button" class="main" @click=${() => close()}>Close</button></div>
-  </div>`);
+  return dialog(
+    ({ close, title }) =>
+      html`<div class="stack ${wide ? 'wide-dialog' : ''}">
+        <h2 id=${title}>${heading}</h2>
+        ${content ?? nothing}
+        <div class="ends"><button type="button" class="main" @click=${() => close()}>Close</button></div>
+      </div>`,
+  );
 }

@@ -46,8 +46,10 @@ export function when_shortly(time_s, now = new Date()) {
   const then = date(time_s);
   const clock = { hour: 'numeric', minute: '2-digit' };
   const day = { month: 'short', day: 'numeric' };
-  return then.toDateString() === now.toDateString() ? then.toLocaleTimeString(undefined, clock)
-    : then.getFullYear() === now.getFullYear() ? then.toLocaleString(undefined, { ...day, ...clock })
+  return then.toDateString() === now.toDateString()
+    ? then.toLocaleTimeString(undefined, clock)
+    : then.getFullYear() === now.getFullYear()
+      ? then.toLocaleString(undefined, { ...day, ...clock })
       : then.toLocaleDateString(undefined, { ...day, year: 'numeric' });
 }
 

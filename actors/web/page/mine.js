@@ -49,16 +49,24 @@ function form() {
   return html`<p>Blocks cost nothing here. A mined coin can be spent after 100 more blocks: the first 101 make 50 BTC spendable.</p>
     <form class="stack" novalidate @submit=${act('mine', mine, node_words)}>
       <div class="columns">
-        ${field('blocks', 'Blocks', html`<input id="blocks" name="blocks" value="1" inputmode="numeric" autocomplete="off" maxlength="4">`)}
-        ${field('mine-to', 'Pay to', html`<input id="mine-to" name="address" class="mono" maxlength="160" autocomplete="off" placeholder="this wallet" aria-describedby="mine-to-hint">`, 'Empty: an address of this wallet.')}
+        ${field('blocks', 'Blocks', html`<input id="blocks" name="blocks" value="1" inputmode="numeric"
+          autocomplete="off" maxlength="4" />`)}
+        ${field('mine-to', 'Pay to', html`<input id="mine-to" name="address" class="mono" maxlength="160" autocomplete="off"
+          placeholder="this wallet" aria-describedby="mine-to-hint" />`, 'Empty: an address of this wallet.')}
       </div>
-      ${mined ? html`<progress max=${mined.of} .value=${mined.done} aria-label="Blocks mined"></progress>` : nothing}
-      ${outcome('mine')}
+      ${mined ? html`<progress max=${mined.of} .value=${mined.done} aria-label="Blocks mined"></progress>` : nothing} ${outcome('mine')}
       <div class="row"><button class="main" aria-busy=${busy('mine')}>Mine</button></div>
     </form>`;
 }
 
 export function draw() {
-  return html`<h1 tabindex="-1">Mine</h1>${card('Blocks of your own', node_info.read() === undefined ? '…' : is_regtest() ? form()
-    : html`<p class="muted">Only on regtest: start the program with --network=regtest, and a data directory of its own.</p>`)}`;
+  return html`<h1 tabindex="-1">Mine</h1>
+    ${card(
+      'Blocks of your own',
+      node_info.read() === undefined
+        ? '…'
+        : is_regtest()
+          ? form()
+          : html`<p class="muted">Only on regtest: start the program with --network=regtest, and a data directory of its own.</p>`,
+    )}`;
 }

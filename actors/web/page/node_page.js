@@ -42,8 +42,13 @@ function block_row(block) {
 // ---- the pool --------------------------------------------------------------------------------------------------------------------
 
 function pool_row(tx) {
-  return [html`<span class="mono">${id_text(tx.txid).slice(0, 16)}…</span>`, money(tx.fee_sat), html`<span class="num">${fee_rate(tx.fee_sat, tx.vsize_vbytes)}</span>`,
-    html`<span class="num">${number(tx.vsize_vbytes)} vB</span>`, time(tx.time_s)];
+  return [
+    html`<span class="mono">${id_text(tx.txid).slice(0, 16)}…</span>`,
+    money(tx.fee_sat),
+    html`<span class="num">${fee_rate(tx.fee_sat, tx.vsize_vbytes)}</span>`,
+    html`<span class="num">${number(tx.vsize_vbytes)} vB</span>`,
+    time(tx.time_s),
+  ];
 }
 
 function pool_facts({ totals, newest }) {
@@ -53,10 +58,16 @@ function pool_facts({ totals, newest }) {
     ['Size', `${number(totals.vsize_vbytes)} vB`],
     ['Fees', money(totals.fees_sat)],
     ['Memory', `${bytes(totals.usage_bytes)} of ${bytes(totals.usage_bytes_max)}`],
-    known && ['Estimated fees', html`${known.map((one, at) => html`<span class="pair">${rate(one.rate_sat)} <span class="muted">in ${count(FEE_TARGETS[at], 'block')}</span></span>`)}`],
-    known && known[0].basis === node_fee_basis.floor ? ['', html`<span class="muted small">All that waits fits into the next block.</span>`] : null,
+    known && [
+      'Estimated fees',
+      known.map((one, at) => html`<span class="pair">${rate(one.rate_sat)} <span class="muted">in ${count(FEE_TARGETS[at], 'block')}</span></span>`),
+    ],
+    known && known[0].basis === node_fee_basis.floor
+      ? ['', html`<span class="muted small">All that waits fits into the next block.</span>`]
+      : null,
   ])}
-  ${newest.length === 0 ? nothing : table('Newest transactions', ['Transaction', '>Fee', '>Rate', '>Size', 'Came'], newest.slice(0, POOL_SHOWN).map(pool_row))}`;
+  ${newest.length === 0 ? nothing : table('Newest transactions', ['Transaction', '>Fee', '>Rate', '>Size', 'Came'],
+    newest.slice(0, POOL_SHOWN).map(pool_row))}`;
 }
 
 // ---- all of it -------------------------------------------------------------------------------------------------------------------
@@ -68,10 +79,17 @@ function info_facts(info) {
     ['Tip', html`<a class="num" href="#/block/${info.tip.height}">${number(info.tip.height)}</a>, ${time(info.tip.time_s)}`],
     ['Hash', html`<span class="mono">${id_text(info.tip.hash)}</span>`],
     ['Headers', number(info.header_height)],
-    ['Last block', { full: 'checked whole', partial: 'checked but for some inputs', unchecked: 'header only' }[name_of(node_validation, info.validation)] ?? ''],
+    [
+      'Last block',
+      { full: 'checked whole', partial: 'checked but for some inputs', unchecked: 'header only' }[
+        name_of(node_validation, info.validation)
+      ] ?? '',
+    ],
     stats && ['Chain', `${count(stats.txs, 'transaction')}, ${count(stats.coins, 'unspent output')}`],
     stats && ['Coins made', money(stats.amount_sat)],
-    stats && stats.partial_blocks > 0n ? ['Partial blocks', `${number(stats.partial_blocks)}: they hold scripts that this node can’t run`] : null,
+    stats && stats.partial_blocks > 0n
+      ? ['Partial blocks', `${number(stats.partial_blocks)}: they hold scripts that this node can’t run`]
+      : null,
     ['Program', `troupe-bitcoin ${info.version}, node process ${info.pid}`],
     ['Data', html`<span class="mono">${info.datadir}</span>`],
   ])}`;
@@ -80,7 +98,9 @@ function info_facts(info) {
 export function draw() {
   return html`<h1 tabindex="-1">Node</h1>
     ${card('Chain', shown(node_info, info_facts))}
-    ${card('Newest blocks', shown(blocks, (found) => table('Newest blocks', ['Height', 'Time', 'Hash'], found.map(block_row))))}
-    ${card('Transactions that wait', shown(pool, pool_facts))}
-    ${peers_card()}`;
+    ${card(
+      'Newest blocks',
+      shown(blocks, (found) => table('Newest blocks', ['Height', 'Time', 'Hash'], found.map(block_row))),
+    )}
+    ${card('Transactions that wait', shown(pool, pool_facts))} ${peers_card()}`;
 }

@@ -42,7 +42,7 @@ let wallet = state.name;
 
 function place() {
   const [, name, what] = location.hash.split('/');
-  return { name: Object.hasOwn(VIEWS, name) ? name : shown ?? 'overview', what };
+  return { name: Object.hasOwn(VIEWS, name) ? name : (shown ?? 'overview'), what };
 }
 
 function link(name) {
@@ -51,8 +51,12 @@ function link(name) {
 }
 
 function notices() {
-  return state.notices.map(({ id, text, level }) => html`<p class="note ${level} row"><span>${text}</span>
-    <button type="button" class="plain slim" @click=${() => dismiss(id)}>Dismiss</button></p>`);
+  return state.notices.map(
+    ({ id, text, level }) =>
+      html`<p class="note ${level} row">
+        <span>${text}</span> <button type="button" class="plain slim" @click=${() => dismiss(id)}>Dismiss</button>
+      </p>`,
+  );
 }
 
 function draw() {
@@ -63,9 +67,17 @@ function draw() {
     send.forget();
   }
   const info = node_info.read();
-  const names = Object.keys(VIEWS).filter((name) => !VIEWS[name].under && (name !== 'mine' || is_regtest()));
-  render(html`${info ? html`<span class="tag ${info.network === node_network.main ? '' : 'warn'}">${name_of(node_network, info.network)}</span>` : nothing}${wallet_switcher()}${lock_button()}`, document.getElementById('tools'));
-  render([names.map(link), html`<a href="/observer.html">Observer</a>`], document.getElementById('views'));
+  const names = Object.keys(VIEWS).filter((name) => !VIEWS[name].under && name !== 'mine');
+  render(
+    html`${info
+      ? html`<span class="tag ${info.network === node_network.main ? '' : 'warn'}">${name_of(node_network, info.network)}</span>`
+      : nothing}${wallet_switcher()}${lock_button()}`,
+    document.getElementById('tools'),
+  );
+  render(
+    [names.map(link), html`<a href="/observer.html">Observer</a>`, is_regtest() ? link('mine') : nothing],
+    document.getElementById('views'),
+  );
   render([questions.waiting(), notices()], document.getElementById('notices'));
   render(state.wallet === null && state.why !== null && !free ? without_wallet() : view.draw(), document.getElementById('view'));
   draw_dialogs();

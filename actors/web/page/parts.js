@@ -41,7 +41,8 @@ export const forget_doing = (name) => doings.delete(name);
 export function outcome(name) {
   const { error, said } = doings.get(name) ?? {};
   return html`${error ? html`<p class="note bad" role="alert">${error}</p>` : nothing}${
-    typeof said === 'string' ? html`<p class="note good" role="status">${said}</p>` : nothing}`;
+    typeof said === 'string' ? html`<p class="note good" role="status">${said}</p>` : nothing
+  }`;
 }
 
 // A button with the name of what it does.
@@ -50,11 +51,16 @@ export function button(name, label, does, look = '', words = wallet_words) {
 }
 
 export function copies(text, what) {
-  return button(`copy ${text}`, copied === text ? 'Copied' : 'Copy', async () => {
-    await navigator.clipboard.writeText(text);
-    copied = text;
-    announce(`${what} copied`);
-  }, 'slim');
+  return button(
+    `copy ${text}`,
+    copied === text ? 'Copied' : 'Copy',
+    async () => {
+      await navigator.clipboard.writeText(text);
+      copied = text;
+      announce(`${what} copied`);
+    },
+    'slim',
+  );
 }
 let copied = null;
 
@@ -70,7 +76,9 @@ export function money(sat, { signed = false, unit = true } = {}) {
   const [, head, tail] = /^(.*?)(\.?0*)$/.exec(btc(sat, signed));
   const whole = head.includes('.');
   const [bright, quiet] = whole ? [head, tail] : [btc(sat, signed).slice(0, -9), btc(sat, signed).slice(-9)];
-  return html`<span class="num money">${bright}<span class="quiet">${quiet}</span>${unit ? html` <span class="unit">BTC</span>` : nothing}</span>`;
+  return html`<span class="num money"
+    >${bright}<span class="quiet">${quiet}</span>${unit ? html` <span class="unit">BTC</span>` : nothing}</span
+  >`;
 }
 
 const drawings = {
@@ -115,11 +123,23 @@ export const time = (time_s) => html`<time datetime=${date(time_s).toISOString()
 
 // Name and value, one below the other.
 export function facts(rows) {
-  return html`<dl class="facts">${rows.filter(Boolean).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+  return html`<dl class="facts">
+    ${rows.filter(Boolean).map(
+      ([name, value]) =>
+        html`<dt>${name}</dt>
+          <dd>${value}</dd>`,
+    )}
+  </dl>`;
 }
 
 export function card(title, content, aside = nothing) {
-  return html`<section class="card"><div class="card-head"><h2>${title}</h2>${aside}</div>${content}</section>`;
+  return html`<section class="card">
+    <div class="card-head">
+      <h2>${title}</h2>
+      ${aside}
+    </div>
+    ${content}
+  </section>`;
 }
 
 // What a copy holds, or that it is on its way, or why it is not there.
@@ -133,10 +153,26 @@ export function shown(copy, draw) {
 
 // The columns' names, and a row of cells for each; on a phone a row is a block, and each cell says its name.
 export function table(what, columns, rows) {
-  return html`<div class="wide"><table class="cards"><caption class="unseen">${what}</caption>
-    <thead><tr>${columns.map((name) => html`<th scope="col" class=${right(name)}>${bare(name)}</th>`)}</tr></thead>
-    <tbody>${rows.map((cells) => html`<tr>${cells.map((cell, at) => html`<td class=${right(columns[at])} data-name=${bare(columns[at])}><div>${cell}</div></td>`)}</tr>`)}</tbody>
-  </table></div>`;
+  return html`<div class="wide">
+    <table class="cards">
+      <caption class="unseen">
+        ${what}
+      </caption>
+      <thead>
+        <tr>
+          ${columns.map((name) => html`<th scope="col" class=${right(name)}>${bare(name)}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells.map((cell, at) => html`<td class=${right(columns[at])} data-name=${bare(columns[at])}><div>${cell}</div></td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }
 // A column whose name begins with > is of numbers.
 const right = (name) => (name.startsWith('>') ? 'right' : '');
@@ -144,11 +180,15 @@ const bare = (name) => name.replace('>', '');
 
 // A field of a form, with its label and a hint.
 export function field(id, label, input, hint = nothing) {
-  return html`<div class="field"><label for=${id}>${label}</label>${input}${hint === nothing ? nothing : html`<p class="hint" id="${id}-hint">${hint}</p>`}</div>`;
+  return html`<div class="field">
+    <label for=${id}>${label}</label>${input}${hint === nothing ? nothing : html`<p class="hint" id="${id}-hint">${hint}</p>`}
+  </div>`;
 }
 
 export function choices(id, name, options, chosen) {
-  return html`<select id=${id} name=${name}>${options.map(([value, label]) => html`<option value=${value} ?selected=${value === chosen}>${label}</option>`)}</select>`;
+  return html`<select id=${id} name=${name}>
+    ${options.map(([value, label]) => html`<option value=${value} ?selected=${value === chosen}>${label}</option>`)}
+  </select>`;
 }
 
 // What a form holds, by name.

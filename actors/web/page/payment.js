@@ -41,7 +41,11 @@ async function read() {
   const { network } = await node.get_info();
   const parsed = parse_tx(await raw_of(found));
   const known = (output) => output && { ...output, address: address_of(output.script, network) };
-  const inputs = await Promise.all(parsed.inputs.slice(0, INPUTS_MAX).map(async (input) => ({ ...input, spends: found.tx.is_coinbase ? undefined : known(await spent_by(input)) })));
+  const inputs = await Promise.all(
+    parsed.inputs
+      .slice(0, INPUTS_MAX)
+      .map(async (input) => ({ ...input, spends: found.tx.is_coinbase ? undefined : known(await spent_by(input)) })),
+  );
   return { ...found, ...parsed, inputs, input_count: parsed.inputs.length, outputs: parsed.outputs.map(known) };
 }
 
@@ -57,18 +61,24 @@ export function go(id) {
 // Asks for the rate, drafts anew, shows that, and sends it.
 function bump(tx) {
   forget_doing('bump');
-  return dialog(({ close, title }) => html`<form @submit=${act('bump', async (event) => {
-    const fee_rate_sat = fee_of(event);
-    const { draft } = await state.wallet.bump_fee({ txid: tx.txid, fee_rate_sat });
-    close();
-    await confirm_payment(draft, { replaces: true });
-  })}>
-    <h2 id=${title}>Raise the fee</h2>
-    <p>The payment is made anew with a higher fee and takes the place of the one that waits. Who is paid stays the same.</p>
-    ${fee_fields('bump')}
-    ${outcome('bump')}
-    <div class="ends"><button type="button" @click=${() => close()}>Cancel</button><button class="main" aria-busy=${busy('bump')}>Review</button></div>
-  </form>`);
+  return dialog(
+    ({ close, title }) =>
+      html`<form
+        @submit=${act('bump', async (event) => {
+          const fee_rate_sat = fee_of(event);
+          const { draft } = await state.wallet.bump_fee({ txid: tx.txid, fee_rate_sat });
+          close();
+          await confirm_payment(draft, { replaces: true });
+        })}
+      >
+        <h2 id=${title}>Raise the fee</h2>
+        <p>The payment is made anew with a higher fee and takes the place of the one that waits. Who is paid stays the same.</p>
+        ${fee_fields('bump')} ${outcome('bump')}
+        <div class="ends">
+          <button type="button" @click=${() => close()}>Cancel</button><button class="main" aria-busy=${busy('bump')}>Review</button>
+        </div>
+      </form>`,
+  );
 }
 
 // ---- showing -----------------------------------------------------------------------------------------------------------------
@@ -80,8 +90,11 @@ function mine(address) {
 function side(entry, note) {
   const known = mine(entry?.address);
   return html`<li>
-    <div class="side-text"><span class="mono">${entry?.address ?? note}</span>
-      ${known === undefined ? nothing : html`<span class="row"><span class="tag">this wallet${known.owner === 2 ? ', change' : ''}</span>${labelled(known)}</span>`}</div>
+    <div class="side-text">
+      <span class="mono">${entry?.address ?? note}</span>
+      ${known === undefined ? nothing
+        : html`<span class="row"><span class="tag">this wallet${known.owner === 2 ? ', change' : ''}</span>${labelled(known)}</span>`}
+    </div>
     ${entry === undefined ? nothing : money(entry.amount_sat)}
   </li>`;
 }
@@ -98,26 +111,47 @@ function can_be_bumped({ tx, draft_id, inputs }) {
 function show(found) {
   const { tx } = found;
   const height = node_info.read()?.tip.height;
-  return html`
-    ${card(KINDS[kind(tx)], html`
-      <p class="sum">${money(tx.net_sat, { signed: true })}</p>
-      ${facts([
-        ['State', tx_state(tx, height)],
-        tx.is_pending ? ['First seen', time(tx.time_s)] : ['Block', html`<a href="#/block/${tx.height}">${number(tx.height)}</a>, ${time(tx.time_s)}`],
-        tx.fee_sat === undefined ? null : ['Fee', html`${money(tx.fee_sat)}, <span class="num">${fee_rate(tx.fee_sat, found.vsize)}</span>`],
-        ['Size', `${number(found.vsize)} vB`],
-        found.replaces === undefined ? null : ['Takes the place of', id_link(found.replaces)],
-        ['Transaction', html`<span class="row"><span class="mono">${id_text(tx.txid)}</span>${copies(id_text(tx.txid), 'The id')}</span>`],
-      ])}
-      ${outcome('raise')}
-      ${can_be_bumped(found) ? html`<div class="row">${button('raise', 'Raise the fee', () => bump(tx))}</div>` : nothing}`)}
+  return html` ${card(
+      KINDS[kind(tx)],
+      html` <p class="sum">${money(tx.net_sat, { signed: true })}</p>
+        ${facts([
+          ['State', tx_state(tx, height)],
+          tx.is_pending
+            ? ['First seen', time(tx.time_s)]
+            : ['Block', html`<a href="#/block/${tx.height}">${number(tx.height)}</a>, ${time(tx.time_s)}`],
+          tx.fee_sat === undefined
+            ? null
+            : ['Fee', html`${money(tx.fee_sat)}, <span class="num">${fee_rate(tx.fee_sat, found.vsize)}</span>`],
+          ['Size', `${number(found.vsize)} vB`],
+          found.replaces === undefined ? null : ['Takes the place of', id_link(found.replaces)],
+          [
+            'Transaction',
+            html`<span class="row"><span class="mono">${id_text(tx.txid)}</span>${copies(id_text(tx.txid), 'The id')}</span>`,
+          ],
+        ])}
+        ${outcome('raise')}
+        ${can_be_bumped(found) ? html`<div class="row">${button('raise', 'Raise the fee', () => bump(tx))}</div>` : nothing}`,
+    )}
     <div class="columns">
-      ${card('From', html`<ul class="sides">${found.inputs.map((one) => input(one, tx.is_coinbase))}</ul>
-        ${found.input_count > found.inputs.length ? html`<p class="muted">and ${number(found.input_count - found.inputs.length)} more</p>` : nothing}`)}
-      ${card('To', html`<ul class="sides">${found.outputs.map((one) => side(one, one.amount_sat === 0n ? 'no payment: data' : 'a script without an address'))}</ul>`)}
+      ${card(
+        'From',
+        html`<ul class="sides">
+            ${found.inputs.map((one) => input(one, tx.is_coinbase))}
+          </ul>
+          ${found.input_count > found.inputs.length
+            ? html`<p class="muted">and ${number(found.input_count - found.inputs.length)} more</p>` : nothing}`,
+      )}
+      ${card(
+        'To',
+        html`<ul class="sides">
+          ${found.outputs.map((one) => side(one, one.amount_sat === 0n ? 'no payment: data' : 'a script without an address'))}
+        </ul>`,
+      )}
     </div>`;
 }
 
 export function draw() {
-  return html`<h1 tabindex="-1">Payment</h1><p><a href="#/history">Back to the history</a></p>${shown(detail, show)}`;
+  return html`<h1 tabindex="-1">Payment</h1>
+    <p><a href="#/history">Back to the history</a></p>
+    ${shown(detail, show)}`;
 }

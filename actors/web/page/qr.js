@@ -21,5 +21,7 @@ export function qr(address) {
   }
   const side = size + 2 * MARGIN;
   return html`<svg class="qr" viewBox="0 0 ${side} ${side}" role="img" aria-label="QR code of ${address}" shape-rendering="crispEdges">
-    <rect width=${side} height=${side} fill="#fff"/><path d=${path} fill="#000"/></svg>`;
+    <rect width=${side} height=${side} fill="#fff" />
+    <path d=${path} fill="#000" />
+  </svg>`;
 }

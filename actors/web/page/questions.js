@@ -31,12 +31,28 @@ function ask({ id, text, choices, default_choice, until_ms }) {
   const timer = setInterval(changed, SECOND_MS);
   dialog(({ close, title }) => {
     open.set(id, close);
-    return html`<div class="stack"><h2 id=${title}>The node asks</h2>
+    return html`<div class="stack">
+      <h2 id=${title}>The node asks</h2>
       <p class="lines">${sentence(text)}</p>
-      <p class="muted small">Without an answer within ${duration(Math.max(0, (until - Date.now()) / SECOND_MS))}: “${choices[default_choice]}”. Close this to look around first.</p>
+      <p class="muted small">
+        Without an answer within ${duration(Math.max(0, (until - Date.now()) / SECOND_MS))}: “${choices[default_choice]}”. Close this to
+        look around first.
+      </p>
       ${outcome(`question ${id}`)}
-      <div class="ends">${choices.map((name, at) => html`<button type="button" class=${at === default_choice ? 'main' : ''} aria-busy=${busy(`question ${id}`)}
-        @click=${answer(id, at, close)}>${name}</button>`)}</div></div>`;
+      <div class="ends">
+        ${choices.map(
+          (name, at) =>
+            html`<button
+              type="button"
+              class=${at === default_choice ? 'main' : ''}
+              aria-busy=${busy(`question ${id}`)}
+              @click=${answer(id, at, close)}
+            >
+              ${name}
+            </button>`,
+        )}
+      </div>
+    </div>`;
   }).finally(() => {
     clearInterval(timer);
     open.delete(id);
@@ -46,8 +62,14 @@ function ask({ id, text, choices, default_choice, until_ms }) {
 
 // One comes up by itself once; closed, it waits here for who has looked around.
 export function waiting() {
-  return asked.filter((one) => !open.has(one.id)).map((one) => html`<p class="note warn row" role="status"><span>The node asks. ${sentence(one.text)}</span>
-    <button type="button" class="slim" @click=${() => ask(one)}>Answer</button></p>`);
+  return asked
+    .filter((one) => !open.has(one.id))
+    .map(
+      (one) =>
+        html`<p class="note warn row" role="status">
+          <span>The node asks. ${sentence(one.text)}</span> <button type="button" class="slim" @click=${() => ask(one)}>Answer</button>
+        </p>`,
+    );
 }
 
 function hear(questions) {

@@ -10,8 +10,13 @@ import { act, busy, button, copies, facts, field, forget_doing, id_link, money, 
 import { balance, changed, fees, state } from './state.js';
 
 const RECIPIENTS_MAX = 200;
+const ADDRESS_MAX = 160;
 const AMOUNT = 'Write an amount in BTC with at most eight digits behind the point: 0.5.';
-const FEES = [['fast', 'Fast', 'in the next block'], ['normal', 'Normal', 'within 6 blocks, an hour or so'], ['slow', 'Slow', 'within a day']];
+const FEES = [
+  ['fast', 'Fast', 'in the next block'],
+  ['normal', 'Normal', 'within 6 blocks, an hour or so'],
+  ['slow', 'Slow', 'within a day'],
+];
 
 // ---- what is filled in, kept while a person looks elsewhere -------------------------------------------------------------------
 
@@ -43,13 +48,31 @@ function set(recipient, name, value) {
 
 export function fee_fields(id) {
   const known = fees.read();
-  return html`<fieldset class="fees"><legend>Fee</legend>
-    ${FEES.map(([value, label, hint], at) => html`<label class="choice"><input type="radio" name="fee" value=${value} ?checked=${value === 'normal'}>
-      <span><b>${label}</b> <span class="muted">${hint}</span></span><span class="num muted">${known ? rate(known[at].rate_sat) : ''}</span></label>`)}
-    <div class="choice"><input type="radio" name="fee" value="own" id="${id}-own" aria-label="A rate of my own">
+  return html`<fieldset class="fees">
+    <legend>Fee</legend>
+    ${FEES.map(
+      ([value, label, hint], at) =>
+        html`<label class="choice"
+          ><input type="radio" name="fee" value=${value} ?checked=${value === 'normal'} />
+          <span><b>${label}</b> <span class="muted">${hint}</span></span
+          ><span class="num muted">${known ? rate(known[at].rate_sat) : ''}</span></label
+        >`,
+    )}
+    <div class="choice">
+      <input type="radio" name="fee" value="own" id="${id}-own" aria-label="A rate of my own" />
       <label for="${id}-rate">My own</label>
-      <span class="own"><input id="${id}-rate" name="rate" inputmode="decimal" autocomplete="off" maxlength="9"
-        @input=${(event) => (event.target.form.elements[`${id}-own`].checked = true)}> sat/vB</span></div>
+      <span class="own"
+        ><input
+          id="${id}-rate"
+          name="rate"
+          inputmode="decimal"
+          autocomplete="off"
+          maxlength="9"
+          @input=${(event) => (event.target.form.elements[`${id}-own`].checked = true)}
+        />
+        sat/vB</span
+      >
+    </div>
   </fieldset>`;
 }
 
@@ -75,6 +98,9 @@ function recipient_of(one, at) {
   const who = recipients.length === 1 ? '' : `Recipient ${at + 1}: `;
   if (address === '') {
     throw new Error(`${who}Paste the address that is to be paid.`);
+  }
+  if (address.length > ADDRESS_MAX) {
+    throw new Error(`${who}That is too long for an address.`);
   }
   if (amount_sat === undefined || (amount_sat === 0n && !one.takes_rest)) {
     throw new Error(`${who}${AMOUNT}`);
@@ -102,44 +128,64 @@ async function review(event) {
 // ---- the draft, before it is sent -----------------------------------------------------------------------------------------------
 
 function sides_of(draft, to) {
-  return to === undefined ? html`<p class="note warn">This draft was made elsewhere, or before the page was loaded: look there for whom it pays.</p>` : html`<ul class="sides">${to.map((one) => html`<li>
-    <span class="mono side-text">${one.address}</span>${one.takes_rest && to.length > 1 ? html`<span class="num">the rest</span>`
-      : money(to.length === 1 ? draft.paid_sat : one.amount_sat)}</li>`)}</ul>`;
+  return to === undefined
+    ? html`<p class="note warn">This draft was made elsewhere, or before the page was loaded: look there for whom it pays.</p>`
+    : html`<ul class="sides">
+        ${to.map(
+          (one) =>
+            html`<li>
+              <span class="mono side-text">${one.address}</span>${
+                one.takes_rest && to.length > 1
+                  ? html`<span class="num">the rest</span>`
+                  : money(to.length === 1 ? draft.paid_sat : one.amount_sat)
+              }
+            </li>`,
+        )}
+      </ul>`;
 }
 
 function left(count_left, sat) {
-  return count_left > 0 ? html`<p class="note warn">Not all: ${btc(sat)} BTC in ${count(count_left, 'coin')} stay in the wallet. One payment takes
-    1,000 coins at most, and none that costs more than it is worth.</p>` : nothing;
+  return count_left > 0
+    ? html`<p class="note warn">
+        Not all: ${btc(sat)} BTC in ${count(count_left, 'coin')} stay in the wallet. One payment takes 1,000 coins at most, and none that
+        costs more than it is worth.
+      </p>`
+    : nothing;
 }
 
 function preview(draft, { recipients: to, left_count = 0, left_sat = 0n, replaces = false }) {
-  return html`
-    ${replaces ? html`<p>It takes the place of the payment that waits, and pays the same.</p>` : sides_of(draft, to)}
-    ${facts([
-      ['They get', money(draft.paid_sat)],
-      ['Fee', html`${money(draft.fee_sat)}, <span class="num">${fee_rate(draft.fee_sat, draft.vsize_vbytes)}</span>`],
-      ['Together', html`<b>${money(draft.paid_sat + draft.fee_sat)}</b>`],
-      ['Comes back', draft.change_sat === 0n ? 'nothing' : html`${money(draft.change_sat)} as change`],
-      ['Size', `${number(draft.vsize_vbytes)} vB, ${count(draft.input_count, 'input')}, ${count(draft.output_count, 'output')}`],
-    ])}
-    ${draft.fee_sat * 10n > draft.paid_sat ? html`<p class="note warn">The fee is more than a tenth of what is paid.</p>` : nothing}
-    ${left(left_count, left_sat)}`;
+  return html` ${replaces ? html`<p>It takes the place of the payment that waits, and pays the same.</p>` : sides_of(draft, to)}
+  ${facts([
+    ['They get', money(draft.paid_sat)],
+    ['Fee', html`${money(draft.fee_sat)}, <span class="num">${fee_rate(draft.fee_sat, draft.vsize_vbytes)}</span>`],
+    ['Together', html`<b>${money(draft.paid_sat + draft.fee_sat)}</b>`],
+    ['Comes back', draft.change_sat === 0n ? 'nothing' : html`${money(draft.change_sat)} as change`],
+    ['Size', `${number(draft.vsize_vbytes)} vB, ${count(draft.input_count, 'input')}, ${count(draft.output_count, 'output')}`],
+  ])}
+  ${draft.fee_sat * 10n > draft.paid_sat ? html`<p class="note warn">The fee is more than a tenth of what is paid.</p>` : nothing}
+  ${left(left_count, left_sat)}`;
 }
 
 // The draft as it was sent; null: it was given up, or is kept for later. Closed otherwise, one that was kept before stays.
 export async function confirm_payment(draft, about = {}) {
   const wallet = state.wallet;
   forget_doing('pay');
-  const end = await dialog(({ close, title }) => html`<div class="stack">
-    <h2 id=${title}>Pay ${btc(draft.paid_sat)} BTC?</h2>
-    ${preview(draft, about)}
-    <p class="small muted">A payment can’t be taken back once it is sent.</p>
-    ${outcome('pay')}
-    <div class="ends">
-      <button type="button" @click=${() => close('drop')}>Discard</button>
-      <button type="button" @click=${() => close('keep')}>Keep as a draft</button>
-      <button type="button" class="main" aria-busy=${busy('pay')} @click=${act('pay', async () => close(await pay(wallet, draft.id)))}>Pay now</button>
-    </div></div>`);
+  const end = await dialog(
+    ({ close, title }) =>
+      html`<div class="stack">
+        <h2 id=${title}>Pay ${btc(draft.paid_sat)} BTC?</h2>
+        ${preview(draft, about)}
+        <p class="small muted">A payment can’t be taken back once it is sent.</p>
+        ${outcome('pay')}
+        <div class="ends">
+          <button type="button" @click=${() => close('drop')}>Discard</button>
+          <button type="button" @click=${() => close('keep')}>Keep as a draft</button>
+          <button type="button" class="main" aria-busy=${busy('pay')} @click=${act('pay', async () => close(await pay(wallet, draft.id)))}>
+            Pay now
+          </button>
+        </div>
+      </div>`,
+  );
   if (end === 'drop' || (end === undefined && !about.is_kept)) {
     await wallet.drop_draft({ id: draft.id }).catch(() => {}); // it lets go of its coins in ten minutes
   }
@@ -158,7 +204,12 @@ async function send_draft(draft) {
 }
 
 async function drop(draft) {
-  await agreed({ heading: 'Discard this draft?', text: 'Nothing was paid. Its coins can be spent otherwise.', yes: 'Discard', danger: true });
+  await agreed({
+    heading: 'Discard this draft?',
+    text: 'Nothing was paid. Its coins can be spent otherwise.',
+    yes: 'Discard',
+    danger: true,
+  });
   await state.wallet.drop_draft({ id: draft.id });
   lapse('money');
 }
@@ -169,30 +220,84 @@ export function draft_row(draft) {
     money(draft.paid_sat),
     money(draft.fee_sat),
     html`${name_of(wallet_draft_state, draft.state)}${draft.is_given_out ? ', others have it' : ''}`,
-    html`<span class="row">${button(`send ${draft.id}`, 'Review', () => send_draft(draft), 'slim')}${button(`drop ${draft.id}`, 'Discard', () => drop(draft), 'slim danger')}</span>
+    html`<span class="row"
+        >${button(`send ${draft.id}`, 'Review', () => send_draft(draft), 'slim')}${button(`drop ${draft.id}`, 'Discard',
+          () => drop(draft), 'slim danger')}</span
+      >
       ${outcome(`send ${draft.id}`)}${outcome(`drop ${draft.id}`)}`,
   ];
 }
 
 // ---- the form -------------------------------------------------------------------------------------------------------------------
 
+// An address, or what a QR code or a link had: bitcoin:ADDRESS?amount=0.5.
+function set_address(one, text) {
+  const [, address, query] = /^bitcoin:([^?]*)(?:\?(.*))?$/i.exec(text.trim()) ?? [];
+  const amount = new URLSearchParams(query).get('amount');
+  one.amount = amount ?? one.amount;
+  set(one, 'address', address ?? text);
+}
+
+function address_input(one, id) {
+  return html`<input
+    id=${id}
+    class="mono"
+    .value=${live(one.address)}
+    maxlength="400"
+    autocomplete="off"
+    autocapitalize="none"
+    spellcheck="false"
+    placeholder="address"
+    @input=${(event) => set_address(one, event.target.value)}
+  />`;
+}
+
+function amount_input(one, id) {
+  return html`<input
+    id=${id}
+    class="amount"
+    .value=${live(one.takes_rest ? '' : one.amount)}
+    ?disabled=${one.takes_rest}
+    maxlength="17"
+    inputmode="decimal"
+    autocomplete="off"
+    placeholder=${one.takes_rest ? 'all that is left' : '0.00000000'}
+    @input=${(event) => set(one, 'amount', event.target.value)}
+  />`;
+}
+
+function check(id, label, is_checked, is_disabled, does) {
+  return html`<label class="check">
+    <input
+      type="checkbox"
+      id=${id}
+      .checked=${live(is_checked)}
+      ?disabled=${is_disabled}
+      @change=${(event) => does(event.target.checked)}
+    />
+    ${label}</label
+  >`;
+}
+
+function remove(one) {
+  recipients = recipients.filter((other) => other !== one);
+  changed();
+}
+
 function recipient_fields(one, at) {
   const id = (name) => `${name}-${at}`;
   const several = recipients.length > 1;
-  return html`<fieldset class="recipient">${several ? html`<legend>Recipient ${at + 1}</legend>` : nothing}
-    ${field(id('to'), 'Pay to', html`<input id=${id('to')} class="mono" .value=${live(one.address)} maxlength="160" autocomplete="off" autocapitalize="none" spellcheck="false"
-      placeholder="address" @input=${(event) => set(one, 'address', event.target.value)}>`)}
-    ${field(id('amount'), 'Amount in BTC', html`<input id=${id('amount')} class="amount" .value=${live(one.takes_rest ? '' : one.amount)} ?disabled=${one.takes_rest} maxlength="17" inputmode="decimal"
-      autocomplete="off" placeholder=${one.takes_rest ? 'all that is left' : '0.00000000'} @input=${(event) => set(one, 'amount', event.target.value)}>`)}
+  const other_takes_rest = recipients.some((other) => other !== one && other.takes_rest);
+  return html`<fieldset class="recipient">
+    ${several ? html`<legend>Recipient ${at + 1}</legend>` : nothing}
+    ${field(id('to'), 'Pay to', address_input(one, id('to')))}
+    ${field(id('amount'), 'Amount in BTC', amount_input(one, id('amount')))}
     <div class="row wide-row">
-      <label class="check"><input type="checkbox" id=${id('all')} .checked=${live(one.takes_rest)} ?disabled=${recipients.some((other) => other !== one && other.takes_rest)}
-        @change=${(event) => set(one, 'takes_rest', event.target.checked)}> All that is left</label>
-      <label class="check"><input type="checkbox" id=${id('less')} .checked=${live(one.pays_fee && !one.takes_rest)} ?disabled=${one.takes_rest}
-        @change=${(event) => set(one, 'pays_fee', event.target.checked)}> Take the fee off this amount</label>
-      ${several ? html`<button type="button" class="plain slim" @click=${() => {
-        recipients = recipients.filter((other) => other !== one);
-        changed();
-      }}>Remove</button>` : nothing}
+      ${check(id('all'), 'All that is left', one.takes_rest, other_takes_rest, (is_on) => set(one, 'takes_rest', is_on))}
+      ${check(id('less'), 'Take the fee off this amount', one.pays_fee && !one.takes_rest, one.takes_rest, (is_on) =>
+        set(one, 'pays_fee', is_on),
+      )}
+      ${several ? html`<button type="button" class="plain slim" @click=${() => remove(one)}>Remove</button>` : nothing}
     </div>
   </fieldset>`;
 }
@@ -204,29 +309,49 @@ function add() {
 }
 
 function chosen_coins() {
-  return chosen.length === 0 ? nothing : html`<p class="note">It spends ${chosen.length === 1 ? 'the coin' : `the ${chosen.length} coins`} that you chose, and no others.
-    <button type="button" class="plain slim" @click=${() => {
-      chosen = [];
-      changed();
-    }}>Let the wallet choose</button></p>`;
+  return chosen.length === 0
+    ? nothing
+    : html`<p class="note">
+        It spends ${chosen.length === 1 ? 'the coin' : `the ${chosen.length} coins`} that you chose, and no others.
+        <button
+          type="button"
+          class="plain slim"
+          @click=${() => {
+            chosen = [];
+            changed();
+          }}
+        >
+          Let the wallet choose
+        </button>
+      </p>`;
 }
 
 function said() {
-  return sent === null ? nothing : html`<section class="card" role="status"><h2>Sent</h2>
-    <p>${money(sent.paid_sat)} are on their way: pending until a block has them, a few minutes to an hour.</p>
-    <div class="row">${id_link(sent.txid)}${copies(id_text(sent.txid), 'The id')}</div></section>`;
+  return sent === null
+    ? nothing
+    : html`<section class="card" role="status">
+        <h2>Sent</h2>
+        <p>${money(sent.paid_sat)} are on their way: pending until a block has them, a few minutes to an hour.</p>
+        <div class="row">${id_link(sent.txid)}${copies(id_text(sent.txid), 'The id')}</div>
+      </section>`;
 }
 
 export function draw() {
   const all = balance.read()?.balance;
-  return html`<h1 tabindex="-1">Send</h1>${said()}
+  return html`<h1 tabindex="-1">Send</h1>
+    ${said()}
     <form class="card" id="send" novalidate @submit=${act('review', review)}>
-      <div class="card-head"><h2>A payment</h2>${all ? html`<p class="muted small">Available: ${money(all.confirmed_sat)}</p>` : nothing}</div>
-      ${chosen_coins()}
-      ${recipients.map(recipient_fields)}
-      <div>${recipients.length < RECIPIENTS_MAX ? html`<button type="button" class="plain slim" @click=${add}>Add a recipient</button>` : nothing}</div>
+      <div class="card-head">
+        <h2>A payment</h2>
+        ${all ? html`<p class="muted small">Available: ${money(all.confirmed_sat)}</p>` : nothing}
+      </div>
+      ${chosen_coins()} ${recipients.map(recipient_fields)}
+      <div>
+        ${recipients.length < RECIPIENTS_MAX ? html`<button type="button" class="plain slim" @click=${add}>Add a recipient</button>`
+          : nothing}
+      </div>
       ${fee_fields('send')}
-      <label class="check"><input type="checkbox" name="final"> Never replace it: its fee can’t be raised later</label>
+      <label class="check"><input type="checkbox" name="final" /> Never replace it: its fee can’t be raised later</label>
       ${outcome('review')}
       <div class="row"><button class="main" aria-busy=${busy('review')}>Review</button></div>
     </form>`;

@@ -83,12 +83,42 @@ export const peers = copy(() => node.list_peers(), 'link', 'node', 'peers');
 export const pool = copy(read_pool, 'link', 'node', 'pool');
 export const fees = copy(read_fees, 'link', 'node', 'pool', 'tip');
 export const wallet_list = copy(read_wallets, 'link', 'wallets');
-export const wallet_info = copy(of_wallet((wallet) => wallet.get_info()), 'link', 'wallet', 'lock');
-export const balance = copy(of_wallet((wallet) => wallet.get_balance()), 'link', 'wallet', 'money');
-export const addresses = copy(of_wallet((wallet) => pages((args) => wallet.list_addresses(args), 'addresses', ADDRESSES_MAX)), 'link', 'wallet', 'money');
-export const coins = copy(of_wallet((wallet) => pages((args) => wallet.list_coins(args), 'coins', COINS_MAX)), 'link', 'wallet', 'money');
-export const history = copy(of_wallet((wallet) => pages((args) => wallet.list_txs({ ...args, max: PAGE }), 'txs', state.history_count)), 'link', 'wallet', 'money');
-export const drafts = copy(of_wallet((wallet) => pages((args) => wallet.list_drafts(args), 'drafts', PAGE)), 'link', 'wallet', 'money');
+export const wallet_info = copy(
+  of_wallet((wallet) => wallet.get_info()),
+  'link',
+  'wallet',
+  'lock',
+);
+export const balance = copy(
+  of_wallet((wallet) => wallet.get_balance()),
+  'link',
+  'wallet',
+  'money',
+);
+export const addresses = copy(
+  of_wallet((wallet) => pages((args) => wallet.list_addresses(args), 'addresses', ADDRESSES_MAX)),
+  'link',
+  'wallet',
+  'money',
+);
+export const coins = copy(
+  of_wallet((wallet) => pages((args) => wallet.list_coins(args), 'coins', COINS_MAX)),
+  'link',
+  'wallet',
+  'money',
+);
+export const history = copy(
+  of_wallet((wallet) => pages((args) => wallet.list_txs({ ...args, max: PAGE }), 'txs', state.history_count)),
+  'link',
+  'wallet',
+  'money',
+);
+export const drafts = copy(
+  of_wallet((wallet) => pages((args) => wallet.list_drafts(args), 'drafts', PAGE)),
+  'link',
+  'wallet',
+  'money',
+);
 
 export function show_older() {
   state.history_count += PAGE;

@@ -1,5 +1,5 @@
-// wire.js - transactions and blocks as they are on the wire, and the addresses of scripts. Bytes of the program's own node and wallet, which
-// have checked them; what does not fit throws all the same.
+// wire.js - transactions and blocks as they are on the wire, and the addresses of scripts. The bytes are the program's own node's and
+// wallet's, which have checked them; what does not fit throws all the same.
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bech32, bech32m, createBase58check } from '@scure/base';
 
@@ -49,8 +49,11 @@ class Reader {
     }
     const size = first === 0xfd ? 2 : first === 0xfe ? 4 : 8;
     this.take(size);
-    return size === 2 ? this.#view.getUint16(this.at - 2, true) : size === 4 ? this.#view.getUint32(this.at - 4, true)
-      : Number(this.#view.getBigUint64(this.at - 8, true));
+    return size === 2
+      ? this.#view.getUint16(this.at - 2, true)
+      : size === 4
+        ? this.#view.getUint32(this.at - 4, true)
+        : Number(this.#view.getBigUint64(this.at - 8, true));
   }
 
   list(read) {
@@ -68,7 +71,12 @@ function read_tx(reader) {
   const has_witness = reader.data[reader.at] === 0;
   reader.take(has_witness ? 2 : 0);
   const body = reader.at;
-  const inputs = reader.list(() => ({ txid: reader.take(32), index: reader.u32(), script: reader.take(reader.size()), sequence: reader.u32() }));
+  const inputs = reader.list(() => ({
+    txid: reader.take(32),
+    index: reader.u32(),
+    script: reader.take(reader.size()),
+    sequence: reader.u32(),
+  }));
   const outputs = reader.list(() => ({ amount_sat: reader.i64(), script: reader.take(reader.size()) }));
   const body_end = reader.at;
   for (let each = 0; has_witness && each < inputs.length; each++) {
