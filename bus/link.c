@@ -310,6 +310,35 @@ static void say_bye(struct ti_link *link)
     }
 }
 
+/* A watch is answered when an actor ends, which may be never: it ends with the link as well. */
+static bool is_watch(uint32_t interface, uint32_t method)
+{
+    enum { WATCH = 12 }; /* of bus.iface */
+    return interface == bus_interface.id && method == WATCH;
+}
+
+static bool waits_for_nothing(const struct ti_link *link)
+{
+    bool nothing = true;
+    for (size_t i = 0; i < link->outgoing.room && nothing; i++) {
+        const struct ti_outgoing *outgoing = link->outgoing.entries[i].value;
+        nothing = link->outgoing.entries[i].key == 0 ||
+                  is_watch(outgoing->method->interface->id, outgoing->method->ordinal);
+    }
+    return nothing;
+}
+
+static bool owes_nothing(const struct ti_link *link)
+{
+    bool nothing = true;
+    for (size_t i = 0; i < link->incoming.room && nothing; i++) {
+        const struct ti_incoming *incoming = link->incoming.entries[i].value;
+        nothing = link->incoming.entries[i].key == 0 ||
+                  is_watch(incoming->interface, incoming->method);
+    }
+    return nothing;
+}
+
 void ti_link_progress(struct ti_link *link)
 {
     if (link->phase == TI_LINK_CONNECTING && link->hello_in && seats_up(link)) {
@@ -321,7 +350,7 @@ void ti_link_progress(struct ti_link *link)
     if (link->phase != TI_LINK_DRAINING) {
         return;
     }
-    bool idle = link->incoming.count == 0 && (link->outgoing.count == 0 || link->bye_in);
+    bool idle = owes_nothing(link) && (link->bye_in || waits_for_nothing(link));
     if (!link->bye_out && (idle || link->bye_wanted) && link->normal.first == NULL &&
         link->blobs[TI_BLOBS_ASKED].first == NULL && link->blobs[TI_BLOBS_ANSWERED].first == NULL) {
         say_bye(link);

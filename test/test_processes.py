@@ -84,6 +84,7 @@ class Moved(unittest.TestCase):
         self.assertEqual(self.json('restart', 'node')['process']['ended'], 'exited with status 0')
         status, out, error = mining.end()
         self.assertEqual((status, error), (0, ''))
+        self.assertNotIn('BYE', self.node.said())  # who watches its actors, or is watched by it, does not keep it
         self.assertIn('height: 300', out)
         self.assertEqual(self.json('call', 'node', 'get_info')['tip']['height'], 300)
 
