@@ -79,16 +79,16 @@ class Browser(unittest.TestCase):
     def test_page_outlives_its_processes(self):
         self.play('processes.mjs', 'page_outlives_its_processes', node=program.Node(self, '--web=0'))
 
-    def test_whole_program_is_shown(self):
+    def test_observer_shows_the_whole_program(self):
         self.play('observer.mjs', 'whole_program_is_shown')
 
-    def test_call_is_followed_through_three_processes(self):
+    def test_observer_follows_a_call_through_processes(self):
         self.play('observer.mjs', 'call_is_followed_through_three_processes')
 
-    def test_nobody_looks_behind_the_screen(self):
+    def test_observer_looks_only_while_it_is_seen(self):
         self.play('observer.mjs', 'nobody_looks_behind_the_screen')
 
-    def test_killed_process_is_seen_to_recover(self):
+    def test_observer_shows_a_process_that_dies_and_recovers(self):
         folder = tempfile.mkdtemp(prefix='troupe-test-')
         self.addCleanup(shutil.rmtree, folder)
         path = os.path.join(folder, 'composition.ini')

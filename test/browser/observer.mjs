@@ -17,6 +17,10 @@ export async function whole_program_is_shown(stage) {
   await page.locator('.picture .link').nth(3).waitFor({ state: 'attached' }); // ui and web to node and wallet, wallet to node
   await stage.accessible(page);
   await stage.shot(page, 'observer-picture');
+  await page.evaluate(() => scrollTo(0, 0));
+  stage.ask('mine', '20');
+  await page.locator('.picture').getByText(/^[1-9]\d\/s$/).first().waitFor(); // something passes
+  await stage.shot(page, 'readme-observer', { fullPage: false, clip: { x: 0, y: 0, width: 1200, height: 640 } });
   await page.emulateMedia({ colorScheme: 'dark' });
   await stage.accessible(page, ['color-contrast']);
   await stage.shot(page, 'observer-picture-dark');
@@ -42,7 +46,7 @@ export async function call_is_followed_through_three_processes(stage) {
   const after = rows.map(([time]) => parseFloat(time));
   assert.deepEqual(after, [...after].sort((a, b) => a - b));
   await stage.accessible(page);
-  await stage.shot(page, 'observer-timeline');
+  await stage.shot(page, 'readme-timeline', { fullPage: false });
   assert.ok(rows.every(([, , , actor]) => !actor.startsWith('#')), 'actors have names');
   await other.goto(`${stage.origin}/`); // what that tab asks goes through the web's process
   await other.locator('body[data-state="up"]').waitFor();

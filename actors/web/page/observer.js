@@ -66,7 +66,8 @@ function draw_dialog() {
 
 function draw_all() {
   return html`<h1>Picture</h1>
-    <div class="look"><section class="card">${draw_picture(chosen, choose)}</section>
+    <div class="look"><section class="card">${draw_picture(chosen, choose)}
+      <p class="muted small">Lines are links: requests, answers and stream items a second. Events have sockets of their own.</p></section>
       <section class="card" id="chosen" aria-label="Details">${draw_chosen(chosen, does)}</section></div>
     ${draw_links(chosen)}
     <section class="card"><h2>Requests in flight</h2>${draw_asks()}</section>
