@@ -25,10 +25,9 @@ JOBS_PER_CORE = {'plain': 1.5, 'valgrind': 1} # who waits for other processes le
 # was never written: what reads, writes and keeps bytes. Not under the sanitizers: what says nothing of how the code was built, holds its
 # results against another program's, or starts whole programs whose parts have tests of their own. Not under ThreadSanitizer: what has one
 # thread, and the commands, whose processes wait for each other.
-IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_book_psbt', 'test_book_select', 'test_cbor', 'test_chain_rules',
-               'test_chain_store', 'test_command_idl', 'test_curve', 'test_descriptor', 'test_frame', 'test_gate', 'test_golden',
-               'test_import', 'test_interfaces', 'test_keys', 'test_link_event', 'test_link_flow', 'test_mempool', 'test_message',
-               'test_p2p_relay', 'test_p2p_wire', 'test_psbt', 'test_schedule', 'test_sign', 'test_values', 'test_verify', 'test_vintage',
+IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_cbor', 'test_chain_rules', 'test_chain_store', 'test_command_idl',
+               'test_curve', 'test_descriptor', 'test_frame', 'test_golden', 'test_import', 'test_interfaces', 'test_keys', 'test_link_event',
+               'test_message', 'test_p2p_wire', 'test_psbt', 'test_schedule', 'test_sign', 'test_values', 'test_verify', 'test_vintage',
                'tour_')
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',

@@ -45,7 +45,7 @@ class Wallets(program.Program):
         return found['confirmed_sat'], found['pending_sat']
 
 
-class Person(Wallets):
+class Basics(Wallets):
     def test_wallets_and_a_payment_between_them(self):
         self.assertEqual(self.ask('wallets'), [{'name': 'default', 'is_open': True}])
         self.ask('create', 'shop')
@@ -125,6 +125,12 @@ class Person(Wallets):
         self.assertEqual(self.balance(), before)
         self.assertIn('begin there or below', self.refused('rescan', 100_000))
 
+
+class BasicsInOneProcess(Basics):
+    split = 'none'
+
+
+class Person(Wallets):
     def test_coins_are_locked_by_hand(self):
         coin = next(coin for coin in self.ask('coins') if coin['is_mature'])
         name = f'{coin["txid"]}:{coin["index"]}'
@@ -308,10 +314,6 @@ class Person(Wallets):
         done = subprocess.run([PROGRAM, f'--datadir={self.datadir}', 'status', '--json'], capture_output=True, text=True, timeout=WAIT_SECONDS,
                               check=False)
         return done.returncode == 0 and json.loads(done.stdout)['wallet_pid'] not in (0, pid)
-
-
-class PersonInOneProcess(Person):
-    split = 'none'
 
 
 def private_master(words):

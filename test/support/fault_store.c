@@ -266,7 +266,7 @@ void fault_store_try(const struct fault_store *store, unsigned kinds, int code, 
     fault_set_errno(code);
     uint64_t calls = rehearse(&trial);
     bool all = getenv("TROUPE_FAULT_ALL") != NULL;
-    runs_max = runner_slowness() > 1 ? runs_max / 10 + 1 : runs_max;
+    runs_max = runs_max / (runner_slowness() > 1 ? 10 : 2) + 1;
     uint64_t stride = all ? 1 : calls / runs_max + 1;
     unsigned fds = fault_descriptors();
     int64_t live = fault_live();
