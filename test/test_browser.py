@@ -70,6 +70,12 @@ class Browser(unittest.TestCase):
     def test_payment_is_drafted_kept_and_raised(self):
         self.play('settings.mjs', 'payment_is_drafted_kept_and_raised')
 
+    def test_several_are_paid_at_once(self):
+        self.play('settings.mjs', 'several_are_paid_at_once')
+
+    def test_wallet_works_with_other_programs(self):
+        self.play('settings.mjs', 'wallet_works_with_other_programs')
+
     def test_peers_are_added_dropped_and_banned(self):
         self.play('settings.mjs', 'peers_are_added_dropped_and_banned')
 

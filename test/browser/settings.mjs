@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-import { address, create, mine, review, unlock, view } from './person.mjs';
+import { address, balance_is_shown, create, mine, review, unlock, view } from './person.mjs';
 
 const dialog = (page) => page.getByRole('dialog');
 const press = (where, name) => where.getByRole('button', { name, exact: true }).click();
@@ -105,6 +105,67 @@ export async function payment_is_drafted_kept_and_raised(stage) {
   await page.locator('.payments a').first().click();
   await page.getByText('Takes the place of').waitFor();
   await page.getByText('20.00 sat/vB').waitFor();
+}
+
+// Two are paid by one payment, of which one bears the fee; then all that is left goes to a third.
+export async function several_are_paid_at_once(stage) {
+  const page = await stage.enter();
+  await create(page, 'several');
+  await mine(page, 1);
+  await mine(page, 100, stage.ask('address').address);
+  const to = [1, 2, 3].map(() => stage.ask('address').address);
+  await view(page, 'send');
+  await press(page, 'Add a recipient');
+  await press(page, 'Add a recipient');
+  await press(page.getByRole('group', { name: 'Recipient 2' }), 'Remove');
+  for (const [at, amount] of ['0.3', '0.2'].entries()) {
+    const fields = page.getByRole('group', { name: `Recipient ${at + 1}` });
+    await fields.getByLabel('Pay to').fill(to[at]);
+    await fields.getByLabel('Amount in BTC').fill(amount);
+  }
+  await page.getByRole('group', { name: 'Recipient 1' }).getByLabel('Take the fee off this amount').check();
+  await press(page, 'Review');
+  await dialog(page).getByText(to[1]).waitFor();
+  await press(dialog(page), 'Pay now');
+  await page.getByRole('heading', { name: 'Sent' }).waitFor();
+  const [paid] = stage.ask('--wallet=several', 'history');
+  assert.equal(paid.net_sat, -50000000, 'the fee is within what is paid');
+  await mine(page, 1, stage.ask('address').address);
+  await view(page, 'send');
+  await page.getByLabel('Pay to').fill(to[2]);
+  await page.getByLabel('All that is left').check();
+  await press(page, 'Review');
+  await dialog(page).getByText('nothing', { exact: true }).waitFor(); // comes back
+  await press(dialog(page), 'Pay now');
+  await page.getByRole('heading', { name: 'Sent' }).waitFor();
+  await mine(page, 1, stage.ask('address').address);
+  await balance_is_shown(stage, page, 'several').then((sat) => assert.equal(sat, 0));
+}
+
+export async function wallet_works_with_other_programs(stage) {
+  const page = await stage.enter();
+  await create(page, 'sharing');
+  const text = await address(page);
+  const watched = stage.ask('address').address;
+  await view(page, 'settings');
+  await press(page, 'Show the descriptors');
+  await dialog(page).getByText(/^wpkh\(/).first().waitFor();
+  await press(dialog(page), 'Close');
+  await page.getByLabel('With the key of').fill(text);
+  await page.getByLabel('Message').fill('it is me');
+  await press(page, 'Sign');
+  await dialog(page).getByRole('heading', { name: 'Signature' }).waitFor();
+  await press(dialog(page), 'Close');
+  await page.getByLabel('Address, public key or descriptor').fill('nonsense');
+  await press(page, 'Watch');
+  await page.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
+  await page.getByLabel('Address, public key or descriptor').fill(watched);
+  await press(page, 'Watch');
+  await page.getByText('It is watched.').waitFor();
+  await press(page, 'Look again');
+  await page.getByText('All blocks were looked at').waitFor();
+  await view(page, 'receive');
+  await page.locator('td .mono').getByText(watched).waitFor();
 }
 
 export async function peers_are_added_dropped_and_banned(stage) {

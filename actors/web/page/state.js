@@ -208,6 +208,9 @@ async function beat() {
     ask_if_there('node', async () => knows_process((await node.get_info()).pid)),
     ask_if_there('wallet', () => wallets.list()),
   ]);
+  if (state.up && state.wallet === null && state.why === null) {
+    find_wallet(); // it was asked for when nobody could answer
+  }
   clearTimeout(beats);
   if (state.up) {
     beats = setTimeout(beat, BEAT_MS);
