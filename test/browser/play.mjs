@@ -1,19 +1,22 @@
-// play.mjs - plays one scene of a file in a browser: node play.mjs FILE SCENE. A scene is an exported function that is given a
-// stage; it throws where something is not as it should be. What it needs to know comes as JSON in TROUPE_STAGE:
+// play.mjs - plays scenes in one browser: node play.mjs CHROMIUM. Each line of the input is a scene, in JSON; each line of the output
+// is what it ended with, { error }, missing where all was well. A scene is an exported function that is given a stage, and throws where
+// something is not as it should be. What it needs to know:
 //
-//   browser  where the browser listens that all scenes share
-//   address  what the program has printed
-//   command  the program with its options, for commands of the same data directory
-//   pids     of its processes, by name
-//   folder   for screenshots
+//   file, name  which scene
+//   address     what the program has printed
+//   command     the program with its options, for commands of the same data directory
+//   pids        of its processes, by name
+//   folder      for screenshots
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const WAIT_MS = 30000;
+const SCENE_MS = 120000;
 const DESK = { width: 1200, height: 800 };
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -86,26 +89,47 @@ class Stage {
   }
 }
 
-async function play(file, name) {
-  const given = JSON.parse(process.env.TROUPE_STAGE);
-  const scene = (await import(path.resolve(import.meta.dirname, file)))[name];
-  const browser = await chromium.connect(given.browser);
-  const stage = new Stage(browser, given);
+async function played(scene, stage) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('it takes too long')), SCENE_MS)));
   try {
-    await scene(stage);
-    if (stage.errors.length > 0) {
-      throw new Error(`the page's own errors:\n${stage.errors.join('\n')}`);
-    }
-  } catch (error) {
-    const pages = browser.contexts().flatMap((context) => context.pages());
-    await Promise.all(pages.map((page, at) => stage.shot(page, `failed-${name}-${at}`).catch(() => {})));
-    throw error;
+    await Promise.race([scene(stage), late]);
   } finally {
-    if (stage.files !== undefined) {
-      rmSync(stage.files, { recursive: true });
-    }
-    await browser.close();
+    clearTimeout(timer);
+  }
+  if (stage.errors.length > 0) {
+    throw new Error(`the page's own errors:\n${stage.errors.join('\n')}`);
   }
 }
 
-await play(process.argv[2], process.argv[3]);
+async function play(browser, given) {
+  const stage = new Stage(browser, given);
+  try {
+    await played((await import(path.resolve(import.meta.dirname, given.file)))[given.name], stage);
+    return {};
+  } catch (error) {
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    await Promise.all(pages.map((page, at) => stage.shot(page, `failed-${given.name}-${at}`).catch(() => {})));
+    return { error: error.stack };
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    if (stage.files !== undefined) {
+      rmSync(stage.files, { recursive: true });
+    }
+  }
+}
+
+async function main(executablePath) {
+  const browser = await chromium.launch({
+    executablePath,
+    chromiumSandbox: process.getuid() !== 0, // Chromium has none for root
+    args: ['--host-resolver-rules=MAP rebind.test 127.0.0.1', '--disable-gpu'],
+  });
+  process.on('unhandledRejection', () => {}); // of a scene that was late, when its browser is closed
+  for await (const line of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await play(browser, JSON.parse(line))));
+  }
+  await browser.close();
+}
+
+await main(process.argv[2]);

@@ -149,7 +149,10 @@ export async function wallet_works_with_other_programs(stage) {
   const watched = stage.ask('address').address;
   await view(page, 'settings');
   await press(page, 'Show the descriptors');
-  await dialog(page).getByText(/^wpkh\(/).first().waitFor();
+  await dialog(page)
+    .getByText(/^wpkh\(/)
+    .first()
+    .waitFor();
   await press(dialog(page), 'Close');
   await page.getByLabel('With the key of').fill(text);
   await page.getByLabel('Message').fill('it is me');

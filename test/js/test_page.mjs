@@ -14,7 +14,12 @@ import { until } from './dial.mjs';
 const bytes_of = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'));
 
 test('amounts have all of their digits, both ways', () => {
-  for (const [sat, text] of [[0n, '0.00000000'], [1n, '0.00000001'], [150000000n, '1.50000000'], [2100000000000000n, '21000000.00000000']]) {
+  for (const [sat, text] of [
+    [0n, '0.00000000'],
+    [1n, '0.00000001'],
+    [150000000n, '1.50000000'],
+    [2100000000000000n, '21000000.00000000'],
+  ]) {
     assert.equal(btc(sat), text);
     assert.equal(satoshi(text), sat);
   }
@@ -47,8 +52,16 @@ test('ids are shown with their last byte first', () => {
 test('scripts have the addresses that others give them', () => {
   for (const [script, network, address] of [
     ['0014751e76e8199196d454941c45d1b3a323f1433bd6', 'main', 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4'],
-    ['00201863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262', 'signet', 'tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7'],
-    ['512079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798', 'main', 'bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0'],
+    [
+      '00201863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262',
+      'signet',
+      'tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7',
+    ],
+    [
+      '512079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
+      'main',
+      'bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0',
+    ],
     ['0014751e76e8199196d454941c45d1b3a323f1433bd6', 'regtest', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'],
     ['76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac', 'main', '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa'],
     ['a914b472a266d0bd89c13706a4132ccfb16f7c3b9fcb87', 'main', '3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy'],
@@ -79,13 +92,16 @@ test('a block is read, and cut anywhere refused', () => {
 
 // BIP143, native P2WPKH, signed.
 test('a transaction with witnesses has its id without them', () => {
-  const tx = parse_tx(bytes_of(
-    '01000000000102fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f00000000494830450221008b9d1dc26ba6a9cb62127b02742fa9' +
-    'd754cd3bebf337f7a55d114c8e5cdd30be022040529b194ba3f9281a99f2b1c0a19c0489bc22ede944ccf4ecbab4cc618ef3ed01eeffffffef51e1b804cc89d1' +
-    '82d279655c3aa89e815b1b309fe287d9b2b55d57b90ec68a0100000000ffffffff02202cb206000000001976a9148280b37df378db99f66f85c95a783a76ac7a' +
-    '6d5988ac9093510d000000001976a9143bde42dbee7e4dbe6a21b2d50ce2f0167faa815988ac000247304402203609e17b84f6a7d30c80bfa610b5b4542f32a8' +
-    'a0d5447a12fb1366d7f01cc44a0220573a954c4518331561406f90300e8f3358f51928d43c212a8caed02de67eebee0121025476c2e83188368da1ff3e292e7a' +
-    'cafcdb3566bb0ad253f62fc70f07aeee635711000000'));
+  const tx = parse_tx(
+    bytes_of(
+      '01000000000102fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f00000000494830450221008b9d1dc26ba6a9cb62127b02742fa9' +
+        'd754cd3bebf337f7a55d114c8e5cdd30be022040529b194ba3f9281a99f2b1c0a19c0489bc22ede944ccf4ecbab4cc618ef3ed01eeffffffef51e1b804cc89d1' +
+        '82d279655c3aa89e815b1b309fe287d9b2b55d57b90ec68a0100000000ffffffff02202cb206000000001976a9148280b37df378db99f66f85c95a783a76ac7a' +
+        '6d5988ac9093510d000000001976a9143bde42dbee7e4dbe6a21b2d50ce2f0167faa815988ac000247304402203609e17b84f6a7d30c80bfa610b5b4542f32a8' +
+        'a0d5447a12fb1366d7f01cc44a0220573a954c4518331561406f90300e8f3358f51928d43c212a8caed02de67eebee0121025476c2e83188368da1ff3e292e7a' +
+        'cafcdb3566bb0ad253f62fc70f07aeee635711000000',
+    ),
+  );
   assert.equal(id_text(tx.txid), 'e8151a2af31c368a35053ddd4bdb285a8595c769a3ad83e0fa02314a602d4609');
   assert.deepEqual([tx.inputs.length, tx.outputs.length, tx.outputs[0].amount_sat, tx.size, tx.vsize], [2, 2, 112340000n, 343, 261]);
 });
