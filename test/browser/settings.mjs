@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-import { address, balance_is_shown, create, mine, review, unlock, view } from './person.mjs';
+import { address, balance_is_shown, create, mine, unlock, view } from './person.mjs';
 
 const dialog = (page) => page.getByRole('dialog');
 const press = (where, name) => where.getByRole('button', { name, exact: true }).click();

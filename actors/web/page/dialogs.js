@@ -124,10 +124,10 @@ export async function unlocked(does) {
 // ---- telling ------------------------------------------------------------------------------------------------------------------
 
 // Something to look at, until it is closed.
-export function show(heading, content, wide = false) {
+export function show(heading, content) {
   return dialog(
     ({ close, title }) =>
-      html`<div class="stack ${wide ? 'wide-dialog' : ''}">
+      html`<div class="stack">
         <h2 id=${title}>${heading}</h2>
         ${content ?? nothing}
         <div class="ends"><button type="button" class="main" @click=${() => close()}>Close</button></div>
