@@ -15,6 +15,7 @@
 #include "interfaces/ui.h"
 #include "interfaces/wallet.h"
 #include "interfaces/wallets.h"
+#include "interfaces/web.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
