@@ -1,6 +1,8 @@
 // observer.mjs - the page that looks into the program: its picture, one call followed, a process that is killed and comes back.
 import assert from 'node:assert/strict';
 
+import { PHONE } from './person.mjs';
+
 export async function whole_program_is_shown(stage) {
   const page = await stage.enter();
   await page.goto(`${stage.origin}/observer.html`);
@@ -24,6 +26,13 @@ export async function whole_program_is_shown(stage) {
   await page.emulateMedia({ colorScheme: 'dark' });
   await stage.accessible(page, ['color-contrast']);
   await stage.shot(page, 'observer-picture-dark');
+  await page.setViewportSize(PHONE);
+  for (const name of ['picture', 'timeline']) {
+    await page.goto(`${stage.origin}/observer.html#/${name}`);
+    await page.locator(`#views a[href="#/${name}"][aria-current="page"]`).waitFor();
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= PHONE.width, `${name} is ${width} wide on a phone`);
+  }
 }
 
 export async function call_is_followed_through_three_processes(stage) {
