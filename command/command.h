@@ -155,6 +155,9 @@ enum tc_status tc_model(struct tc_session *session, const struct tl_visit_role *
 /* All that the process of `role` serves. */
 enum tc_status tc_models(struct tc_session *session, const struct tl_visit_role *role,
                          const struct idl **ret_idls, size_t max, size_t *ret_count);
+/* Asks the role `launcher` for something without arguments. VALUE_ABSENT: it is not among the roles that this visitor may use. */
+enum tc_status tc_ask_launcher(struct tc_session *session, const char *method,
+                               struct value *ret_value);
 /* Asks the agent of the process of `role` for something without arguments. */
 enum tc_status tc_ask_agent(struct tc_session *session, const struct tl_visit_role *role,
                             const char *method, struct value *ret_value);

@@ -5,6 +5,7 @@
 
 #include "command/command.h"
 #include "interfaces/bus.h"
+#include "interfaces/launcher.h"
 #include "launcher/launch.h"
 
 /* ---- roles --------------------------------------------------------------------------------- */
@@ -285,6 +286,29 @@ enum tc_status tc_ask_agent(struct tc_session *session, const struct tl_visit_ro
     }
     snprintf(what, sizeof what, "%s.bus %s", role->name, method);
     return ask(session, tc_agent(session, role), idl, found, NULL, what, ret_value);
+}
+
+enum tc_status tc_ask_launcher(struct tc_session *session, const char *method,
+                               struct value *ret_value)
+{
+    const struct idl *idl;
+    struct troupe_ref launcher;
+    size_t i = 0;
+    while (i < session->roles.count && strcmp(session->roles.roles[i].name, "launcher") != 0) {
+        i++;
+    }
+    *ret_value = (struct value){.kind = VALUE_ABSENT};
+    if (i == session->roles.count ||
+        troupe_host_find(session->troupe, "launcher", &launcher) != 0) {
+        return TC_DONE;
+    }
+    enum tc_status status = get_model(session, &session->roles.roles[i], launcher_interface.id,
+                                      &idl);
+    const struct idl_method *found = status == TC_DONE ? idl_method_find(idl, method) : NULL;
+    if (status != TC_DONE || found == NULL) {
+        return status != TC_DONE ? status : TC_FAILED;
+    }
+    return ask(session, launcher, idl, found, NULL, "launcher", ret_value);
 }
 
 const struct value *tc_field(const struct value *value, const char *name)

@@ -27,14 +27,31 @@ static uint64_t number(const struct value *stats, const char *name)
     return found != NULL ? found->number : 0;
 }
 
+/* How often the process was started again, as the launcher says; 0 where that is not for us. */
+static uint64_t restarts_of(const struct value *listed, const char *process)
+{
+    const struct value *processes = tc_field(listed, "processes");
+    for (size_t i = 0; processes != NULL && i < processes->count; i++) {
+        const struct value *name = tc_field(&processes->items[i], "name");
+        if (name != NULL && name->size == strlen(process) &&
+            memcmp(name->data, process, name->size) == 0) {
+            return number(&processes->items[i], "restarts");
+        }
+    }
+    return 0;
+}
+
 enum tc_status tc_verb_ps(struct tc_session *session)
 {
     static const struct tc_column columns[] = {
-        {"PROCESS", false},  {"PID", true},          {"ROLES", false},
-        {"ACTORS", true},    {"WAITING", true},      {"HANDLED", true},
-        {"ASKS OPEN", true}, {"DEAD LETTERS", true}, {"LINKS", true}};
-    struct tc_table table = {.columns = columns, .columns_count = 9};
+        {"PROCESS", false},     {"PID", true},     {"ROLES", false},  {"RESTARTS", true},
+        {"ACTORS", true},       {"WAITING", true}, {"HANDLED", true}, {"ASKS OPEN", true},
+        {"DEAD LETTERS", true}, {"LINKS", true}};
+    struct tc_table table = {.columns = columns,
+                             .columns_count = sizeof columns / sizeof columns[0]};
+    struct value listed;
     enum tc_status status = tc_open(session);
+    status = status == TC_DONE ? tc_ask_launcher(session, "list_processes", &listed) : status;
     const struct tl_visit_role *role;
     for (size_t at = 0; status == TC_DONE && (role = tc_next_process(session, &at)) != NULL;) {
         static const char *const names[] = {"actors",    "messages_waiting", "messages_handled",
@@ -49,6 +66,7 @@ enum tc_status tc_verb_ps(struct tc_session *session)
         tc_table_add(&table, "%s", role->process);
         tc_table_add(&table, "%llu", (unsigned long long)role->pid);
         tc_table_add(&table, "%s", roles);
+        tc_table_add(&table, "%llu", (unsigned long long)restarts_of(&listed, role->process));
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             tc_table_add(&table, "%llu",
                          (unsigned long long)number(tc_field(&results, "stats"), names[i]));

@@ -29,11 +29,11 @@ def numbered(text):
 class Look(command.Running):
     def test_ps(self):
         self.assertEqual(numbered(self.troupe('ps').stdout),
-                         'PROCESS PID ROLES ACTORS WAITING HANDLED ASKS OPEN DEAD LETTERS LINKS\n'
-                         'node N node N N N N N N\nwallet N wallet N N N N N N\nui N ui,launcher N N N N N N\n')
+                         'PROCESS PID ROLES RESTARTS ACTORS WAITING HANDLED ASKS OPEN DEAD LETTERS LINKS\n'
+                         'node N node N N N N N N N\nwallet N wallet N N N N N N N\nui N ui,launcher N N N N N N N\n')
         told = self.json('ps')
         self.assertEqual([list(row) for row in told],
-                         [['process', 'pid', 'roles', 'actors', 'waiting', 'handled', 'asks_open', 'dead_letters', 'links']] * 3)
+                         [['process', 'pid', 'roles', 'restarts', 'actors', 'waiting', 'handled', 'asks_open', 'dead_letters', 'links']] * 3)
         self.assertEqual({row['process']: row['pid'] for row in told},
                          {'ui': self.node.process.pid, 'node': self.node.pids()['node'], 'wallet': self.node.pids()['wallet']})
 

@@ -251,6 +251,18 @@ class Web(unittest.TestCase):
         self.assertEqual(hello[:3], bytes([0x86, 0, 1]))
         self.assertIn(b'\x64node\x66wallet', hello)
 
+    def test_tab_gets_what_the_composition_lets_the_role_use(self):
+        self.node.end()
+        file = os.path.join(self.node.folder, 'composition')
+        with open(file, 'w', encoding='utf-8') as out:
+            out.write('[process chain]\nroles = node, wallet, web\n[process screen]\nroles = ui\n[role web]\nuses = node\n')
+        self.begin(f'--compose={file}')
+        tab = self.tab(self.enter())
+        tab.send(HELLO)
+        hello = tab.read()
+        self.assertIn(b'\x64node', hello)
+        self.assertNotIn(b'\x66wallet', hello)
+
     def test_foreign_tabs_are_refused(self):
         """Even with the right path."""
         cookie = self.enter()

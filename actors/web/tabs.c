@@ -113,11 +113,15 @@ static int open_link(const struct tab *tab)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return TROUPE_ESYSTEM;
     }
-    struct troupe_link_config config = {.peer = "tab",
-                                        .fd = ends[0],
-                                        .exports = exports,
-                                        .exports_count = sizeof exports / sizeof exports[0],
-                                        .gate = true};
+    struct troupe_grant granted[sizeof exports / sizeof exports[0]];
+    struct troupe_link_config config = {
+        .peer = "tab", .fd = ends[0], .exports = granted, .gate = true};
+    for (size_t i = 0; i < sizeof exports / sizeof exports[0]; i++) {
+        struct troupe_ref ref; /* a composition may let this role use fewer */
+        if (troupe_host_find(tab->web->troupe, exports[i].role, &ref) == 0) {
+            granted[config.exports_count++] = exports[i];
+        }
+    }
     int error = listen_inside(tab, ends[1]);
     if (error != 0) {
         close(ends[0]);
