@@ -1,4 +1,4 @@
-"""run_tests: runs test programs, three at a time on two cores, those that put the machine under load alone, and counts what they counted.
+"""run_tests: runs test programs, two a core, those that put the machine under load alone, and counts what they counted.
 
 One line per program, the whole output of one that failed, the reasons of what was skipped, and last
 "N passed, N failed, N skipped" over every single test. Programs are of three kinds: cmocka's (named test_*), examples
@@ -20,7 +20,7 @@ import sys
 import time
 
 LIMIT_SECONDS = {'plain': 480, 'valgrind': 900}
-JOBS_PER_CORE = {'plain': 1.5, 'valgrind': 1} # who waits for other processes leaves its core to others, but not under valgrind
+JOBS_PER_CORE = {'plain': 2, 'valgrind': 1} # who waits for other processes leaves its core to others, but not under valgrind
 # What a checked build does unless others are asked for by name; all of it runs in release. Under valgrind, which is there for memory that
 # was never written: what reads, writes and keeps bytes. Not under the sanitizers: what says nothing of how the code was built, holds its
 # results against another program's, or starts whole programs whose parts have tests of their own. Not under ThreadSanitizer: what has one
@@ -32,7 +32,9 @@ IN_VALGRIND = ('test_actor', 'test_bitcoin', 'test_book_blocks', 'test_cbor', 't
 NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_install', 'test_bitcoind_', 'test_p2p_bitcoind',
                      'test_mempool_bitcoind', 'test_p2p_program', 'test_pool_commands', 'test_kill_program', 'test_wallet_program',
                      'test_bitcoin_attach', 'test_bitcoin_branches', 'test_bitcoin_program', 'test_command_words', 'test_monitor',
-                     'test_book_mortal', 'test_book_endurance', 'test_browser', 'test_bitcoin_bind', 'test_bitcoin_import', 'test_command.', 'test_sandbox')
+                     'test_book_mortal', 'test_book_endurance', 'test_browser', 'test_js', 'test_bitcoin_bind', 'test_bitcoin_import',
+                     'test_command.', 'test_sandbox')
+NOT_IN_ASAN = ('test_processes', 'test_restart')  # races are what can go wrong there
 NOT_IN_TSAN = ('test_bitcoin_', 'test_hostile', 'test_wallet_files', 'test_launcher_attach',
                'test_launcher_end', 'test_fault_book', 'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors',
                'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
@@ -105,7 +107,7 @@ def suits(path, variant, valgrind, only):
     if valgrind:
         return not path.endswith('.py') and (bool(only) or name.startswith(IN_VALGRIND))
     left_out = NOT_IN_SANITIZERS if variant in SANITIZERS else ()
-    left_out += NOT_IN_TSAN if variant == 'tsan' else ()
+    left_out += {'asan': NOT_IN_ASAN, 'tsan': NOT_IN_TSAN}.get(variant, ())
     return bool(only) or not name.startswith(left_out)
 
 

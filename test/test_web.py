@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 import urllib.parse
 
@@ -98,16 +99,23 @@ def children(launcher):
 
 
 class Web(unittest.TestCase):
+    """One program for all tests that leave it as it was; the others begin one of their own."""
+
     @classmethod
     def setUpClass(cls):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        cls.shared = program.Node(types.SimpleNamespace(addCleanup=cls.addClassCleanup), '--web=0')
+        cls.used = set()  # addresses
 
     def setUp(self):
-        self.begin()
+        self.meet(self.shared)
 
     def begin(self, *words, datadir=None):
-        self.node = program.Node(self, '--web=0', *words, datadir=datadir)
+        self.meet(program.Node(self, '--web=0', *words, datadir=datadir))
+
+    def meet(self, node):
+        self.node = node
         self.url = urllib.parse.urlparse(self.addresses(1)[0])
         self.port = self.url.port
         self.place = f'127.0.0.1:{self.port}'
@@ -127,7 +135,9 @@ class Web(unittest.TestCase):
             return response.status, dict(response.getheaders()), response.read()
 
     def enter(self):
-        status, headers, _ = self.ask(f'/?{urllib.parse.urlparse(self.addresses(1)[-1]).query}')
+        address = program.wait_until(lambda: [found for found in self.addresses(1) if found not in self.used], 'an address that nobody used')[-1]
+        self.used.add(address)
+        status, headers, _ = self.ask(f'/?{urllib.parse.urlparse(address).query}')
         self.assertEqual(status, 303)
         return headers['Set-Cookie'].split(';')[0]
 
@@ -144,6 +154,7 @@ class Web(unittest.TestCase):
     # ---- HTTP ----
 
     def test_token_is_exchanged_for_a_cookie_once(self):
+        self.begin()
         for wrong in ('/', '/?token=', '/?token=' + '0' * 64, '/?' + self.url.query[:-1], '/?' + self.url.query + '0', '/page.css', '/tab'):
             self.assertEqual(self.ask(wrong)[0], 403, wrong)
         status, headers, _ = self.ask(f'/?{self.url.query}')
@@ -219,6 +230,7 @@ class Web(unittest.TestCase):
 
     def test_connections_that_are_silent_or_too_many_are_ended(self):
         """Those of a tab are not: it may be silent for long, and is there all the time."""
+        self.begin()
         cookie = self.enter()
         tab = self.tab(cookie)
         tab.send(HELLO)
@@ -252,8 +264,8 @@ class Web(unittest.TestCase):
         self.assertIn(b'\x64node\x66wallet', hello)
 
     def test_tab_gets_what_the_composition_lets_the_role_use(self):
-        self.node.end()
-        file = os.path.join(self.node.folder, 'composition')
+        file = os.path.join(tempfile.mkdtemp(prefix='troupe-test-'), 'composition')
+        self.addCleanup(shutil.rmtree, os.path.dirname(file))
         with open(file, 'w', encoding='utf-8') as out:
             out.write('[process chain]\nroles = node, wallet, web\n[process screen]\nroles = ui\n[role web]\nuses = node\n')
         self.begin(f'--compose={file}')
@@ -275,6 +287,7 @@ class Web(unittest.TestCase):
             self.assertNotEqual(self.tab(cookie, Host=host).status, 101)
 
     def test_path_of_a_tab_is_for_one_and_cannot_be_guessed(self):
+        self.begin()
         cookie = self.enter()
         path = self.path(cookie)
         self.assertRegex(path, '^/tab/[0-9a-f]{64}$')
@@ -295,6 +308,7 @@ class Web(unittest.TestCase):
         self.assertEqual(other.status, 400)
 
     def test_tabs_are_bounded_and_given_back(self):
+        self.begin()
         cookie = self.enter()
         tabs = []
         for _ in range(TABS_MAX):
@@ -307,6 +321,7 @@ class Web(unittest.TestCase):
         self.assertNotIn('link to tab', self.node.said())  # people close tabs: it is not worth a line
 
     def test_tab_that_never_comes_is_given_back(self):
+        self.begin()
         cookie = self.enter()
         for _ in range(TABS_MAX):
             self.path(cookie)
@@ -314,6 +329,7 @@ class Web(unittest.TestCase):
         program.wait_until(lambda: self.ask('/tab', 'POST', Cookie=cookie, Origin=self.origin)[0] == 200, 'a tab is given back')
 
     def test_tab_that_breaks_a_rule_costs_itself_only(self):
+        self.begin()
         cookie = self.enter()
         good = self.tab(cookie)
         good.send(HELLO)
@@ -353,6 +369,7 @@ class Web(unittest.TestCase):
             answers += more
 
     def test_tab_does_what_a_browser_does(self):
+        self.begin()
         folder = javascript.require()
         done = subprocess.run(['node', 'test/js/tab.mjs', self.origin, self.enter()], cwd=folder, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False, timeout=2 * program.WAIT_SECONDS)
@@ -363,9 +380,10 @@ class Web(unittest.TestCase):
     def test_tabs_are_asked_what_the_node_asks(self):
         folder = javascript.require()
         trunk = regtest.blocks(10)
-        self.node.end()
-        datadir = os.path.join(self.node.folder, 'deep')
-        blocks = os.path.join(self.node.folder, 'blocks')
+        folder_of_data = tempfile.mkdtemp(prefix='troupe-test-')
+        self.addCleanup(shutil.rmtree, folder_of_data)
+        datadir = os.path.join(folder_of_data, 'data')
+        blocks = os.path.join(folder_of_data, 'blocks')
         with open(f'{blocks}.dat', 'wb') as file:
             file.write(regtest.framed(trunk + regtest.blocks(10, trunk)))
         with open(f'{blocks}.hex', 'w', encoding='ascii') as file:
@@ -381,6 +399,7 @@ class Web(unittest.TestCase):
     # ---- the program ----
 
     def test_process_is_sandboxed_and_comes_back(self):
+        self.begin()
         pid = children(self.node.process.pid)['web']
         with open(f'/proc/{pid}/status', encoding='ascii') as file:
             status = dict(line.split(':', 1) for line in file.read().splitlines())
