@@ -1,4 +1,4 @@
-"""bench_program: troupe-bitcoin as a user runs it: its start, its memory, its rest, an import split and whole, a balance.
+"""bench_program: troupe-bitcoin as a user runs it: its start, its memory, its rest, an import split and whole, a balance, being looked at.
 
     bench_program.py PROGRAM
 
@@ -10,6 +10,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import statistics
 import struct
 import subprocess
@@ -25,6 +26,7 @@ IDLE_SECONDS = 10
 IMPORT_BLOCKS, IMPORT_OUTPUTS = 800, 400
 BALANCE_COUNTS = (10, 100_000)
 BALANCE_BLOCK = 2000  # transactions in a block
+LOOKED_ROUNDS, LOOKED_BLOCKS = 9, 300
 ANYONE = b'\x51'  # OP_TRUE
 
 
@@ -192,6 +194,41 @@ def measure_balance(bench):
     say_target('balance with 100,000 transactions, to one with 10', statistics.median(b / a for a, b in zip(took[BALANCE_COUNTS[0]], took[BALANCE_COUNTS[1]])), 1.2)
 
 
+# ---- being looked at -------------------------------------------------------------------------------------------------------------
+
+
+def measure_looking(bench):
+    """Blocks mined, each of which node, wallet and view tell each other of, while somebody looks at all that passes."""
+    troupe = os.path.join(os.path.dirname(bench.program), 'troupe')
+    datadir = bench.fresh('looking')
+    with socket.create_server(('127.0.0.1', 0)) as found:
+        port = found.getsockname()[1]
+    running = subprocess.Popen([bench.program, f'--datadir={datadir}', f'--listen={port}'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    subprocess.run([troupe, f'--attach=unix:{datadir}/regtest', 'wait', 'wallet', '--timeout=30s'], check=True, stdout=subprocess.DEVNULL)
+    capture = os.path.join(bench.folder, 'capture')
+    ways = {'nobody': None, 'monitor': ['monitor'], 'capture': ['capture', capture, '--contents=4096']}
+    took = {way: [] for way in ways}
+    for _ in range(LOOKED_ROUNDS):
+        for way, words in ways.items():
+            looker = words and subprocess.Popen([troupe, f'--attach=unix:{datadir}/regtest', *words], stdin=subprocess.DEVNULL,
+                                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            while looker and b'looks at' not in looker.stderr.readline():
+                if looker.poll() is not None:
+                    sys.exit(f'bench: troupe {words[0]} ended with {looker.returncode}')
+            took[way].append(bench.run(datadir, 'mine', str(LOOKED_BLOCKS))[0])
+            if looker:
+                looker.send_signal(signal.SIGINT)
+                looker.communicate()
+            if os.path.exists(capture):
+                os.unlink(capture)
+    running.terminate()
+    running.wait()
+    print(f'\nBeing looked at: {LOOKED_BLOCKS} blocks mined in {statistics.median(took["nobody"]):.2f} s; with capture of all contents '
+          f'{statistics.median(b / a for a, b in zip(took["nobody"], took["capture"])):.2f} times that')
+    say_target('mining while troupe monitor looks, to nobody looking', statistics.median(b / a for a, b in zip(took['nobody'], took['monitor'])), 1.05)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -201,6 +238,7 @@ def main():
         measure_rest(bench)
         measure_import(bench)
         measure_balance(bench)
+        measure_looking(bench)
     finally:
         shutil.rmtree(folder)
 

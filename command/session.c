@@ -5,7 +5,6 @@
 
 #include "command/command.h"
 #include "interfaces/bus.h"
-#include "interfaces/launcher.h"
 #include "launcher/launch.h"
 
 /* ---- roles --------------------------------------------------------------------------------- */
@@ -302,8 +301,7 @@ enum tc_status tc_ask_launcher(struct tc_session *session, const char *method,
         troupe_host_find(session->troupe, "launcher", &launcher) != 0) {
         return TC_DONE;
     }
-    enum tc_status status = get_model(session, &session->roles.roles[i], launcher_interface.id,
-                                      &idl);
+    enum tc_status status = tc_model(session, &session->roles.roles[i], 0, "Launcher", &idl);
     const struct idl_method *found = status == TC_DONE ? idl_method_find(idl, method) : NULL;
     if (status != TC_DONE || found == NULL) {
         return status != TC_DONE ? status : TC_FAILED;
