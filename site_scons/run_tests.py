@@ -35,9 +35,9 @@ NOT_IN_SANITIZERS = ('test_gen', 'test_lock', 'test_tree', 'test_readme', 'test_
                      'test_book_mortal', 'test_book_endurance', 'test_browser', 'test_js', 'test_bitcoin_bind', 'test_bitcoin_import',
                      'test_command.', 'test_sandbox')
 NOT_IN_ASAN = ('test_processes', 'test_restart')  # races are what can go wrong there
-NOT_IN_TSAN = ('test_bitcoin_', 'test_hostile', 'test_wallet_files', 'test_launcher_attach',
-               'test_launcher_end', 'test_fault_book', 'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors',
-               'test_descriptor', 'test_keys', 'test_verify', 'test_chain_')
+NOT_IN_TSAN = ('test_bitcoin_', 'test_hostile', 'test_wallet_files', 'test_launcher_attach', 'test_launcher_end', 'test_fault_book',
+               'test_fault_chain', 'test_fault_spend', 'test_book_', 'test_psbt', 'test_vectors', 'test_descriptor', 'test_keys', 'test_verify',
+               'test_chain_', 'test_interleavings')
 VALGRIND = ['valgrind', '--leak-check=full', '--errors-for-leak-kinds=definite,possible', '--num-callers=30', '--fair-sched=yes',
             f'--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp',
             '--trace-children=yes', '--trace-children-skip=/bin/*,/usr/bin/*']
