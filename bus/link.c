@@ -386,7 +386,7 @@ static size_t list_interfaces(const struct ti_link *link, struct frame_interface
             link->gate ? &link->troupe->gate.def
                        : ti_role_at(link->troupe, link->exports[i].number)->role->actor;
         const struct troupe_interface *brought;
-        for (size_t n = 0; (brought = ti_brings(def, n)) != NULL; n++) {
+        for (size_t n = 0; (brought = troupe_host_brings(def, n)) != NULL; n++) {
             count = list_interface(to, count, max, brought);
         }
     }

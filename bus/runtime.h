@@ -524,8 +524,6 @@ void ti_agent_actor_ended(struct troupe *troupe, uint64_t actor);
 
 /* The numbers of what an actor serves; how many. */
 size_t ti_serves(const struct troupe_actor_def *def, uint32_t *numbers, size_t max);
-/* The n-th interface of an actor's, or of those whose refs it hands out; NULL after the last. */
-const struct troupe_interface *ti_brings(const struct troupe_actor_def *def, size_t n);
 /* The n-th interface that this process serves, its roles or what they hand out; NULL after the last.
  * The bus's own is the first; one that several roles serve comes several times. */
 const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n);

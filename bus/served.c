@@ -13,7 +13,7 @@ size_t ti_serves(const struct troupe_actor_def *def, uint32_t *numbers, size_t m
     return count;
 }
 
-const struct troupe_interface *ti_brings(const struct troupe_actor_def *def, size_t n)
+const struct troupe_interface *troupe_host_brings(const struct troupe_actor_def *def, size_t n)
 {
     if (n < def->services_count) {
         return def->services[n].interface;
@@ -35,7 +35,8 @@ const struct troupe_interface *ti_interface_at(struct troupe *troupe, size_t n)
     for (uint32_t number = 1; ti_role_at(troupe, number) != NULL; number++) {
         const struct troupe_role *role = ti_role_at(troupe, number)->role;
         const struct troupe_interface *brought;
-        for (size_t i = 0; role != NULL && (brought = ti_brings(role->actor, i)) != NULL; i++) {
+        for (size_t i = 0; role != NULL && (brought = troupe_host_brings(role->actor, i)) != NULL;
+             i++) {
             if (n-- == 0) {
                 return brought;
             }

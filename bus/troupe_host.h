@@ -77,6 +77,10 @@ struct troupe_bypass {
 /* Makes both ends of a bypass, close-on-exec. Errors: TROUPE_ESYSTEM, with errno. */
 TROUPE_CHECKED int troupe_host_bypass(struct troupe_bypass ret_ends[2]);
 
+/* The n-th interface that the actors of a definition serve, or those whose refs they hand out; NULL after
+ * the last. */
+const struct troupe_interface *troupe_host_brings(const struct troupe_actor_def *actor, size_t n);
+
 /* What a peer may ask of a role that is exported to it, or of those whose refs it was handed. */
 struct troupe_permit {
     const char *role; /* [borrowed] one that is not exported: passed over */

@@ -41,27 +41,11 @@ static bool add(const struct reading *reading, const struct troupe_role *role,
     return true;
 }
 
-/* The n-th interface of a role, or of those whose refs it hands out; NULL after the last. */
-static const struct troupe_interface *interface_at(const struct troupe_role *role, size_t n)
-{
-    const struct troupe_actor_def *actor = role->actor;
-    if (n < actor->services_count) {
-        return actor->services[n].interface;
-    }
-    n -= actor->services_count;
-    const struct troupe_interface *const *more = actor->hands_out;
-    while (more != NULL && *more != NULL && n > 0) {
-        more++;
-        n--;
-    }
-    return more != NULL ? *more : NULL;
-}
-
 static bool add_all(const struct reading *reading, const struct troupe_role *role)
 {
     const struct troupe_interface *interface;
     bool added = true;
-    for (size_t n = 0; added && (interface = interface_at(role, n)) != NULL; n++) {
+    for (size_t n = 0; added && (interface = troupe_host_brings(role->actor, n)) != NULL; n++) {
         added = add(reading, role, interface, NULL);
     }
     return added;
@@ -72,7 +56,7 @@ static const char *method_at(const void *of, size_t at)
 {
     const struct troupe_role *role = of;
     const struct troupe_interface *interface;
-    for (size_t n = 0; (interface = interface_at(role, n)) != NULL; n++) {
+    for (size_t n = 0; (interface = troupe_host_brings(role->actor, n)) != NULL; n++) {
         if (at < interface->methods_count) {
             return interface->methods[at].name;
         }
@@ -87,7 +71,7 @@ static bool add_method(const struct reading *reading, const struct troupe_role *
     const struct troupe_interface *interface;
     size_t count = 0;
     bool found = false;
-    for (size_t n = 0; (interface = interface_at(role, n)) != NULL; n++) {
+    for (size_t n = 0; (interface = troupe_host_brings(role->actor, n)) != NULL; n++) {
         for (size_t m = 0; m < interface->methods_count; m++, count++) {
             if (strcmp(interface->methods[m].name, name) != 0) {
                 continue;
