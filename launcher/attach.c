@@ -27,6 +27,12 @@ static bool refuse(int fd, const char *why)
 
 /* ---- coming and going ------------------------------------------------------------------------ */
 
+/* The i-th of all doors, of TL_DOORS * TL_CLIENTS_MAX. */
+static struct tl_client *client_at(struct tl_launcher *launcher, size_t i)
+{
+    return &launcher->doors[i / TL_CLIENTS_MAX].clients[i % TL_CLIENTS_MAX];
+}
+
 static bool is_free(const struct tl_client *client)
 {
     return client->fd < 0 && client->linked == 0;
@@ -96,7 +102,7 @@ void tl_clients_turn(struct tl_launcher *launcher)
 {
     uint64_t now = troupe_now_ms();
     for (size_t i = 0; i < TL_DOORS * TL_CLIENTS_MAX; i++) {
-        struct tl_client *client = &launcher->doors[i / TL_CLIENTS_MAX].clients[i % TL_CLIENTS_MAX];
+        struct tl_client *client = client_at(launcher, i);
         if (now < client->due_ms) {
             continue;
         }
@@ -112,7 +118,7 @@ void tl_clients_turn(struct tl_launcher *launcher)
 void tl_clients_unlinked(struct tl_launcher *launcher, size_t place, struct troupe_text name)
 {
     for (size_t i = 0; i < TL_DOORS * TL_CLIENTS_MAX; i++) {
-        struct tl_client *client = &launcher->doors[i / TL_CLIENTS_MAX].clients[i % TL_CLIENTS_MAX];
+        struct tl_client *client = client_at(launcher, i);
         bool is_it = name.data == NULL || (strlen(client->name) == name.size &&
                                            memcmp(client->name, name.data, name.size) == 0);
         if (!is_it) {
