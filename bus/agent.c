@@ -228,23 +228,33 @@ static bool source_of(struct ti_link *link, uint64_t target, struct troupe_ref *
     return granted;
 }
 
+struct ti_shared *ti_agent_topic_state(struct troupe *troupe, struct troupe_ref source,
+                                       const struct bus_subscribe_args *args,
+                                       struct bus_subscribe_results *ret_results)
+{
+    struct ti_shared *latest;
+    *ret_results = (struct bus_subscribe_results){0};
+    ti_topic_state(troupe, source, args->interface, args->event, &ret_results->epoch,
+                   &ret_results->sequence, &latest);
+    if (latest != NULL) {
+        ret_results->has_fields = true;
+        ret_results->fields = (struct troupe_bytes){.data = latest->data, .size = latest->size};
+    }
+    return latest;
+}
+
 /* Where a topic stands, for a peer that begins to listen or has missed the newest value. `writer`
  * gets the results; false: that source was not handed to this peer. */
 static bool write_state(struct ti_link *link, const struct bus_subscribe_args *args,
                         struct troupe_writer *writer)
 {
-    struct bus_subscribe_results results = {0};
+    struct bus_subscribe_results results;
     struct troupe_ref source;
     struct ti_shared *latest;
     if (!source_of(link, args->source, &source)) {
         return false;
     }
-    ti_topic_state(link->troupe, source, args->interface, args->event, &results.epoch,
-                   &results.sequence, &latest);
-    if (latest != NULL) {
-        results.has_fields = true;
-        results.fields = (struct troupe_bytes){.data = latest->data, .size = latest->size};
-    }
+    latest = ti_agent_topic_state(link->troupe, source, args, &results);
     troupe_writer_init(writer);
     bus_subscribe_results_write(writer, &results);
     if (latest != NULL) {

@@ -16,7 +16,6 @@
  * list_asks, observe), not the errands of links.
  *
  * A proxy runs on the pool; ti_gate_pass writes to links on its thread. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -355,14 +354,8 @@ static void told_where(struct troupe_actor *self, void *user, const struct troup
 static void tell_where(struct troupe *troupe, struct troupe_ref source, struct troupe_call *call,
                        const struct bus_subscribe_args *args)
 {
-    struct bus_subscribe_results results = {0};
-    struct ti_shared *newest;
-    ti_topic_state(troupe, source, args->interface, args->event, &results.epoch, &results.sequence,
-                   &newest);
-    if (newest != NULL) {
-        results.has_fields = true;
-        results.fields = (struct troupe_bytes){.data = newest->data, .size = newest->size};
-    }
+    struct bus_subscribe_results results;
+    struct ti_shared *newest = ti_agent_topic_state(troupe, source, args, &results);
     bus_subscribe_reply(call, &results);
     if (newest != NULL) {
         ti_shared_release(newest);
@@ -492,11 +485,8 @@ int troupe_host_gate(struct troupe *troupe, const struct troupe_interface *const
 /* What an export names: a role, or with ".bus" the agent of its process. Nobody: neither is known. */
 static struct troupe_ref named(struct troupe *troupe, const char *name)
 {
-    char role[TROUPE_NAME_BYTES_MAX + 1];
-    size_t size = strlen(name);
-    bool bus = size > 4 && strcmp(name + size - 4, ".bus") == 0;
-    snprintf(role, sizeof role, "%.*s", (int)(bus ? size - 4 : size), name);
-    uint32_t number = ti_role_find(troupe, role);
+    bool bus;
+    uint32_t number = ti_role_named(troupe, name, &bus);
     return (struct troupe_ref){.place = number == 0 ? TI_PLACE_NOWHERE
                                         : bus       ? TI_PLACE_AGENT
                                                     : TI_PLACE_ROLE,

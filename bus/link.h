@@ -311,6 +311,12 @@ size_t ti_link_quotas(struct ti_link *link, struct bus_quota *to, size_t max);
 /* ---- agent.c ---- */
 /* Answers a request to the agent that must not wait for its turn; false: it may. No lock is held. */
 bool ti_agent_quick(struct ti_link *link, const struct frame_request *request);
+struct bus_subscribe_args;
+struct bus_subscribe_results;
+/* Where a topic of this process stands. The results borrow from what is returned: held, or NULL. */
+struct ti_shared *ti_agent_topic_state(struct troupe *troupe, struct troupe_ref source,
+                                       const struct bus_subscribe_args *args,
+                                       struct bus_subscribe_results *ret_results);
 
 /* ---- link_in.c ---- */
 /* The carrier's on_receive. */

@@ -110,12 +110,27 @@ void ti_role_actor_ended(struct troupe *troupe, uint32_t number, uint64_t actor,
 /* ---- looking up ------------------------------------------------------------------------------------- */
 
 /* "node" is the role, "node.bus" the introspection of its process. */
-static int find_ref(struct troupe *troupe, const char *name, struct troupe_ref *ret_ref)
+/* Of a name that may end in ".bus". With the lock held. */
+static uint32_t find_named(struct ti_roles *roles, const char *name, bool *ret_bus)
 {
     size_t size = strlen(name);
-    bool bus = size > 4 && strcmp(name + size - 4, ".bus") == 0;
+    *ret_bus = size > 4 && strcmp(name + size - 4, ".bus") == 0;
+    return find(roles, name, *ret_bus ? size - 4 : size);
+}
+
+uint32_t ti_role_named(struct troupe *troupe, const char *name, bool *ret_bus)
+{
     pthread_mutex_lock(&troupe->roles.lock);
-    uint32_t number = find(&troupe->roles, name, bus ? size - 4 : size);
+    uint32_t number = find_named(&troupe->roles, name, ret_bus);
+    pthread_mutex_unlock(&troupe->roles.lock);
+    return number;
+}
+
+static int find_ref(struct troupe *troupe, const char *name, struct troupe_ref *ret_ref)
+{
+    bool bus;
+    pthread_mutex_lock(&troupe->roles.lock);
+    uint32_t number = find_named(&troupe->roles, name, &bus);
     struct ti_role *role = number != 0 ? &troupe->roles.roles[number - 1] : NULL;
     int error = role == NULL ? TROUPE_ENOENT : 0;
     if (error == 0 && !bus) {

@@ -412,6 +412,8 @@ struct ti_roles {
 };
 /* Index plus one of a role by name; 0: unknown. */
 uint32_t ti_role_find(struct troupe *troupe, const char *name);
+/* The same of "NAME.bus", which means the agent of its process. */
+uint32_t ti_role_named(struct troupe *troupe, const char *name, bool *ret_bus);
 struct ti_role *ti_role_at(struct troupe *troupe, uint32_t number);
 /* Where a ref leads. TROUPE_EDOWN when nowhere now. */
 int ti_route_find(struct troupe *troupe, struct troupe_ref ref, struct ti_route *ret_route);

@@ -104,22 +104,23 @@ static int listen_inside(const struct tab *tab, int fd)
 static int open_link(const struct tab *tab)
 {
     /* NAME.bus looks into the process of a role: between them all of the program. */
-    static const struct troupe_grant exports[] = {
-        {.role = "node", .events_fd = -1},         {.role = "wallet", .events_fd = -1},
-        {.role = "web", .events_fd = -1},          {.role = "launcher", .events_fd = -1},
-        {.role = "node.bus", .events_fd = -1},     {.role = "wallet.bus", .events_fd = -1},
-        {.role = "launcher.bus", .events_fd = -1}, {.role = "web.bus", .events_fd = -1}};
+    static const char *const names[][2] = {{"node", "node.bus"},
+                                           {"wallet", "wallet.bus"},
+                                           {"web", "web.bus"},
+                                           {"launcher", "launcher.bus"}};
+    enum { ROLES = sizeof names / sizeof names[0] };
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return TROUPE_ESYSTEM;
     }
-    struct troupe_grant granted[sizeof exports / sizeof exports[0]];
+    struct troupe_grant exports[2 * ROLES];
     struct troupe_link_config config = {
-        .peer = "tab", .fd = ends[0], .exports = granted, .gate = true};
-    for (size_t i = 0; i < sizeof exports / sizeof exports[0]; i++) {
+        .peer = "tab", .fd = ends[0], .exports = exports, .gate = true};
+    for (size_t i = 0; i < 2 * ROLES; i++) {
         struct troupe_ref ref; /* a composition may let this role use fewer */
-        if (troupe_host_find(tab->web->troupe, exports[i].role, &ref) == 0) {
-            granted[config.exports_count++] = exports[i];
+        if (troupe_host_find(tab->web->troupe, names[i % ROLES][0], &ref) == 0) {
+            exports[config.exports_count++] = (struct troupe_grant){
+                .role = names[i % ROLES][i / ROLES], .events_fd = -1};
         }
     }
     int error = listen_inside(tab, ends[1]);
